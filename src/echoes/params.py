@@ -1,0 +1,184 @@
+"""A section of params.yaml -> a frozen dataclass, strictly.
+
+Own code, because the schema libraries either turn one type into another silently or do not
+name the full path of the key at fault.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from echoes.errors import InputError
+
+T = TypeVar("T")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 scalars (PyYAML alone reads 1.1: `5e-05` is text and `yes` is true)."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} occurs twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _resolve(tag: str, pattern: str, first: str) -> None:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
+
+
+_resolve("null", "~|null|", "~n\0")
+_resolve("bool", "true|false", "tf")
+_resolve("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789")
+_NUMBER = r"(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+_resolve("float", rf"[-+]?{_NUMBER}|[-+]?\.inf|\.nan", "-+.0123456789")
+_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: _number(node.value))
+
+
+def _number(text: str) -> float:
+    special = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
+    return special[text] if text in special else float(text)
+
+
+@cache
+def _document(path: Path, modified_ns: int) -> Any:
+    try:
+        return yaml.load(path.read_bytes(), Loader=_Loader)  # a SafeLoader: see _Loader
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
+
+
+def document(path: Path) -> Any:
+    """The content of a YAML file, with YAML 1.2 numbers; a key given twice is refused."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    return _document(path, path.stat().st_mtime_ns)
+
+
+def load(cls: type[T], section: str, path: Path = Path("params.yaml")) -> T:
+    """Build `cls` from a dotted section such as `radar.ldm`.
+
+    Raises InputError for a missing, an unknown or a mistyped key, with the key's full path.
+    """
+    node = document(path)
+    for depth, key in enumerate(keys := section.split("."), start=1):
+        if not isinstance(node, Mapping) or key not in node:
+            known = ", ".join(map(str, node)) if isinstance(node, Mapping) else "nothing"
+            raise InputError(f"{'.'.join(keys[:depth])}: missing in {path}, which has {known} there")
+        node = node[key]
+    return build(cls, node, section)
+
+
+def build(cls: type[T], value: Any, path: str) -> T:
+    """Turn parsed YAML into `cls`; `path` names the value in messages.
+
+    Known are dataclasses (strict: no missing, no unknown key), int, float (a whole number is
+    taken), str, bool, None, Literal, tuple[X, ...], tuple[X, Y], dict[str, X] and unions. Of a
+    union of dataclasses the one is built whose Literal field the value names.
+    """
+    return _build(cls, value, path)
+
+
+def _build(kind: Any, value: Any, path: str) -> Any:
+    origin = get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, path)
+    if origin is Literal:
+        if value in get_args(kind) and type(value) in {type(a) for a in get_args(kind)}:
+            return value
+        raise _mismatch(path, "one of " + ", ".join(map(str, get_args(kind))), value)
+    if origin in (Union, UnionType):
+        return _union(get_args(kind), value, path)
+    if origin is tuple:
+        return _tuple(get_args(kind), value, path)
+    if origin is dict:
+        if not isinstance(value, Mapping):
+            raise _mismatch(path, "a mapping", value)
+        return {str(k): _build(get_args(kind)[1], v, f"{path}.{k}") for k, v in value.items()}
+    if kind is float and type(value) in (int, float):
+        if not math.isfinite(value):
+            raise _mismatch(path, "a finite number", value)
+        return float(value)
+    if kind in (int, str, bool, NoneType) and type(value) is kind:
+        return value
+    raise _mismatch(path, _WORDS[kind], value)
+
+
+_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false", NoneType: "null"}
+
+
+def _mismatch(path: str, expected: str, value: Any) -> InputError:
+    return InputError(f"{path}: expected {expected}, got {value!r}")
+
+
+def _dataclass(cls: Any, value: Any, path: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _mismatch(path, "a mapping", value)
+    hints = get_type_hints(cls)
+    fields = [field.name for field in dataclasses.fields(cls)]
+    for name in fields:
+        if name not in value:
+            raise InputError(f"{path}.{name}: missing; {path} needs {', '.join(fields)}")
+    for name in value:
+        if name not in fields:
+            raise InputError(f"{path}.{name}: unknown; {path} takes {', '.join(fields)}")
+    built = {name: _build(hints[name], value[name], f"{path}.{name}") for name in fields}
+    try:
+        return cls(**built)
+    except InputError as error:  # a check in __post_init__ knows the field, not the path
+        raise InputError(f"{path}.{error}") from error
+
+
+def _union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
+    classes = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+    if classes and isinstance(value, Mapping):
+        return _dataclass(_chosen(classes, value, path), value, path)
+    for kind in kinds:
+        if kind in classes:
+            continue
+        try:
+            return _build(kind, value, path)
+        except InputError:
+            continue  # the next kind of the union may fit; the last line raises when none does
+    words = [_WORDS.get(k, "a mapping" if k in classes else str(get_args(k) or k)) for k in kinds]
+    raise _mismatch(path, " or ".join(dict.fromkeys(words)), value)
+
+
+def _chosen(classes: list[Any], value: Mapping[str, Any], path: str) -> Any:
+    """The dataclass whose Literal field (`reader`, `method`) holds what the value names."""
+    if len(classes) == 1:
+        return classes[0]
+    hints = {cls: get_type_hints(cls) for cls in classes}
+    shared = set.intersection(*({n for n, h in hints[cls].items() if get_origin(h) is Literal} for cls in classes))
+    tags = [n for n in shared if len({get_args(hints[cls][n]) for cls in classes}) == len(classes)]
+    tag = min(tags)
+    if tag not in value:
+        raise InputError(f"{path}.{tag}: missing")
+    for cls in classes:
+        if value[tag] in get_args(hints[cls][tag]):
+            return cls
+    known = ", ".join(str(name) for cls in classes for name in get_args(hints[cls][tag]))
+    raise _mismatch(f"{path}.{tag}", f"one of {known}", value[tag])
+
+
+def _tuple(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
+    if not isinstance(value, (list, tuple)):
+        raise _mismatch(path, "a list", value)
+    if len(kinds) == 2 and kinds[1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    if len(value) != len(kinds):
+        raise _mismatch(path, f"{len(kinds)} entries", value)
+    return tuple(_build(kind, item, f"{path}[{i}]") for i, (kind, item) in enumerate(zip(kinds, value, strict=True)))

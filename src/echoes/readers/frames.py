@@ -1,0 +1,87 @@
+"""What every reader of radar clouds gives: an index of entries, and a Frame for each of them.
+
+A reader is a module with a frozen `Source` dataclass (its section of params.yaml) and two functions:
+
+    index(root: Path, source: Source) -> list[Entry]          cheap: lists, pairs and checks, reads no cloud
+    read(root: Path, source: Source, entry: Entry) -> Frame   pure: the same entry gives the same frame
+
+`read` runs in worker processes and in any order, so it keeps no state between frames.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from echoes.errors import InputError
+
+RADAR_COLUMNS = ("x", "y", "z", "doppler", "power")
+TARGET_COLUMNS = ("x", "y", "z", "reflectivity")
+
+EgoMotion = Literal["none", "recorded", "estimated"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One frame of a recording, before it is read."""
+
+    sequence: str  # frames of one sequence are neighbours in time; a split never cuts closer than its purge
+    stamp: float  # s, of the radar; increases within a sequence
+    key: str  # what `read` needs to find the frame again
+    offset_s: float | None = None  # stamp of the LiDAR minus stamp of the radar; None where there is no pair
+    refused: str = ""  # why the pair must not be used, such as a stamp difference beyond the tolerance
+
+
+@dataclass(frozen=True)
+class Box:
+    """An annotated object in the radar's frame."""
+
+    label: str
+    centre: tuple[float, float, float]  # x, y, z [m]
+    size: tuple[float, float, float]  # length, width, height [m]
+    yaw_rad: float  # about z, from x to y
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One radar frame and what it is to become, both in the radar's frame: x forward, y left, z up.
+
+    radar          (N, 5) float32 x, y, z [m], radial velocity [m/s] positive = receding, power [dB].
+    target         (M, 4) float32 x, y, z [m], reflectivity 0..1: the LiDAR, or accumulated scans;
+                   None where the recording has none.
+    target_origin  (3,) where the rays of the target start [m].
+    ego_velocity   (3,) recorded velocity of the radar over ground, in its own frame [m/s]; None where
+                   the recording has none.
+    pose           (4, 4) radar frame -> world; None where the recording has none.
+    """
+
+    sequence: str
+    stamp: float
+    radar: np.ndarray
+    target: np.ndarray | None = None
+    target_origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    ego_velocity: np.ndarray | None = None
+    pose: np.ndarray | None = None
+    boxes: tuple[Box, ...] = field(default=())
+
+
+def check_points(points: np.ndarray, columns: tuple[str, ...], origin: Path | str) -> np.ndarray:
+    """`points` as (N, len(columns)) float32.
+
+    Raises InputError naming `origin` for another shape or a value that is not finite.
+    """
+    if points.ndim != 2 or points.shape[1] != len(columns):
+        raise InputError(f"{origin}: expected (N, {len(columns)}) {', '.join(columns)}, got shape {points.shape}")
+    finite = np.isfinite(points)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise InputError(f"{origin}: expected finite numbers, got {points[row, column]} for {columns[column]} of point {row}")
+    return np.ascontiguousarray(points, dtype=np.float32)
+
+
+def check_increasing(stamps: list[float], origin: Path | str) -> None:
+    """Raises InputError naming `origin` where a stamp does not come after the one before it."""
+    for i, (before, after) in enumerate(zip(stamps, stamps[1:], strict=False)):
+        if not after > before:
+            raise InputError(f"{origin}: expected stamps that increase, got {after:.6f} s after {before:.6f} s (frame {i + 1})")
