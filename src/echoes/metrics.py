@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from echoes import files
+from echoes.errors import InputError
 
 DIGITS = 6  # significant ones: more is noise in a diff
 
@@ -31,3 +32,11 @@ def _rounded(value: Any, path: str) -> Any:
     if not math.isfinite(number):
         raise ValueError(f"{path}: expected a finite number, got {number}")
     return float(f"{number:.{DIGITS}g}")
+
+
+def read(path: Path) -> Any:
+    """What `write` wrote; raises InputError where the file is missing or no JSON."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected metrics in JSON, got {error}") from error

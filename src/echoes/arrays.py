@@ -1,0 +1,150 @@
+"""Named arrays with a header, in one sharded Zarr v3 group: few files, whatever the number of rows."""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.codecs import BloscCodec
+
+from echoes import files, provenance
+from echoes.errors import InputError
+from echoes.provenance import Header
+
+CHUNK_BYTES = 1 << 18  # decoded at once: a few frames, under a millisecond
+SHARD_CHUNKS = 256  # chunks in one file
+CACHE_BYTES = 256 << 20  # decoded chunks a reader keeps
+
+
+class Writer:
+    """Appends rows to named arrays and hands whole shards to Zarr, so memory does not grow."""
+
+    def __init__(self, group: zarr.Group) -> None:
+        self._group = group
+        self._pending: dict[str, list[np.ndarray]] = {}
+        self._ends: dict[str, int] = {}
+        self._header: Header | None = None
+
+    def append(self, name: str, rows: np.ndarray) -> None:
+        """Add `rows` (N, ...) at the end of the array `name`; the first call settles dtype and shape."""
+        if name not in self._group:
+            self._create(name, rows)
+        pending = self._pending.setdefault(name, [])
+        pending.append(rows)
+        if sum(map(len, pending)) >= self._array(name).shards[0]:
+            self._flush(name, whole_shards=True)
+
+    def append_ragged(self, name: str, rows: np.ndarray) -> None:
+        """Add one item of any length to `name`; its end goes to `<name>_end`."""
+        self._ends[name] = self._ends.get(name, 0) + len(rows)
+        self.append(name, rows)
+        self.append(f"{name}_end", np.array([self._ends[name]], np.int64))
+
+    def seal(self, header: Header) -> None:
+        """Say what the group is, once all that the header tells is known."""
+        self._header = header
+
+    def close(self, folder: Path) -> None:
+        """Write what is pending, then the header with the hash of all files in `folder`."""
+        assert self._header is not None, "a group is sealed before it is closed"
+        for name in self._pending:
+            self._flush(name, whole_shards=False)
+        self._group.attrs["echoes"] = self._header.sealed(files.digest(folder)).text()
+
+    def _create(self, name: str, rows: np.ndarray) -> None:
+        row_bytes = max(1, rows.dtype.itemsize * int(np.prod(rows.shape[1:])))
+        chunk = max(1, CHUNK_BYTES // row_bytes)
+        self._group.create_array(
+            name,
+            shape=(0, *rows.shape[1:]),
+            dtype=rows.dtype,
+            chunks=(chunk, *rows.shape[1:]),
+            shards=(chunk * SHARD_CHUNKS, *rows.shape[1:]),
+            compressors=BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
+        )
+
+    def _array(self, name: str) -> Any:
+        return self._group[name]
+
+    def _flush(self, name: str, whole_shards: bool) -> None:
+        array = self._array(name)
+        rows = np.concatenate(self._pending[name])
+        ready = len(rows) // array.shards[0] * array.shards[0] if whole_shards else len(rows)
+        start = array.shape[0]
+        array.resize((start + ready, *array.shape[1:]))
+        array[start:] = rows[:ready]
+        self._pending[name] = [rows[ready:]]
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Writer]:
+    """Write a group atomically; its writer must be sealed before the block ends."""
+    with files.replacing(path) as temporary:
+        writer = Writer(zarr.create_group(temporary, zarr_format=3))
+        yield writer
+        writer.close(temporary)
+
+
+class Reader:
+    """Rows of a group written by `writing`, through a bounded cache of decoded chunks."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        """Raises InputError where `path` is no whole group of that kind."""
+        self.path = path
+        try:
+            self._group = zarr.open_group(path, mode="r", zarr_format=3)
+            text = self._group.attrs["echoes"]
+        except (FileNotFoundError, KeyError, ValueError) as error:
+            raise InputError(f"{path}: expected a Zarr group of kind {kind}, got none that is whole") from error
+        self.header = provenance.parse(str(text), kind, path)
+        self._arrays: dict[str, Any] = dict(self._group.arrays())
+        self._cache: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
+        self._cached_bytes = 0
+        self._ends: dict[str, np.ndarray] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._arrays
+
+    def all(self, name: str) -> np.ndarray:
+        """The whole array; for those with one small row per frame."""
+        return np.asarray(self._array(name)[:])
+
+    def rows(self, name: str, start: int, stop: int) -> np.ndarray:
+        """Rows start..stop of the array `name`."""
+        array = self._array(name)
+        size = array.chunks[0]
+        pieces = []
+        for chunk in range(start // size, max(start // size + 1, -(-stop // size))):
+            first = chunk * size
+            pieces.append(self._chunk(name, chunk)[max(start - first, 0) : max(stop - first, 0)])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    def ragged(self, name: str, i: int) -> np.ndarray:
+        """Item i of an array written by `append_ragged`."""
+        if name not in self._ends:
+            self._ends[name] = np.concatenate([[0], self.all(f"{name}_end")])
+        return self.rows(name, int(self._ends[name][i]), int(self._ends[name][i + 1]))
+
+    def _array(self, name: str) -> Any:
+        if name not in self._arrays:
+            raise InputError(f"{self.path}: expected an array named {name}, got {', '.join(sorted(self._arrays))}")
+        return self._arrays[name]
+
+    def _chunk(self, name: str, chunk: int) -> np.ndarray:
+        key = (name, chunk)
+        if key in self._cache:
+            self._cache.move_to_end(key)
+            return self._cache[key]
+        array = self._array(name)
+        try:
+            rows = np.asarray(array[chunk * array.chunks[0] : (chunk + 1) * array.chunks[0]])
+        except (RuntimeError, ValueError, OSError) as error:
+            raise InputError(f"{self.path}/{name}: expected whole chunks, got a damaged one ({error})") from error
+        self._cache[key] = rows
+        self._cached_bytes += rows.nbytes
+        while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
+            self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
+        return rows

@@ -1,0 +1,69 @@
+"""Reconstruction of sparse occupancy with masked regressions + KL, per sample.
+
+Occupancy is a logit under cross-entropy, scaled to the share of occupied cells, plus a soft Dice
+term; what occupied cells measured is regressed on those cells alone.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from echoes.autoencoder.vae import Posterior
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """regression   weight of the measured values, reached after half of the training.
+    unobserved      weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
+    kl              weight of the mean divergence per latent."""
+
+    regression: float
+    unobserved: float
+    kl: float
+
+
+def occupancy_loss(logit: Tensor, occupied: Tensor, weight: Tensor, rate: float) -> Tensor:
+    """(B,) cross-entropy / (2 rate) + soft Dice (Milletari et al. 2016, Eq. 1 without squares), over weighted cells.
+
+    logit, occupied, weight  (B, *S); rate: share of occupied cells in the training set.
+    """
+    entropy = F.binary_cross_entropy_with_logits(logit, occupied, reduction="none")
+    entropy = (entropy * weight).flatten(1).mean(1) / (2 * rate)
+    probability = logit.sigmoid() * weight
+    shared = (probability * occupied).flatten(1).sum(1)
+    total = probability.flatten(1).sum(1) + (occupied * weight).flatten(1).sum(1)
+    return entropy + 1 - (2 * shared + 1) / (total + 1)
+
+
+def masked_huber(value: Tensor, goal: Tensor, mask: Tensor) -> Tensor:
+    """(B,) Huber loss averaged over the cells of `mask`; 0 where there are none. All (B, *S)."""
+    error = F.smooth_l1_loss(value, goal, reduction="none", beta=0.1)
+    return (error * mask).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)
+
+
+def target_loss(
+    decoded: Tensor,
+    target: Tensor,
+    observed: Tensor,
+    posterior: Posterior,
+    rate: float,
+    weights: LossWeights,
+    ramp: float,
+) -> Tensor:
+    """(B,) loss of a decoded target.
+
+    decoded    (B, 5, *S) logits of occupancy and Doppler-valid, values of reflectivity, Doppler, power.
+    target     (B, 5, *S) occupancy, reflectivity, Doppler, Doppler-valid, power, in network range.
+    observed   (B, *S) 1 where a ray passed or ended.
+    ramp       0..1, share of the regression weight in force: from the start on it steals latent capacity.
+    """
+    occupied, reflectivity, doppler, valid, power = target.unbind(1)
+    weight = torch.where(observed > 0, 1.0, weights.unobserved)
+    structure = occupancy_loss(decoded[:, 0], occupied, weight, rate)
+    values = masked_huber(decoded[:, 1], reflectivity, occupied)
+    values = values + masked_huber(decoded[:, 2], doppler, valid) + masked_huber(decoded[:, 4], power, valid)
+    validity = F.binary_cross_entropy_with_logits(decoded[:, 3], valid, reduction="none") * occupied
+    validity = validity.flatten(1).sum(1) / occupied.flatten(1).sum(1).clamp(min=1)
+    return structure + ramp * weights.regression * (values + 0.1 * validity) + weights.kl * posterior.kl()

@@ -1,0 +1,117 @@
+"""grids.zarr: what voxelize writes and every later stage reads, frame by frame."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from echoes.arrays import Reader, Writer
+from echoes.errors import InputError
+from echoes.grids import Grid
+from echoes.provenance import Header
+from echoes.rasters import scaling, visibility, voxels
+from echoes.rasters.scaling import Scaling
+from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS, Cells
+
+SPLITS = ("train", "val", "test")
+
+
+class GridsWriter:
+    """Appends frames to a group, and sums up what the header tells of the train split."""
+
+    def __init__(self, writer: Writer, grid: Grid) -> None:
+        self._writer, self._cells = writer, int(np.prod(grid.shape))
+        self.sequences: list[str] = []
+        self.frames = dict.fromkeys(SPLITS, 0)
+        self._occupied = 0
+
+    def append(
+        self, sequence: str, stamp: float, split: str, radar: Cells, target: Cells, observed: np.ndarray
+    ) -> None:
+        """Add one frame; `observed` is packed to bits."""
+        if sequence not in self.sequences:
+            self.sequences.append(sequence)
+        for name, cells in (("radar", radar), ("target", target)):
+            self._writer.append_ragged(f"{name}_indices", cells.indices)
+            self._writer.append_ragged(f"{name}_features", cells.features.astype(np.float32))
+        self._writer.append("observed", observed[None])
+        self._writer.append("stamp", np.array([stamp], np.float64))
+        self._writer.append("sequence", np.array([self.sequences.index(sequence)], np.int32))
+        self._writer.append("split", np.array([SPLITS.index(split)], np.uint8))
+        self.frames[split] += 1
+        self._occupied += len(target.indices) if split == "train" else 0
+
+    def seal(self, grid: Grid, params: dict[str, Any], scaled: Scaling, parents: dict[str, str]) -> None:
+        """Close with the header; raises InputError unless every split has a frame and train an occupied cell."""
+        for split, count in self.frames.items():
+            if count == 0:
+                raise InputError(f"split: expected frames in every split, got none in {split} ({self.frames})")
+        if self._occupied == 0:
+            raise InputError("grid: expected target points inside the grid, got none in any training frame")
+        content = {
+            "axes": grid.header(),
+            "radar_channels": list(RADAR_CHANNELS),
+            "target_channels": list(TARGET_CHANNELS),
+            "scaling": asdict(scaled),
+            "sequences": self.sequences,
+            "occupied_share": self._occupied / (self.frames["train"] * self._cells),
+        }
+        self._writer.seal(Header("grids", params, parents, content))
+
+
+class Grids:
+    """Frames of grids.zarr, as sparse cells in physical units or as dense batches in network range."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InputError where `path` is no whole grids artifact."""
+        self._reader = Reader(path, "grids")
+        self.path, self.header = path, self._reader.header
+        content = self.header.content
+        self.grid = Grid.from_header(content["axes"])
+        self.scaling = Scaling(tuple(content["scaling"]["power_db"]), content["scaling"]["doppler_mps"])
+        self.occupied_share = float(content["occupied_share"])
+        self._split = self._reader.all("split")
+
+    def frames(self, split: str) -> np.ndarray:
+        """(N,) indices of the frames of a split, in the order of the recording."""
+        return np.flatnonzero(self._split == SPLITS.index(split))
+
+    def __len__(self) -> int:
+        return len(self._split)
+
+    def target_channel(self, name: str) -> int:
+        """The position of a channel of the target."""
+        return list(self.header.content["target_channels"]).index(name)
+
+    def stamps(self) -> np.ndarray:
+        return self._reader.all("stamp")
+
+    def cells(self, name: str, frame: int) -> Cells:
+        """Cells of `radar` or `target`, features in dB, m/s and (m/s)^2."""
+        return Cells(self._reader.ragged(f"{name}_indices", frame), self._reader.ragged(f"{name}_features", frame))
+
+    def observed(self, frame: int) -> np.ndarray:
+        """(D, H, W) bool: a ray passed there or ended there."""
+        return visibility.unpack(self._reader.rows("observed", frame, frame + 1)[0], self.grid.shape)
+
+    def radar_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(B, 4, D, H, W) float32 radar in network range."""
+        return scaling.radar_to_network(self._dense("radar", frames), self.scaling)
+
+    def target_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(B, 5, D, H, W) float32 target in network range."""
+        return scaling.target_to_network(self._dense("target", frames), self.scaling)
+
+    def observed_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(B, D, H, W) float32, 1 where observed."""
+        return np.stack([self.observed(int(f)) for f in frames]).astype(np.float32)
+
+    def _dense(self, name: str, frames: Sequence[int] | np.ndarray) -> np.ndarray:
+        return np.stack([voxels.dense(self.cells(name, int(f)), self.grid.shape) for f in frames])
+
+
+def batches_of(frames: np.ndarray, size: int) -> list[np.ndarray]:
+    """`frames` (N,) in pieces of `size`; a single one left over joins the last piece, because alone it is slow."""
+    return np.split(frames, range(size, len(frames) - 1, size))

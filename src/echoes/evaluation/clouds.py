@@ -1,0 +1,153 @@
+"""One predicted frame against its target, both as cells of the same grid -> every number `evaluate` reports.
+
+Unknown is not free: predicted cells in unobserved space are dropped, for every method alike, before
+anything is measured. Points are the centres of cells.
+
+A number that a frame cannot have is NaN: `doppler_mae_mps` and `power_mae_db` where no cell is occupied in
+both with a valid target Doppler, `count_ratio` of an empty target, and a range band in which the target
+has no cell. Nothing else is ever left out: an empty prediction is `grid.diagonal_m` off with precision 0,
+and where both are empty they agree (distances 0, shares 1).
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from echoes.evaluation import geometry
+from echoes.evaluation.distributions import jensen_shannon
+from echoes.evaluation.doppler import mean_absolute_error
+from echoes.grids import Grid
+
+RADII_M = (0.5, 1.0)  # of precision, recall and F1
+BANDS_M = {"0-20m": (0.0, 20.0), "20-40m": (20.0, 40.0), "40+m": (40.0, math.inf)}  # horizontal range
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a method predicts in one frame; each cell occurs once.
+
+    indices      (M, 3) integers (z, y, x).
+    doppler_mps  (M,) radial velocity, positive = receding; None where the method gives none.
+    power_db     (M,); None where the method gives none.
+    """
+
+    indices: np.ndarray
+    doppler_mps: np.ndarray | None
+    power_db: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What was there.
+
+    cells          the occupied cells, all of them observed.
+    doppler_valid  (M,) bool: their Doppler and power are known.
+    observed       (D, H, W) bool: free or occupied, as opposed to unknown.
+    """
+
+    cells: Cells
+    doppler_valid: np.ndarray
+    observed: np.ndarray
+
+
+def evaluate_frame(prediction: Cells, target: Target, grid: Grid) -> dict[str, float]:
+    """Every metric of one frame, under the keys of metrics/<track>/evaluate.json; `empty` is 0 or 1."""
+    prediction = _observed(prediction, target.observed)
+    predicted, true = (_flat(cells.indices, grid) for cells in (prediction, target.cells))
+    assert target.observed.ravel()[true].all(), "a target cell is occupied, hence observed"
+    _, i, j = np.intersect1d(predicted, true, assume_unique=True, return_indices=True)
+    valid = target.doppler_valid[j]
+    return {
+        **_distances(prediction.indices, target.cells.indices, grid),
+        **_overlaps(predicted, true, grid),
+        "count_ratio": len(predicted) / len(true) if len(true) else math.nan,
+        "jsd_bev": jensen_shannon(_columns(predicted, grid), _columns(true, grid)),
+        "doppler_mae_mps": _error(prediction.doppler_mps, target.cells.doppler_mps, i[valid], j[valid]),
+        "power_mae_db": _error(prediction.power_db, target.cells.power_db, i[valid], j[valid]),
+        "empty": float(len(predicted) == 0),
+    }
+
+
+def _observed(cells: Cells, observed: np.ndarray) -> Cells:
+    seen = observed[tuple(cells.indices.T)]
+    kept = [None if values is None else values[seen] for values in (cells.doppler_mps, cells.power_db)]
+    return Cells(cells.indices[seen], *kept)
+
+
+def _flat(indices: np.ndarray, grid: Grid) -> np.ndarray:
+    flat = np.ravel_multi_index(tuple(indices.T), grid.shape)
+    assert len(np.unique(flat)) == len(flat), "each cell occurs once"
+    return flat
+
+
+def _distances(predicted: np.ndarray, true: np.ndarray, grid: Grid) -> dict[str, float]:
+    """Point metrics from (M, 3) and (N, 3) indices, of the frame and by range band.
+
+    A band takes the target points in it against all predictions and the predicted points in it against all
+    targets, so that a pair across its border is still a pair. Where nothing is predicted in the band, the
+    target's side stands alone, for the distance and for F1.
+    """
+    predicted_m, true_m = grid.centres(predicted), grid.centres(true)
+    of_predicted = geometry.nearest_m(predicted_m, true_m, grid.diagonal_m)
+    of_target = geometry.nearest_m(true_m, predicted_m, grid.diagonal_m)
+    chamfer_sum_m = geometry.chamfer_sum_m(of_predicted, of_target)
+    values = {
+        "chamfer_m": chamfer_sum_m / 2,
+        "chamfer_sum_m": chamfer_sum_m,
+        "hausdorff_m": geometry.hausdorff_m(of_predicted, of_target),
+        "mhd_m": geometry.mhd_m(of_predicted, of_target),
+    }
+    for radius_m in RADII_M:
+        precision, recall = geometry.precision_recall(of_predicted, of_target, radius_m)
+        values |= {f"precision@{radius_m}m": precision, f"recall@{radius_m}m": recall}
+        values[f"f1@{radius_m}m"] = geometry.f1(precision, recall)
+    for band, (start_m, stop_m) in BANDS_M.items():
+        here, there = (
+            distances[_within(points_m, start_m, stop_m)]
+            for distances, points_m in ((of_predicted, predicted_m), (of_target, true_m))
+        )
+        precision, recall = geometry.precision_recall(here, there, 1.0)
+        known = len(there) > 0
+        values[f"chamfer_m_{band}"] = geometry.chamfer_sum_m(here, there) / 2 if known else math.nan
+        values[f"f1@1.0m_{band}"] = geometry.f1(precision if len(here) else recall, recall) if known else math.nan
+    return values
+
+
+def _overlaps(predicted: np.ndarray, true: np.ndarray, grid: Grid) -> dict[str, float]:
+    """IoU of cells and of columns, from flat indices, of the frame and by the range band of the cell."""
+    columns = grid.shape[1] * grid.shape[2]
+    values = {}
+    for key, first, second in (
+        ("iou_3d", predicted, true),
+        ("iou_bev", np.unique(predicted % columns), np.unique(true % columns)),
+    ):
+        shared = np.intersect1d(first, second, assume_unique=True)
+        values[key] = geometry.iou(len(shared), len(first), len(second))
+        for band, (start_m, stop_m) in BANDS_M.items():
+            inside = _within(_column_centres(grid), start_m, stop_m)
+            sizes = [int(inside[cells % columns].sum()) for cells in (shared, first, second)]
+            values[f"{key}_{band}"] = geometry.iou(*sizes) if sizes[2] else math.nan
+    return values
+
+
+def _within(points_m: np.ndarray, start_m: float, stop_m: float) -> np.ndarray:
+    """(N,) bool: horizontal range from the sensor in [start, stop)."""
+    range_m = np.hypot(points_m[:, 0], points_m[:, 1])
+    return (range_m >= start_m) & (range_m < stop_m)
+
+
+def _column_centres(grid: Grid) -> np.ndarray:
+    """(H * W, 3) x, y, z [m] of the cells of one layer."""
+    y, x = np.divmod(np.arange(grid.shape[1] * grid.shape[2]), grid.shape[2])
+    return grid.centres(np.stack([np.zeros_like(y), y, x], axis=1))
+
+
+def _columns(flat: np.ndarray, grid: Grid) -> np.ndarray:
+    """(H * W,) occupied cells in each column."""
+    size = grid.shape[1] * grid.shape[2]
+    return np.bincount(flat % size, minlength=size)
+
+
+def _error(predicted: np.ndarray | None, true: np.ndarray | None, i: np.ndarray, j: np.ndarray) -> float:
+    return math.nan if predicted is None or true is None else mean_absolute_error(predicted[i], true[j])

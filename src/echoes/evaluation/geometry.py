@@ -1,0 +1,72 @@
+"""How far two sets of points lie apart, and how much two sets of cells share.
+
+Point metrics start from the two arrays of nearest-neighbour distances, `of_predicted` (each predicted
+point to its nearest target point) and `of_target` (the other way). One rule covers empty sets: the
+nearest neighbour in an empty set is `far_m` away, and a direction without points has no say. So an empty
+prediction of a target that is there is `far_m` off, and two empty sets are 0 m apart.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+ROUNDING_M = 1e-9  # cell centres form a lattice: distances equal to a radius are common, rounding must not decide
+
+
+def nearest_m(points: np.ndarray, others: np.ndarray, far_m: float) -> np.ndarray:
+    """(N,) float64 distance [m] of each of (N, 3) points to the nearest of (M, 3) others; far_m if M = 0."""
+    if not len(points) or not len(others):
+        return np.full(len(points), far_m)
+    return np.asarray(cKDTree(others).query(points)[0])
+
+
+def chamfer_sum_m(of_predicted: np.ndarray, of_target: np.ndarray) -> float:
+    """The mean distance of one direction plus that of the other.
+
+    Chamfer means three things in the literature: this sum, half of it (RadarHD and its peers; our
+    `chamfer_m`), and a sum of squares (not here). A direction without points takes the value of the other.
+    """
+    return sum(_both(np.mean, of_predicted, of_target))
+
+
+def hausdorff_m(of_predicted: np.ndarray, of_target: np.ndarray) -> float:
+    """The largest of all nearest-neighbour distances."""
+    return max(_both(np.max, of_predicted, of_target))
+
+
+def mhd_m(of_predicted: np.ndarray, of_target: np.ndarray) -> float:
+    """Modified Hausdorff distance as in RadarHD (Prabhakara et al. 2023): the larger of the two medians."""
+    return max(_both(np.median, of_predicted, of_target))
+
+
+def precision_recall(of_predicted: np.ndarray, of_target: np.ndarray, radius_m: float) -> tuple[float, float]:
+    """Share of predicted points with a target point within the radius, and of target points with a predicted one.
+
+    An empty prediction of a target that is there has precision 0; two empty sets have 1 and 1.
+    """
+    if not len(of_predicted) and not len(of_target):
+        return 1.0, 1.0
+    reach_m = radius_m + ROUNDING_M
+    precision = float(np.mean(of_predicted <= reach_m)) if len(of_predicted) else 0.0
+    recall = float(np.mean(of_target <= reach_m)) if len(of_target) else 0.0
+    return precision, recall
+
+
+def f1(precision: float, recall: float) -> float:
+    """Harmonic mean of the two; 0 where both are 0."""
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def iou(shared: int, predicted: int, target: int) -> float:
+    """Intersection over union from the sizes of the intersection and of the two sets; 1 where both are empty."""
+    union = predicted + target - shared
+    return shared / union if union else 1.0
+
+
+def _both(
+    reduce: Callable[[np.ndarray], np.floating], of_predicted: np.ndarray, of_target: np.ndarray
+) -> tuple[float, float]:
+    """`reduce` of each direction; where one has no points, that of the other; (0, 0) where both have none."""
+    values = [float(reduce(distances)) for distances in (of_predicted, of_target) if len(distances)]
+    return (values[0], values[-1]) if values else (0.0, 0.0)

@@ -1,0 +1,129 @@
+"""Latents on disk: float16 arrays with one row per frame, as memory-mapped safetensors shards or as Zarr."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from echoes import arrays, files, provenance
+from echoes.errors import InputError
+from echoes.provenance import Header
+
+Format = Literal["safetensors", "zarr"]
+SHARD_BYTES = 64 << 20
+INDEX = "index.json"
+
+
+class LatentStore(Protocol):
+    """Latents that were written before: their header, and rows by name."""
+
+    header: Header
+
+    def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
+        """Rows (B, ...) float32 of the array `name`, in the order of `indices` (B,)."""
+        ...
+
+
+def write(path: Path, form: Format, batches: Iterator[Mapping[str, np.ndarray]], header: Callable[[], Header]) -> None:
+    """Write batches of rows, the same names in each, one after the other.
+
+    header   called once all batches are written, because it tells their statistics.
+    """
+    if form == "zarr":
+        with arrays.writing(path) as writer:
+            for batch in batches:
+                for name, rows in batch.items():
+                    writer.append(name, rows.astype(np.float16))
+            writer.seal(header())
+        return
+    with files.replacing(path) as folder:
+        folder.mkdir()
+        shards = _write_shards(folder, batches)
+        digest = sha256("".join(files.digest(folder / shard["file"]) for shard in shards).encode()).hexdigest()
+        text = header().sealed(digest).text()
+        (folder / INDEX).write_text(json.dumps({"header": text, "shards": shards}))
+
+
+def _write_shards(folder: Path, batches: Iterator[Mapping[str, np.ndarray]]) -> list[dict[str, Any]]:
+    shards: list[dict[str, Any]] = []
+    pending: list[Mapping[str, np.ndarray]] = []
+
+    def flush() -> None:
+        joined = {n: np.concatenate([b[n] for b in pending]).astype(np.float16) for n in sorted(pending[0])}
+        file = f"shard-{len(shards):05d}.safetensors"
+        save_file(joined, folder / file)
+        shards.append({"file": file, "rows": len(next(iter(joined.values())))})
+        pending.clear()
+
+    for batch in batches:
+        pending.append(batch)
+        if sum(rows.size * 2 for b in pending for rows in b.values()) >= SHARD_BYTES:
+            flush()
+    if pending:
+        flush()
+    return shards
+
+
+def read(path: Path) -> LatentStore:
+    """Open latents of either format; raises InputError where there are none that are whole."""
+    return Shards(path) if (path / INDEX).is_file() else ZarrLatents(path)
+
+
+class Shards:
+    """Memory-mapped safetensors: the headers are parsed once, a batch is indexed at once."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            index = json.loads((path / INDEX).read_text())
+            text, listed = index["header"], [(path / shard["file"], shard["rows"]) for shard in index["shards"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path / INDEX}: expected the index of latents, got none that is whole") from error
+        self.header = provenance.parse(text, "latents", path)
+        self._shards = [_map(file) for file, _ in listed]
+        self._starts = np.cumsum([0, *(rows for _, rows in listed)])
+
+    def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
+        shards = np.searchsorted(self._starts, indices, side="right") - 1
+        first = self._shards[0][name]
+        out = np.empty((len(indices), *first.shape[1:]), np.float32)
+        for shard in np.unique(shards):
+            chosen = shards == shard
+            out[chosen] = self._shards[shard][name][indices[chosen] - self._starts[shard]]
+        return out
+
+
+class ZarrLatents:
+    """Rows of a sharded Zarr group, through its cache of chunks."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = arrays.Reader(path, "latents")
+        self.header = self._reader.header
+
+    def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
+        return np.concatenate([self._reader.rows(name, int(i), int(i) + 1) for i in indices]).astype(np.float32)
+
+
+def _map(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file of float16, memory-mapped (8 bytes of length, a JSON header, the data)."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > size - 8:
+                raise InputError(f"{path}: expected a header of at most {size - 8} bytes, got {length}")
+            table = json.loads(file.read(length))
+        out: dict[str, np.ndarray] = {}
+        for name, entry in table.items():
+            begin, end = entry["data_offsets"]
+            if 8 + length + end > size or end - begin != 2 * int(np.prod(entry["shape"])):
+                raise InputError(f"{path}: expected {name} within {size} bytes, got {begin}..{end}")
+            out[name] = np.memmap(path, np.float16, "r", 8 + length + begin, tuple(entry["shape"]))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: expected a safetensors file of float16 arrays, got {error}") from error
+    return out

@@ -1,0 +1,27 @@
+"""The radar's own encoder: a grid of any rank -> features on the latent grid, trained with the denoiser."""
+
+from torch import Tensor, nn
+
+from echoes.nets.layers import ResBlock, conv, norm, space_to_depth
+
+
+class RadarEncoder(nn.Module):
+    """Folds blocks of `factor` cells into channels, then convolves at the resolution of the latents.
+
+    Nothing of the radar is averaged away: every cell of a block keeps its own channel.
+    """
+
+    def __init__(self, rank: int, channels: int, width: int, blocks: int, features: int, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+        self.body = nn.Sequential(
+            conv(rank, channels * factor**rank, width),
+            *[ResBlock(rank, width, width) for _ in range(blocks)],
+            norm(width),
+            conv(rank, width, features, 1),
+        )
+
+    def forward(self, radar: Tensor) -> Tensor:
+        """(B, C, *S) in network range -> (B, features, *S / factor)."""
+        out: Tensor = self.body(space_to_depth(radar, self.factor))
+        return out

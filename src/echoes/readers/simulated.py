@@ -1,0 +1,81 @@
+"""Reader `simulated`: a street in motion, seen by a 4D radar and a LiDAR.
+
+The recording is its scenario, `street.yaml`. A frame is a pure function of the scenario, the seed,
+the sequence and the position in it: what stands in the street depends on the seed and the sequence,
+the noise on the frame as well.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from echoes import seeds
+from echoes.errors import InputError
+from echoes.readers.ego_motion import Doppler
+from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+from echoes.readers.street import lidar, path, radar, scenario, scene
+
+
+@dataclass(frozen=True)
+class Source:
+    reader: Literal["simulated"]
+    sequences: int
+    frames: int  # of each sequence
+    seed: int
+    ego_motion: EgoMotion
+    doppler: Doppler
+    workers: int
+    scheduler: str
+
+    def __post_init__(self) -> None:
+        for name in ("sequences", "frames"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+
+
+def index(root: Path, source: Source) -> list[Entry]:
+    """All frames of all sequences; radar and LiDAR measure at the same instant."""
+    street = scenario.load(root)
+    _check_length(street, source.frames, root)
+    return [
+        Entry(f"street-{i:03d}", k / street.frame_rate_hz, f"{i}/{k}", offset_s=0.0)
+        for i in range(source.sequences)
+        for k in range(source.frames)
+    ]
+
+
+def _check_length(street: scenario.Scenario, frames: int, root: Path) -> None:
+    """The vehicle must not come in sight of the end of the street."""
+    fastest_mps = street.ego.speed_mps[1] + street.ego.speed_swing_mps[1]
+    needed_m = fastest_mps * frames / street.frame_rate_hz + street.lidar.max_range_m
+    if needed_m > street.road.length_m:
+        key, length_m = f"{root / scenario.FILE}.road.length_m", street.road.length_m
+        raise InputError(f"{key}: expected at least {needed_m:.0f} for {frames} frames, got {length_m:g}")
+
+
+def read(root: Path, source: Source, entry: Entry) -> Frame:
+    """Simulate one frame."""
+    street = scenario.load(root)
+    sequence, position = (int(part) for part in entry.key.split("/"))
+    around = scene.generate(street, source.seed, sequence)
+    height_m = street.radar.height_m
+    shapes = around.shapes(entry.stamp, height_m)
+    velocity = around.ego_velocity(entry.stamp)
+
+    def rng(sensor: str) -> np.random.Generator:
+        return seeds.rng(source.seed, sensor, sequence, position)
+
+    walls = np.flatnonzero(shapes.material == scene.FACADE)
+    points = radar.scan(shapes, around.scatterers, street.materials, walls, velocity, street.radar, rng("radar"))
+    cloud = lidar.scan(shapes, street.materials, street.lidar, -height_m, rng("lidar"))
+    return Frame(
+        sequence=entry.sequence,
+        stamp=entry.stamp,
+        radar=check_points(points, RADAR_COLUMNS, entry.key),
+        target=check_points(cloud, TARGET_COLUMNS, entry.key),
+        target_origin=street.lidar.position_m,
+        ego_velocity=velocity + rng("odometry").normal(0, street.ego.velocity_noise_mps, 3),
+        pose=path.pose(around.drive, around.curvature_per_m, entry.stamp, height_m),
+    )

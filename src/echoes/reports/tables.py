@@ -1,0 +1,81 @@
+"""What `evaluate` measured -> a table: Markdown for a document, plain for a terminal."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from echoes.errors import InputError
+
+COLUMNS = (
+    *("chamfer_m", "f1@1.0m", "iou_bev", "iou_3d", "jsd_bev", "count_ratio"),
+    *("frechet", "kid", "coverage", "activity_accuracy", "train_on_generated_accuracy"),
+    *("latency_ms", "calls"),
+)
+
+Evaluation = Mapping[str, Any]  # evaluate.json: a flat block per method, and single numbers such as `threshold`
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """One row per method: the mean, and its 95 % interval in brackets where it has one."""
+    header, *rows = _cells(evaluation)
+    lines = [" | ".join([name, *(f"{value} {around}".strip() for value, around in row)]) for name, row in rows]
+    rule = " | ".join(["---", *("---:" for _ in header[1])])
+    head = " | ".join([header[0], *(name for name, _ in header[1])])
+    return "".join(f"| {line} |\n" for line in [head, rule, *lines])
+
+
+def plain(evaluation: Evaluation) -> str:
+    """The same in aligned columns, the interval below its mean."""
+    cells = _cells(evaluation)
+    widths = [max(len(text) for _, row in cells for text in row[i]) for i in range(len(cells[0][1]))]
+    first = max(len(name) for name, _ in cells)
+    lines = []
+    for name, row in cells:
+        for half, label in ((0, name), (1, "")):
+            columns = [pair[half].rjust(width) for pair, width in zip(row, widths, strict=True)]
+            lines.append("  ".join([label.ljust(first), *columns]).rstrip())
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+def caption(track: str, evaluation: Evaluation) -> str:
+    """`radar: frames 64, threshold 0.46`."""
+    singles = [f"{key} {_number(value)}" for key, value in evaluation.items() if not isinstance(value, Mapping)]
+    return f"{track}: {', '.join(singles)}" if singles else track
+
+
+def latest(folder: Path) -> str:
+    """The plain tables of every track below `folder` that has been evaluated, by name."""
+    parts = []
+    for path in sorted(folder.glob("*/evaluate.json")):
+        try:
+            evaluation = json.loads(path.read_text())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: expected JSON, got {error}") from error
+        parts.append(f"{caption(path.parent.name, evaluation)}\n\n{plain(evaluation)}")
+    if not parts:
+        raise InputError(f"{folder}: expected <track>/evaluate.json, which the stage evaluate writes; got none")
+    return "\n".join(parts)
+
+
+def _cells(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Header and rows: the name of the method, and (mean, interval) as text for each column that any method has."""
+    methods = {name: block for name, block in evaluation.items() if isinstance(block, Mapping)}
+    columns = [column for column in COLUMNS if any(column in block for block in methods.values())]
+    rows = [(name, [(_number(b.get(c)), _interval(b, c)) for c in columns]) for name, b in methods.items()]
+    return [("method", [(column, "") for column in columns]), *rows]
+
+
+def _interval(block: Mapping[str, Any], key: str) -> str:
+    lo, hi = block.get(f"{key}_lo"), block.get(f"{key}_hi")
+    return "" if lo is None or hi is None else f"[{_number(lo)}, {_number(hi)}]"
+
+
+def _number(value: float | None) -> str:
+    """About 3 digits, and 2 of what is small; `-` for what no frame had."""
+    if value is None:
+        return "-"
+    if isinstance(value, int) or abs(value) >= 100:
+        return f"{value:.0f}"
+    digits = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:.{digits}f}" if abs(value) >= 0.01 or not value else f"{value:.2g}"

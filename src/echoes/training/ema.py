@@ -1,0 +1,27 @@
+"""Running averages of weights."""
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Ema:
+    """An exponential moving average of a module's weights, in float32.
+
+    The decay of the first steps is (1 + k) / (10 + k), so that the average forgets the start.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(module).eval().requires_grad_(False)
+        self.decay = decay
+        self._source = module
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Move towards the module's weights; buffers are copied."""
+        weight = 1 - min(self.decay, (1 + step) / (10 + step))
+        for average, trained in zip(self.model.parameters(), self._source.parameters(), strict=True):
+            average.lerp_(trained, weight)
+        for ours, theirs in zip(self.model.buffers(), self._source.buffers(), strict=True):
+            ours.copy_(theirs)

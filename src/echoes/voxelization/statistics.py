@@ -1,0 +1,44 @@
+"""What voxelize reports of a data set: frames of each split, and what its cells hold."""
+
+import logging
+from collections import Counter
+
+import numpy as np
+
+from echoes.voxelization.pairs import Pair
+
+
+class Statistics:
+    """Sums over frames as they come by."""
+
+    def __init__(self, listed: int, refused: int, purged: int) -> None:
+        self._counts = {"frames_listed": listed, "frames_refused": refused, "frames_purged": purged, "frames_empty": 0}
+        self._splits: Counter[str] = Counter()
+        self._sums: Counter[str] = Counter()
+
+    def take(self, pair: Pair | None, split: str) -> bool:
+        """Count a frame; False for one that was skipped because it has no radar points."""
+        if pair is None:
+            self._counts["frames_empty"] += 1
+            return False
+        self._splits[split] += 1
+        power, doppler = pair.radar.features[:, 0], pair.radar.features[:, 1]
+        self._sums.update(
+            points=pair.points,
+            radar_cells=len(power),
+            target_cells=len(pair.target.indices),
+            power_db=float(power.mean()),
+            still_share=float((np.abs(doppler) < 0.5).mean()),
+            speed_mps=float(np.linalg.norm(np.nan_to_num(pair.ego_velocity))),
+            observed_share=float(np.unpackbits(pair.observed).mean()),
+            doppler_valid_share=float(pair.target.features[:, 2].mean()) if len(pair.target.indices) else 0.0,
+        )
+        return True
+
+    def summary(self) -> dict[str, float]:
+        """Counts, and means over frames; says so where frames were skipped."""
+        frames = sum(self._splits.values())
+        if self._counts["frames_empty"]:
+            logging.info("voxelize: %d frames without radar points skipped", self._counts["frames_empty"])
+        means = {f"mean_{name}": value / max(1, frames) for name, value in self._sums.items()}
+        return {**self._counts, **{f"frames_{s}": n for s, n in sorted(self._splits.items())}, **means}

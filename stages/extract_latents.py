@@ -1,0 +1,33 @@
+"""Stage extract_latents: grids and an autoencoder -> latents of every frame, with whitening statistics."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from echoes import latentstore, metrics, params
+from echoes.dataset import Grids
+from echoes.entry import run
+from echoes.models import autoencoders
+from echoes.models.extraction import Extraction
+from echoes.provenance import require_parent
+from echoes.training import device
+
+
+@dataclass(frozen=True)
+class Params:
+    format: latentstore.Format
+    batch: int
+
+
+def main(track: str) -> None:
+    p = params.load(Params, f"{track}.latents")
+    data = Path("data", track)
+    grids = Grids(data / "grids.zarr")
+    vae, header = autoencoders.load(data / "vae.safetensors", device.best())
+    require_parent(data / "vae.safetensors", header, grids.path, grids.header)
+    extraction = Extraction(vae, grids, header)
+    latentstore.write(data / "latents", p.format, extraction.batches(p.batch), extraction.header)
+    metrics.write(Path("metrics", track, "extract_latents.json"), extraction.statistics())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,45 @@
+"""Stage voxelize: recordings -> sparse cells of radar and target, split, with what was observed."""
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from echoes import arrays, files, metrics, params
+from echoes.dataset import GridsWriter
+from echoes.entry import run
+from echoes.readers import astyx, ntu4dradlm, raflow, simulated, vod
+from echoes.readers.splits import BySequence, ByTime, assign
+from echoes.voxelization import pairs, stamps
+from echoes.voxelization.parallel import ordered
+from echoes.voxelization.statistics import Statistics
+
+READERS = {"simulated": simulated, "astyx": astyx, "raflow": raflow, "ntu4dradlm": ntu4dradlm, "vod": vod}
+Source = simulated.Source | astyx.Source | raflow.Source | ntu4dradlm.Source | vod.Source
+
+
+def main(track: str) -> None:
+    source = params.load(Source, f"{track}.source")
+    layout = params.load(pairs.GridParams, f"{track}.grid")
+    split = params.load(BySequence | ByTime, f"{track}.split")
+    root, grid, reader = Path("data", "raw", track), layout.grid(), READERS[source.reader]
+    listed = reader.index(root, source)
+    usable = stamps.usable(listed, root)
+    chosen = [(e, s) for e, s in zip(usable, assign(usable, split), strict=True) if s != "purged"]
+    work = partial(pairs.prepare, reader.read, root, source, layout)
+    statistics = Statistics(listed=len(listed), refused=len(listed) - len(usable), purged=len(usable) - len(chosen))
+    with arrays.writing(Path("data", track, "grids.zarr")) as writer:
+        grids = GridsWriter(writer, grid)
+        found = ordered(work, [entry for entry, _ in chosen], source.workers, source.scheduler)
+        for pair, (_, name) in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+            if statistics.take(pair, name):
+                grids.append(pair.sequence, pair.stamp, name, pair.radar, pair.target, pair.observed)
+        made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
+        grids.seal(grid, made_with, layout.scaling, {"raw": files.digest(root)})
+    stamps.write(listed, Path("metrics", track, "plots", "stamps.csv"))
+    metrics.write(Path("metrics", track, "voxelize.json"), statistics.summary())
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,15 @@
+"""What all tests share: one thread for bytes that repeat, and the folder of real recordings."""
+
+from pathlib import Path
+
+import pytest
+
+RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def recordings() -> Path:
+    """Real recordings beside the checkout; none of them is part of the project."""
+    if not RECORDINGS.is_dir():
+        pytest.skip("needs the real recordings in ../shared/data, which are not part of the project")
+    return RECORDINGS

@@ -1,0 +1,72 @@
+"""Distances between point sets and overlaps of cells: by hand, and against the plain definition."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from echoes.evaluation import geometry
+
+FAR_M = 73.0
+clouds = st.integers(1, 12).flatmap(lambda n: arrays(np.float64, (n, 3), elements=st.integers(-20, 20).map(float)))
+
+
+def test_nearest_distance_of_a_three_four_five_triangle_is_five():
+    points = np.array([[3.0, 4.0, 0.0], [0.0, 0.0, 1.0]])
+    np.testing.assert_allclose(geometry.nearest_m(points, np.zeros((1, 3)), FAR_M), [5.0, 1.0])
+
+
+@given(clouds, clouds)
+def test_nearest_distances_agree_with_all_pairs(points, others):
+    pairs = np.linalg.norm(points[:, None] - others[None], axis=2)
+    np.testing.assert_allclose(geometry.nearest_m(points, others, FAR_M), pairs.min(axis=1))
+
+
+def test_the_nearest_point_of_an_empty_set_is_far_away():
+    assert geometry.nearest_m(np.zeros((2, 3)), np.zeros((0, 3)), FAR_M).tolist() == [FAR_M, FAR_M]
+    assert geometry.nearest_m(np.zeros((0, 3)), np.zeros((2, 3)), FAR_M).shape == (0,)
+
+
+def test_distances_of_two_small_sets_are_those_by_hand():
+    of_predicted, of_target = np.array([0.0, 1.0, 8.0]), np.array([0.0, 4.0])
+    assert geometry.chamfer_sum_m(of_predicted, of_target) == pytest.approx(3.0 + 2.0)
+    assert geometry.hausdorff_m(of_predicted, of_target) == 8.0
+    assert geometry.mhd_m(of_predicted, of_target) == 2.0  # medians 1 and 2
+
+
+def test_a_direction_without_points_takes_the_value_of_the_other():
+    none, some = np.zeros(0), np.array([1.0, 3.0])
+    assert geometry.chamfer_sum_m(none, some) == geometry.chamfer_sum_m(some, none) == 4.0
+    assert geometry.hausdorff_m(none, some) == 3.0
+    assert geometry.chamfer_sum_m(none, none) == geometry.mhd_m(none, none) == 0.0
+
+
+def test_precision_counts_predictions_and_recall_counts_targets():
+    of_predicted, of_target = np.array([0.2, 0.9, 0.9, 5.0]), np.array([0.2, 0.9])
+    assert geometry.precision_recall(of_predicted, of_target, 0.5) == (0.25, 0.5)
+    assert geometry.precision_recall(of_predicted, of_target, 1.0) == (0.75, 1.0)
+
+
+def test_a_distance_equal_to_the_radius_counts_whatever_the_rounding():
+    steps = np.array([5 * 0.1, 0.1 + 0.1 + 0.1 + 0.1 + 0.1, 0.8 - 0.3])
+    assert geometry.precision_recall(steps, steps, 0.5) == (1.0, 1.0)
+    assert geometry.precision_recall(np.array([np.nextafter(0.5, 1)]), steps, 0.5)[0] == 1.0
+
+
+def test_an_empty_prediction_has_no_precision_and_two_empty_sets_agree():
+    none, far = np.zeros(0), np.full(3, FAR_M)
+    assert geometry.precision_recall(none, far, 1.0) == (0.0, 0.0)
+    assert geometry.precision_recall(far, none, 1.0) == (0.0, 0.0)
+    assert geometry.precision_recall(none, none, 1.0) == (1.0, 1.0)
+
+
+def test_f1_is_the_harmonic_mean():
+    assert geometry.f1(0.5, 1.0) == pytest.approx(2 / 3)
+    assert geometry.f1(0.0, 0.0) == 0.0
+
+
+def test_iou_is_intersection_over_union():
+    assert geometry.iou(2, 3, 5) == pytest.approx(2 / 6)
+    assert geometry.iou(0, 0, 4) == 0.0
+    assert geometry.iou(0, 0, 0) == 1.0

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from echoes import params
+from echoes.errors import InputError
+from echoes.rasters import ground
+from echoes.rasters.ground import NoGround, PlaneGround
+from echoes.seeds import rng
+
+PLANE = PlaneGround(method="plane", height_m=0.3, cell_m=2.0, slope_max=0.2)
+
+
+def road(seed: int, slope_x: float, slope_y: float, height_m: float) -> np.ndarray:
+    """(4000, 3) a rough tilted road, denser near the sensor as a LiDAR sees it."""
+    r = rng(seed, "test", "road")
+    range_m, azimuth_rad = 40 * r.random(4000) ** 2 + 2, r.uniform(-np.pi, np.pi, 4000)
+    x, y = range_m * np.cos(azimuth_rad), range_m * np.sin(azimuth_rad)
+    return np.stack([x, y, slope_x * x + slope_y * y + height_m + r.normal(0, 0.03, 4000)], axis=1)
+
+
+def things(seed: int, slope_x: float, slope_y: float, height_m: float) -> np.ndarray:
+    """(6000, 3) cars, two long walls and crowns of trees on that road, from 0.5 m above it."""
+    r = rng(seed, "test", "things")
+    cars = r.uniform([-2, -1, 0.5], [2, 1, 1.6], (2000, 3)) + r.choice([[9, -4, 0], [-12, 4, 0], [20, 5, 0]], 2000)
+    walls = r.uniform([-40, 0, 0.5], [40, 0.2, 6], (2000, 3)) + r.choice([[0, 12, 0], [0, -14, 0]], 2000)
+    crowns = r.uniform([-40, 16, 2.5], [40, 30, 7], (2000, 3))
+    points = np.concatenate([cars, walls, crowns])
+    points[:, 2] += slope_x * points[:, 0] + slope_y * points[:, 1] + height_m
+    return points
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    slope_x=st.floats(-0.15, 0.15),
+    slope_y=st.floats(-0.15, 0.15),
+    height_m=st.floats(-2.5, -0.5),
+)
+def test_a_tilted_road_goes_and_what_stands_on_it_stays(seed, slope_x, slope_y, height_m):
+    flat, standing = (make(seed, slope_x, slope_y, height_m) for make in (road, things))
+    kept = ground.keep(np.concatenate([flat, standing]).astype(np.float32), PLANE)
+    assert not kept[: len(flat)].any()
+    assert kept[len(flat) :].all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_the_order_of_the_returns_does_not_matter(seed):
+    points = np.concatenate([road(seed, 0.05, -0.1, -1.5), things(seed, 0.05, -0.1, -1.5)]).astype(np.float32)
+    points[:, 2] = np.round(points[:, 2], 1)  # many equally low ones
+    shuffled = rng(seed, "test", "order").permutation(len(points))
+    np.testing.assert_array_equal(ground.keep(points, PLANE)[shuffled], ground.keep(points[shuffled], PLANE))
+
+
+def test_the_plane_is_found_to_centimetres():
+    candidates = ground.lowest(road(5, 0.07, -0.11, -1.7), 2.0)
+    slope_x, slope_y, height_m = ground.plane(candidates, PLANE)
+    assert slope_x == pytest.approx(0.07, abs=0.002)
+    assert slope_y == pytest.approx(-0.11, abs=0.002)
+    assert height_m == pytest.approx(-1.7, abs=0.08)  # the lowest of a rough surface lie below its middle
+
+
+def test_a_ring_of_one_laser_at_the_height_of_the_sensor_is_not_the_ground():
+    flat = road(2, 0.0, 0.0, -1.5)[:1500]
+    azimuth_rad = np.linspace(-np.pi, np.pi, 4000, endpoint=False)
+    range_m = 20 + 20 * rng(2, "test", "ring").random(4000)
+    ring = np.stack([range_m * np.cos(azimuth_rad), range_m * np.sin(azimuth_rad), np.zeros(4000)], axis=1)
+    kept = ground.keep(np.concatenate([flat, ring]), PLANE)
+    assert not kept[: len(flat)].any()
+    assert kept[len(flat) :].all()
+
+
+def test_what_lies_below_the_ground_goes_too_and_does_not_bend_it():
+    flat, standing = road(4, 0.03, 0.05, -1.5), things(4, 0.03, 0.05, -1.5)
+    mirrored = rng(4, "test", "mirrored").uniform([5, -20, -6], [30, 20, -3], (60, 3))
+    kept = ground.keep(np.concatenate([flat, mirrored, standing]), PLANE)
+    assert not kept[: len(flat) + 60].any()
+    assert kept[len(flat) + 60 :].all()
+
+
+def test_the_margin_is_measured_from_the_plane():
+    flat = road(6, 0.0, 0.0, 0.0)
+    flat[:, 2] = 0.0
+    probes = np.array([[6.0, 1.0, 0.25], [6.0, 1.0, 0.35], [-30.0, 3.0, 0.29], [-30.0, 3.0, 0.31]])
+    assert ground.keep(np.concatenate([flat, probes]), PLANE)[-4:].tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("count", [0, 1, 19])
+def test_frames_with_too_few_returns_are_kept_whole(count):
+    points = np.stack([np.arange(count) * 3.0, np.zeros(count), np.zeros(count)], axis=1)
+    assert ground.keep(points, PLANE).tolist() == [True] * count
+
+
+def test_the_method_none_keeps_everything():
+    assert ground.keep(road(0, 0.0, 0.0, -1.5), NoGround(method="none")).all()
+
+
+def test_the_section_of_the_params_chooses_the_method():
+    section = {"method": "plane", "height_m": 0.3, "cell_m": 2, "slope_max": 0.2}
+    assert params.build(ground.Ground, section, "astyx.voxelize.ground") == PLANE
+    assert params.build(ground.Ground, {"method": "none"}, "astyx.voxelize.ground") == NoGround("none")
+    with pytest.raises(InputError, match=r"astyx\.voxelize\.ground\.cell_m: expected a positive number, got 0\.0"):
+        params.build(ground.Ground, section | {"cell_m": 0}, "astyx.voxelize.ground")

@@ -1,0 +1,194 @@
+"""The Astyx reader: on a small recording written here, on damaged ones, and on the real one."""
+
+import gzip
+import json
+import shutil
+
+import numpy as np
+import pytest
+from scipy.spatial import cKDTree
+
+from echoes.errors import InputError
+from echoes.readers import astyx, splits
+from echoes.readers.ego_motion import Doppler, estimate
+
+DOPPLER = Doppler(span_mps=10.3936, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
+SOURCE = astyx.Source("astyx", "estimated", DOPPLER, workers=1, scheduler="local")
+QUARTER_TURN = [[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]  # x -> y, then (1, 2, 3) m
+
+
+def write_frame(root, number, stamp_us, to_radar=QUARTER_TURN, packed=False):
+    radar = f"\nX Y Z V_r Mag\n10 1 0 2.5 60\n20 -1 0.5 -1.0 {50 + int(number)}\n"
+    lidar = f"X Y Z Reflectivity LaserID Timestamp \n5 0 0 255 3 {stamp_us}\n6 0 1 51 4 {stamp_us + 5}\n"
+    sensors = [(astyx.RADAR, np.eye(4).tolist()), (astyx.LIDAR, to_radar)]
+    calibration = {"sensors": [{"sensor_uid": uid, "calib_data": {"T_to_ref_COS": t}} for uid, t in sensors]}
+    box = {
+        "classname": "Car",
+        "center3d": [10, 1, 0],
+        "dimension3d": [4.0, 1.8, 1.5],
+        "orientation_quat": [np.cos(0.15), 0, 0, np.sin(0.15)],
+    }
+    for folder, text in ((astyx.RADAR, radar), (astyx.LIDAR, lidar)):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        path = root / folder / f"{number}.txt"
+        if packed:
+            path.with_name(f"{number}.txt.gz").write_bytes(gzip.compress(text.encode()))
+        else:
+            path.write_text(text)
+    for folder, value in ((astyx.CALIBRATION, calibration), (astyx.BOXES, {"objects": [box]})):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        (root / folder / f"{number}.json").write_text(json.dumps(value))
+
+
+@pytest.fixture
+def recording(tmp_path):
+    stamps_us = {"000007": 3_599_800_000, "000008": 3_599_900_000, "000009": 0, "000020": 5_000_000}
+    for number, stamp_us in stamps_us.items():
+        write_frame(tmp_path, number, stamp_us, packed=number == "000020")
+    return tmp_path
+
+
+def frames(root):
+    return [astyx.read(root, SOURCE, entry) for entry in astyx.index(root, SOURCE)]
+
+
+def test_stamps_go_on_over_the_hour_and_a_missing_number_starts_a_sequence(recording):
+    entries = astyx.index(recording, SOURCE)
+    assert [entry.key for entry in entries] == ["000007", "000008", "000009", "000020"]
+    assert [entry.stamp for entry in entries] == pytest.approx([3599.8, 3599.9, 3600.0, 3605.0])
+    assert [entry.sequence for entry in entries] == ["astyx-0"] * 3 + ["astyx-20"]
+
+
+def test_doppler_is_positive_when_receding_and_power_is_the_magnitude(recording):
+    frame = frames(recording)[3]
+    np.testing.assert_array_equal(frame.radar, np.float32([[10, 1, 0, -2.5, 60], [20, -1, 0.5, 1.0, 70]]))
+
+
+def test_the_lidar_comes_in_the_frame_of_the_radar(recording):
+    frame = frames(recording)[0]
+    np.testing.assert_allclose(frame.target, [[1, 7, 3, 1.0], [1, 8, 4, 0.2]], rtol=1e-6)
+    assert frame.target_origin == (1.0, 2.0, 3.0)
+
+
+def test_a_box_keeps_its_place_and_turns_by_its_quaternion(recording):
+    (box,) = frames(recording)[0].boxes
+    assert (box.label, box.centre, box.size) == ("Car", (10.0, 1.0, 0.0), (4.0, 1.8, 1.5))
+    assert box.yaw_rad == pytest.approx(0.3)
+
+
+def test_radar_alone_is_enough_to_enhance(recording):
+    for folder in (astyx.LIDAR, astyx.CALIBRATION, astyx.BOXES):
+        shutil.rmtree(recording / folder)
+    assert [entry.stamp for entry in astyx.index(recording, SOURCE)] == pytest.approx([0.7, 0.8, 0.9, 2.0])
+    assert all(frame.target is None and not frame.boxes for frame in frames(recording))
+
+
+def test_a_frame_without_points_is_a_frame(recording):
+    (recording / astyx.RADAR / "000007.txt").write_text("\nX Y Z V_r Mag\n")
+    assert frames(recording)[0].radar.shape == (0, 5)
+
+
+def spoil(path, change):
+    path.write_text(change(path.read_text()))
+
+
+def edit_matrix(root, rows):
+    path = root / astyx.CALIBRATION / "000007.json"
+    value = json.loads(path.read_text())
+    value["sensors"][1]["calib_data"]["T_to_ref_COS"] = rows
+    path.write_text(json.dumps(value))
+
+
+RADAR_FILE, LIDAR_FILE = f"{astyx.RADAR}/000007.txt", f"{astyx.LIDAR}/000007.txt"
+DAMAGES = {
+    "no radar folder": (lambda r: shutil.rmtree(r / astyx.RADAR), "radar_6455: no such folder"),
+    "empty radar folder": (lambda r: [p.unlink() for p in (r / astyx.RADAR).iterdir()], "radar_6455: expected NNN"),
+    "foreign name": (lambda r: (r / astyx.RADAR / "notes.txt").write_text("x"), "six digits, got 'notes'"),
+    "frame twice": (lambda r: (r / astyx.RADAR / "000007.txt.gz").write_bytes(b""), "one file for frame 000007"),
+    "no LiDAR file": (lambda r: (r / LIDAR_FILE).unlink(), "lidar_vlp16/000007.txt.*: no such file"),
+    "no calibration": (lambda r: (r / astyx.CALIBRATION / "000008.json").unlink(), "000008.json: no such file"),
+    "no boxes": (lambda r: (r / astyx.BOXES / "000008.json").unlink(), "000008.json: no such file"),
+    "stamps backwards": (
+        lambda r: write_frame(r, "000008", 3_599_700_000),
+        "lidar_vlp16/000008.txt: expected stamps that increase",
+    ),
+    "stamp beyond the hour": (lambda r: write_frame(r, "000008", 3_600_000_000), "expected a Timestamp of 0 to"),
+    "empty file": (lambda r: (r / RADAR_FILE).write_text(""), "000007.txt: expected the header X Y Z V_r Mag, got ''"),
+    "foreign file": (lambda r: (r / RADAR_FILE).write_text("a,b\n1,2\n"), "expected the header"),
+    "foreign bytes": (lambda r: (r / RADAR_FILE).write_bytes(b"\x93NUMPY\xff\xfe"), "000007.txt: expected text"),
+    "cut off": (lambda r: spoil(r / RADAR_FILE, lambda t: t[:-2]), "a file cut off in it"),
+    "cut row": (lambda r: spoil(r / RADAR_FILE, lambda t: t[:-4] + "\n"), "expected rows of 5 numbers"),
+    "words": (lambda r: spoil(r / RADAR_FILE, lambda t: t.replace("2.5", "fast")), "expected rows of 5 numbers"),
+    "NaN": (lambda r: spoil(r / RADAR_FILE, lambda t: t.replace("10", "nan")), "got nan for x of point 0"),
+    "NaN in LiDAR": (lambda r: spoil(r / LIDAR_FILE, lambda t: t.replace("5 0 0", "5 nan 0", 1)), "got nan for"),
+    "reflectivity": (lambda r: spoil(r / LIDAR_FILE, lambda t: t.replace("255", "256")), "Reflectivity 0..255"),
+    "cut gzip": (
+        lambda r: (r / astyx.RADAR / "000020.txt.gz").write_bytes(
+            (r / astyx.RADAR / "000020.txt.gz").read_bytes()[:-12]
+        ),
+        "000020.txt.gz: expected gzip-compressed text",
+    ),
+    "no gzip": (lambda r: (r / astyx.LIDAR / "000020.txt.gz").write_text("X Y Z"), "000020.txt.gz: expected gzip"),
+    "no JSON": (lambda r: (r / astyx.CALIBRATION / "000007.json").write_text("{"), "000007.json: expected JSON"),
+    "JSON list": (
+        lambda r: (r / astyx.CALIBRATION / "000007.json").write_text("[]"),
+        "a JSON object, got a list",
+    ),
+    "no matrix": (
+        lambda r: edit_matrix(r, None),
+        "lidar_vlp16: expected 4 rows of 4 numbers.*, got None",
+    ),
+    "no rotation": (lambda r: edit_matrix(r, (2 * np.eye(4) - np.diag([0, 0, 0, 1])).tolist()), "expected a rotation"),
+    "ragged matrix": (lambda r: edit_matrix(r, [[1, 0], [0]]), "expected 4 rows of 4 numbers"),
+    "sensor without a name": (
+        lambda r: (r / astyx.CALIBRATION / "000007.json").write_text('{"sensors": [{}]}'),
+        "expected sensor_uid",
+    ),
+    "box without a size": (
+        lambda r: (r / astyx.BOXES / "000007.json").write_text('{"objects": [{"center3d": [1, 2]}]}'),
+        "groundtruth_obj3d/000007.json: expected classname",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_recording_is_refused_in_one_line_that_names_the_file(recording, damage):
+    spoil_it, message = DAMAGES[damage]
+    spoil_it(recording)
+    with pytest.raises(InputError, match=message) as error:
+        frames(recording)
+    assert "\n" not in str(error.value)
+    assert str(recording) in str(error.value)
+
+
+def test_static_points_of_the_real_recording_fit_one_ego_velocity(recordings):
+    """Positive = receding: the vehicle drives forward, 70 % and more of the points recede with -u . v."""
+    root = recordings / "astyx-hires2019-ccbyncsa4"
+    entries = astyx.index(root, SOURCE)
+    assert len(entries) == 80
+    fits = [estimate(astyx.read(root, SOURCE, entry).radar, DOPPLER) for entry in entries[::2]]
+    assert min(fit.static.mean() for fit in fits) > 0.65
+    assert max(fit.residual_mps[fit.static].std() for fit in fits) < 0.11
+    assert all(-0.1 < fit.velocity[0] < 20 and abs(fit.velocity[1]) < 1 for fit in fits)
+    speeds = [fit.velocity[0] for fit in fits[23:28]]  # frames 134-142, .3 s apart: the vehicle slows down
+    assert np.abs(np.diff(speeds)).max() < 0.35
+
+
+def test_the_real_recording_splits_into_usable_parts(recordings):
+    entries = astyx.index(recordings / "astyx-hires2019-ccbyncsa4", SOURCE)
+    names = splits.assign(entries, splits.ByTime("time", block_s=10.0, purge_s=3.0, val=0.1, test=0.2, seed=0))
+    assert (names.count("train"), names.count("val"), names.count("test")) == (51, 13, 16)
+
+
+def test_the_real_lidar_lies_on_the_real_radar_points_only_with_its_calibration(recordings):
+    """The median distance from a radar point to the LiDAR is about .65 m, and .95 m without the calibration."""
+    root = recordings / "astyx-hires2019-ccbyncsa4"
+    medians = []
+    for entry in astyx.index(root, SOURCE)[::8]:
+        frame = astyx.read(root, SOURCE, entry)
+        near = frame.radar[np.linalg.norm(frame.radar[:, :3], axis=1) < 40, :3]
+        matrix = astyx._to_radar(root / astyx.CALIBRATION / f"{entry.key}.json")
+        undone = (frame.target[:, :3] - matrix[:3, 3]) @ matrix[:3, :3]
+        medians.append([np.median(cKDTree(points).query(near)[0]) for points in (frame.target[:, :3], undone)])
+    assert all(calibrated < uncalibrated for calibrated, uncalibrated in medians)
+    assert np.median(medians, axis=0) == pytest.approx([0.665, 0.945], abs=0.03)

@@ -1,0 +1,128 @@
+"""Splits: every entry once, no neighbours in two of them, shares met, the seed decides."""
+
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from echoes.errors import InputError
+from echoes.readers.frames import Entry
+from echoes.readers.splits import BySequence, ByTime, assign
+
+
+def drive(sequence, stamps):
+    return [Entry(sequence, float(stamp), f"{sequence}/{i}") for i, stamp in enumerate(stamps)]
+
+
+def steady(sequence, frames, period_s=0.1):
+    return drive(sequence, [period_s * i for i in range(frames)])
+
+
+SHORT_MIDDLE = [0.1 * i for i in (*range(102), 107, *range(140, 210))]  # 3.4 s reach over the second block
+
+
+@st.composite
+def drives(draw):
+    entries = []
+    for number in range(draw(st.integers(1, 3))):
+        steps = draw(st.lists(st.sampled_from([0.1, 0.2, 1.0, 2.9, 3.0, 8.0]), min_size=20, max_size=80))
+        entries += drive(f"s{number}", [sum(steps[:i]) for i in range(len(steps))])
+    return draw(st.permutations(entries))
+
+
+@given(drives(), st.integers(0, 1000))
+def test_frames_of_two_splits_are_never_closer_than_the_purge(entries, seed):
+    split = ByTime("time", block_s=7.0, purge_s=3.0, val=0.15, test=0.2, seed=seed)
+    try:
+        names = assign(entries, split)
+    except InputError:
+        assume(False)
+    kept = [(e, name) for e, name in zip(entries, names, strict=True) if name != "purged"]
+    for (first, a), (second, b) in combinations(kept, 2):
+        if a != b and first.sequence == second.sequence:
+            assert abs(first.stamp - second.stamp) >= 3.0
+    assert {"train", "val", "test"} <= set(names)
+
+
+@given(drives(), st.integers(0, 1000))
+def test_only_frames_close_to_another_split_are_purged(entries, seed):
+    try:
+        names = assign(entries, ByTime("time", block_s=7.0, purge_s=3.0, val=0.15, test=0.2, seed=seed))
+    except InputError:
+        assume(False)
+    for entry, name in zip(entries, names, strict=True):
+        if name == "purged":
+            near = {
+                other_name
+                for other, other_name in zip(entries, names, strict=True)
+                if other.sequence == entry.sequence and abs(other.stamp - entry.stamp) < 3.0
+            }
+            assert near & {"val", "test"}
+
+
+@given(st.permutations(steady("a", 300) + steady("b", 300)))
+def test_the_order_of_the_entries_does_not_matter(entries):
+    split = ByTime("time", block_s=5.0, purge_s=1.0, val=0.1, test=0.2, seed=3)
+    given_order = {e.key: name for e, name in zip(entries, assign(entries, split), strict=True)}
+    in_order = sorted(entries, key=lambda e: e.key)
+    assert given_order == {e.key: name for e, name in zip(in_order, assign(in_order, split), strict=True)}
+
+
+def test_blocks_of_a_steady_drive_meet_their_shares():
+    names = Counter(assign(steady("a", 6000), ByTime("time", 15.0, 3.0, 0.1, 0.2, 0)))
+    assert names["test"] == pytest.approx(1200, abs=75)
+    assert names["val"] == pytest.approx(600, abs=75 + 60)
+    assert names["train"] > 3000
+
+
+def test_a_pause_as_long_as_the_purge_costs_no_frame():
+    bursts = [10.0 * burst + 0.1 * i for burst in range(12) for i in range(10)]
+    assert "purged" not in assign(drive("a", bursts), ByTime("time", 8.0, 3.0, 0.2, 0.2, 0))
+
+
+def test_the_seed_decides_which_blocks_are_tested():
+    entries = steady("a", 3000)
+    assigned = [assign(entries, ByTime("time", 15.0, 3.0, 0.1, 0.2, seed)) for seed in (0, 0, 1)]
+    assert assigned[0] == assigned[1] != assigned[2]
+
+
+@given(st.lists(st.integers(1, 30), min_size=3, max_size=12), st.integers(0, 1000))
+def test_a_sequence_is_never_cut_in_two(lengths, seed):
+    entries = [entry for i, length in enumerate(lengths) for entry in steady(f"s{i}", length)]
+    names = assign(entries, BySequence("sequence", val=0.2, test=0.2, seed=seed))
+    pairs = {(entry.sequence, name) for entry, name in zip(entries, names, strict=True)}
+    assert len(pairs) == len(lengths)
+    assert {name for _, name in pairs} == {"train", "val", "test"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "split", "word"),
+    [
+        (steady("a", 50) + steady("b", 50), BySequence("sequence", 0.2, 0.2, 0), "3 or more sequences"),
+        (steady("a", 50), ByTime("time", 7.0, 3.0, 0.1, 0.2, 0), "3 or more blocks"),
+        ([], ByTime("time", 7.0, 3.0, 0.1, 0.2, 0), "3 or more blocks"),
+        (drive("a", SHORT_MIDDLE), ByTime("time", 7.0, 3.4, 0.4, 0.4, 0), "none in train; train 0"),
+    ],
+)
+def test_too_little_to_split_is_refused(entries, split, word):
+    with pytest.raises(InputError, match=word):
+        [assign(entries, replace(split, seed=seed)) for seed in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ({"val": 0.0}, "val"),
+        ({"test": 1.0}, "test"),
+        ({"val": 0.5, "test": 0.5}, "test"),
+        ({"purge_s": 0.0}, "purge_s"),
+        ({"block_s": 6.0}, "block_s"),
+    ],
+)
+def test_impossible_parameters_are_refused_by_name(values, word):
+    good = {"by": "time", "block_s": 10.0, "purge_s": 3.0, "val": 0.1, "test": 0.2, "seed": 0}
+    with pytest.raises(InputError, match=f"^{word}: "):
+        ByTime(**(good | values))

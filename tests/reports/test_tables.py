@@ -1,0 +1,78 @@
+"""Tables say what evaluate measured, in the order it was measured."""
+
+import json
+
+import pytest
+
+from echoes.errors import InputError
+from echoes.reports import tables
+
+EVALUATION = {
+    "radar": {
+        "chamfer_m": 2.3456,
+        "chamfer_m_lo": 2.2,
+        "chamfer_m_hi": 2.5,
+        "iou_3d": 0.0312,
+        "latency_ms": 0.0,
+        "calls": 0,
+    },
+    "ldm": {
+        "chamfer_m": 0.5123,
+        "chamfer_m_lo": 0.5,
+        "chamfer_m_hi": 0.53,
+        "iou_3d": None,
+        "latency_ms": 812.6,
+        "calls": 79,
+    },
+    "frames": 64,
+    "threshold": 0.46,
+}
+
+
+def test_markdown_has_a_row_per_method_with_intervals():
+    lines = tables.markdown(EVALUATION).splitlines()
+    assert lines == [
+        "| method | chamfer_m | iou_3d | latency_ms | calls |",
+        "| --- | ---: | ---: | ---: | ---: |",
+        "| radar | 2.35 [2.20, 2.50] | 0.031 | 0.000 | 0 |",
+        "| ldm | 0.512 [0.500, 0.530] | - | 813 | 79 |",
+    ]
+
+
+def test_plain_columns_are_aligned_with_intervals_below():
+    assert tables.plain(EVALUATION).splitlines() == [
+        "method       chamfer_m  iou_3d  latency_ms  calls",
+        "radar             2.35   0.031       0.000      0",
+        "          [2.20, 2.50]",
+        "ldm              0.512       -         813     79",
+        "        [0.500, 0.530]",
+    ]
+
+
+def test_small_and_large_numbers_keep_their_meaning():
+    block = {"chamfer_m": 12.345, "kid": 0.000512, "frechet": -0.0412, "latency_ms": 1234.5}
+    row = tables.markdown({"ldm": block}).splitlines()[-1]
+    assert row == "| ldm | 12.3 | -0.041 | 0.00051 | 1234 |"
+
+
+def test_single_numbers_are_the_caption():
+    assert tables.caption("radar", EVALUATION) == "radar: frames 64, threshold 0.460"
+
+
+def test_the_latest_results_hold_every_evaluated_track(tmp_path):
+    for track in ("radar", "astyx"):
+        (tmp_path / track).mkdir()
+        (tmp_path / track / "evaluate.json").write_text(json.dumps(EVALUATION))
+    (tmp_path / "vod").mkdir()
+    text = tables.latest(tmp_path)
+    assert text.index("astyx: frames 64") < text.index("radar: frames 64")
+    assert text.count(tables.plain(EVALUATION)) == 2
+
+
+def test_results_that_are_missing_or_no_json_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"expected <track>/evaluate\.json"):
+        tables.latest(tmp_path)
+    (tmp_path / "radar").mkdir()
+    (tmp_path / "radar" / "evaluate.json").write_text("{")
+    with pytest.raises(InputError, match=r"radar/evaluate\.json: expected JSON"):
+        tables.latest(tmp_path)
