@@ -22,7 +22,7 @@ FRAMES_OF_SEQUENCE = 8  # every so many of the simulated frames is compared
 BINS = {
     "points per frame": np.linspace(0, 3000, 61),
     "range [m]": np.linspace(0, 100, 51),
-    "|Doppler| [m/s]": np.linspace(0, 28, 57),
+    "absolute Doppler [m/s]": np.linspace(0, 28, 57),
     "power over the weakest [dB]": np.linspace(0, 45, 46),
     "elevation [deg]": np.linspace(-20, 20, 41),
     "azimuth [deg]": np.linspace(-90, 90, 61),

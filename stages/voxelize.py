@@ -33,7 +33,8 @@ def main(track: str) -> None:
         grids = GridsWriter(writer, grid)
         found = ordered(work, [entry for entry, _ in chosen], source.workers, source.scheduler)
         for pair, (_, name) in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
-            if statistics.take(pair, name):
+            statistics.take(pair, name)
+            if pair is not None:
                 grids.append(pair.sequence, pair.stamp, name, pair.radar, pair.target, pair.observed)
         made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
         grids.seal(grid, made_with, layout.scaling, {"raw": files.digest(root)})

@@ -22,7 +22,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush(temporary)
         if path.is_dir():
             remove(path)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         remove(temporary)
 

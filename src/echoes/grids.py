@@ -99,7 +99,7 @@ class Grid:
         returns  (N, 3) int64 indices (z, y, x), and (N,) bool: inside the grid.
         """
         indices = np.stack([axis.cells(points[:, 2 - i]) for i, axis in enumerate(self.axes)], axis=1)
-        return indices, ((indices >= 0) & (indices < self.shape)).all(axis=1)
+        return indices, np.asarray(((indices >= 0) & (indices < self.shape)).all(axis=1))
 
     def centres(self, indices: np.ndarray) -> np.ndarray:
         """(N, 3) indices (z, y, x) -> (N, 3) float64 x, y, z [m] of the middle of each cell."""

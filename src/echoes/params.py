@@ -11,19 +11,17 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
 from echoes.errors import InputError
 
-T = TypeVar("T")
-
 
 class _Loader(yaml.SafeLoader):
     """YAML 1.2 scalars (PyYAML alone reads 1.1: `5e-05` is text and `yes` is true)."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (an own table; the base class shares one between all loaders)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
@@ -68,7 +66,7 @@ def document(path: Path) -> Any:
     return _document(path, path.stat().st_mtime_ns)
 
 
-def load(cls: type[T], section: str, path: Path = Path("params.yaml")) -> T:
+def load(cls: Any, section: str, path: Path = Path("params.yaml")) -> Any:
     """Build `cls` from a dotted section such as `radar.ldm`.
 
     Raises InputError for a missing, an unknown or a mistyped key, with the key's full path.
@@ -82,7 +80,7 @@ def load(cls: type[T], section: str, path: Path = Path("params.yaml")) -> T:
     return build(cls, node, section)
 
 
-def build(cls: type[T], value: Any, path: str) -> T:
+def build(cls: Any, value: Any, path: str) -> Any:
     """Turn parsed YAML into `cls`; `path` names the value in messages.
 
     Known are dataclasses (strict: no missing, no unknown key), int, float (a whole number is

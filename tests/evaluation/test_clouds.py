@@ -150,6 +150,13 @@ def test_a_band_holds_the_points_of_its_horizontal_range():
     assert [values[f"iou_bev_{band}"] for band in clouds.BANDS_M] == [1.0, 1.0, 0.0]
 
 
+def test_what_lies_aside_is_as_far_as_what_lies_ahead():
+    aside = cells((1, 2, 5))  # x 5.5 m, y -29.5 m
+    values = evaluate_frame(aside, target(aside), GRID)
+    for key in ("chamfer_m", "f1@1.0m", "iou_3d", "iou_bev"):
+        assert [np.isnan(values[f"{key}_{band}"]) for band in clouds.BANDS_M] == [True, False, True], key
+
+
 def test_a_pair_across_the_border_of_a_band_is_a_pair_in_both():
     values = evaluate_frame(cells((1, 32, 19)), target(cells((1, 32, 20))), GRID)  # ranges 19.5 m and 20.5 m
     assert values["chamfer_m_20-40m"] == pytest.approx(1.0)

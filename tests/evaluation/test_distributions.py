@@ -51,6 +51,11 @@ def test_frechet_distance_of_singular_covariances_is_finite():
     assert distributions.frechet_of_gaussians(np.zeros(3), flat, np.zeros(3), np.eye(3)) == pytest.approx(2.0)
 
 
+def test_frechet_distance_of_fewer_samples_than_features_is_finite():
+    few = seeds.rng(0, "few").normal(size=(5, 16))
+    assert distributions.frechet(few, few + 1.0) == pytest.approx(16.0)
+
+
 def test_frechet_distance_of_features_is_that_of_their_moments():
     rng = seeds.rng(0, "features")
     features = rng.normal(size=(500, 4)) @ rng.normal(size=(4, 4))

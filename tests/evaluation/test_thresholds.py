@@ -45,6 +45,13 @@ def test_a_prediction_that_separates_is_cut_where_it_separates():
         assert thresholds.choose_threshold([(ALL, probability)], [target], [0.2, 0.5, 0.8], curve) == 0.5
 
 
+def test_a_probability_equal_to_the_threshold_is_occupied():
+    indices = np.array([[0, 1, 1]])
+    truth = Target(Cells(indices, None, None), np.array([False]), np.ones(GRID.shape, dtype=bool))
+    for curve in (thresholds.iou_bev, thresholds.iou_3d):
+        assert curve((indices, np.array([0.5])), truth, np.array([0.5, 0.51])).tolist() == [1.0, 0.0]
+
+
 def test_frames_weigh_the_same_and_the_first_of_equals_wins():
     predictions, targets = zip(*(frame(i, 10 + 5 * i) for i in range(6)), strict=True)
     curves = [thresholds.iou_3d(p, t, CANDIDATES) for p, t in zip(predictions, targets, strict=True)]

@@ -63,7 +63,7 @@ def test_the_plane_is_found_to_centimetres():
 
 
 def test_a_ring_of_one_laser_at_the_height_of_the_sensor_is_not_the_ground():
-    flat = road(2, 0.0, 0.0, -1.5)[:1500]
+    flat = road(2, 0.0, 0.0, -1.5)[:1000]  # the ring covers more squares
     azimuth_rad = np.linspace(-np.pi, np.pi, 4000, endpoint=False)
     range_m = 20 + 20 * rng(2, "test", "ring").random(4000)
     ring = np.stack([range_m * np.cos(azimuth_rad), range_m * np.sin(azimuth_rad), np.zeros(4000)], axis=1)

@@ -97,6 +97,17 @@ def test_doppler_and_power_are_zero_where_they_are_not_valid():
         assert named["occupancy"] == 1
 
 
+def test_a_radar_frame_as_a_target_keeps_power_and_doppler_all_valid():
+    cells = radar(4)
+    as_target = scaling.radar_as_target(scaling.radar_to_network(cells, SCALING))
+    named = dict(zip(TARGET_CHANNELS, np.moveaxis(scaling.target_to_physical(as_target, SCALING), -4, 0), strict=True))
+    given_channels = dict(zip(RADAR_CHANNELS, np.moveaxis(cells, -4, 0), strict=True))
+    for name in ("occupancy", "power", "doppler"):
+        np.testing.assert_allclose(named[name], given_channels[name], rtol=1e-5, atol=1e-4)
+    np.testing.assert_array_equal(named["doppler_valid"], cells[:, 0])
+    np.testing.assert_array_equal(named["reflectivity"], cells[:, 0] / 2)
+
+
 def test_frames_scale_alike_alone_and_in_batches():
     cells = target(7, batch=(3,))
     together = scaling.target_to_network(cells, SCALING)

@@ -98,6 +98,20 @@ def test_rays_on_edges_and_corners_end_where_they_must(corners, origin):
     assert cells_of(state, OCCUPIED) == {tuple(map(int, cell)) for cell in indices[inside]}
 
 
+def test_a_ray_that_ends_or_starts_on_a_border_touches_nothing_beyond():
+    backward = seen([[3.0, 2.5, 2.5]], (6.5, 2.5, 2.5), UNIT)  # a cell holds its lower border
+    assert cells_of(backward, FREE) == {(2, 2, x) for x in (4, 5, 6)}
+    assert cells_of(backward, OCCUPIED) == {(2, 2, 3)}
+    forward = seen([[6.5, 2.5, 2.5]], (3.0, 2.5, 2.5), UNIT)
+    assert cells_of(forward, FREE) == {(2, 2, x) for x in (3, 4, 5)}
+
+
+def test_a_sensor_so_far_that_its_rays_are_rounded_across_a_border_does_no_harm():
+    state = visibility.visibility(np.array([[1e-12, 3 - 1e-10, 0.5]]), (-1e7, -1e7, 0.5), UNIT)
+    assert cells_of(state, OCCUPIED) == {(0, 2, 0)}
+    assert cells_of(state, FREE) == set()
+
+
 def test_a_return_beyond_the_grid_frees_the_way_up_to_its_end():
     state = seen([[40.0, 6.5, 4.5]], (3.5, 6.5, 4.5), UNIT)
     assert cells_of(state, FREE) == {(4, 6, x) for x in range(3, 16)}

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from echoes.errors import InputError
 from echoes.grids import Grid, Range
 from echoes.rasters import voxels
 from echoes.seeds import rng
@@ -136,6 +137,13 @@ def test_dense_puts_the_occupancy_first_and_zero_elsewhere():
     assert filled[:, 0, 1, 2].tolist() == [1, 5, -6]
     assert filled[:, 3, 0, 1].tolist() == [1, 0, 7]
     assert np.abs(filled).sum() == 2 + 5 + 6 + 7
+
+
+@pytest.mark.parametrize("cell", [[4, 0, 0], [0, 4, 0], [0, 0, 4]])
+def test_cells_of_a_larger_grid_are_refused(cell):
+    cells = voxels.Cells(np.array([cell], np.uint8), np.zeros((1, 2), np.float32))
+    with pytest.raises(InputError, match="outside"):
+        voxels.dense(cells, (4, 4, 4))
 
 
 def test_axes_of_more_than_256_cells_get_wider_indices():

@@ -48,6 +48,15 @@ def test_a_frame_does_not_depend_on_how_many_there_are():
     assert frame_bytes(simulated.read(ROOT, more, entry)) == frame_bytes(simulated.read(ROOT, SOURCE, entry))
 
 
+def test_the_noise_is_another_one_in_every_frame():
+    entry = simulated.index(ROOT, SOURCE)[1]
+    one, other = (simulated.read(ROOT, SOURCE, replace(entry, key=key)) for key in ("0/1", "0/2"))
+    np.testing.assert_array_equal(one.pose, other.pose)  # the same instant
+    assert one.target.tobytes() != other.target.tobytes()
+    assert one.radar.tobytes() != other.radar.tobytes()
+    assert not np.array_equal(one.ego_velocity, other.ego_velocity)
+
+
 def test_another_seed_is_another_street():
     entry = simulated.index(ROOT, SOURCE)[0]
     other = simulated.read(ROOT, replace(SOURCE, seed=8), entry)

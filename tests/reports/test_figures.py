@@ -56,12 +56,17 @@ def test_pictures_repeat_byte_for_byte(tmp_path):
 
 
 def test_birdseye_panels_have_the_shape_of_the_grid(tmp_path):
-    rows = [[Panel("radar", cloud(5), None, "")] * 3] * 2
+    rows = [[Panel("radar", cloud(50), None, "")] * 3] * 2
     figures.birdseye(rows, GRID, tmp_path / "b.png", "height [m]")
+    image = pixels(tmp_path / "b.png")
     side, gap = figures.PANEL_IN, figures.GAP_IN
     tall = figures.BOTTOM_IN + 2 * side + gap + figures.TOP_IN
     wide = figures.LEFT_IN + 3 * side + 2 * gap + figures.RIGHT_IN
-    assert pixels(tmp_path / "b.png").shape[:2] == pytest.approx((tall * figures.DPI, wide * figures.DPI), abs=1)
+    assert image.shape[:2] == pytest.approx((tall * figures.DPI, wide * figures.DPI), abs=1)
+    inner, step = round(side * figures.DPI) - 10, round((side + gap) * figures.DPI)
+    top, left = round(figures.TOP_IN * figures.DPI) + 5, round(figures.LEFT_IN * figures.DPI) + 5
+    first, *others = (image[top + i * step :, left + j * step :][:inner, :inner] for i in range(2) for j in range(3))
+    assert all(np.abs(first - other).mean() < 1e-3 for other in others)  # but for rounding at the edges of dots
 
 
 @pytest.mark.parametrize(("x", "y", "vertical", "horizontal"), [(31, 15, 0, 0), (31, -15, 0, 1), (1, 15, 1, 0)])

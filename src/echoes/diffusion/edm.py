@@ -66,7 +66,8 @@ class Denoiser(nn.Module):
 
     def features(self, cond: Tensor, drop: Tensor | None = None) -> Tensor:
         """Encode a condition once for all calls; `drop` (B,) bool puts the null in its place."""
-        assert self.encoder is not None and self.null is not None, "this denoiser takes no condition"
+        assert self.encoder is not None, "this denoiser takes no condition"
+        assert self.null is not None
         encoded: Tensor = self.encoder(cond)
         if drop is None:
             return encoded

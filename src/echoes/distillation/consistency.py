@@ -36,7 +36,10 @@ class ConsistencyModel(nn.Module):
 
 
 def pseudo_huber(error: Tensor) -> Tensor:
-    """(B, ...) -> (B,) sqrt(|error|^2 + c^2) - c with c = 0.00054 sqrt(d) (Song and Dhariwal 2023, Eq. 8), per sqrt(d)."""
+    """(B, ...) -> (B,) sqrt(|error|^2 + c^2) - c, c = 0.00054 sqrt(d) (Song and Dhariwal 2023, Eq. 8).
+
+    All divided by sqrt(d), d the numbers of a sample, so that it does not depend on the size.
+    """
     size = error[0].numel()
     c = 0.00054
     return (error.flatten(1).pow(2).sum(1) / size + c**2).sqrt() - c

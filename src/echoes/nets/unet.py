@@ -1,5 +1,6 @@
 """U-Net of rank 2 or 3: network(x, c_noise, features) -> x. It knows nothing of noise levels or data."""
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -47,10 +48,10 @@ class UNet(nn.Module):
             return Blocks([ResBlock(rank, width, width, features, config.dropout) for _ in blocks])
 
         self.down = nn.ModuleList([level(width) for width in widths])
-        self.shrink = nn.ModuleList([conv(rank, a, b, 2, 2) for a, b in zip(widths, widths[1:], strict=False)])
+        self.shrink = nn.ModuleList([conv(rank, a, b, 2, 2) for a, b in itertools.pairwise(widths)])
         self.attention = Attention(rank, widths[-1], config.heads)
         self.middle = ResBlock(rank, widths[-1], widths[-1], features, config.dropout)
-        self.widen = nn.ModuleList([conv(rank, b, a, 1) for a, b in zip(widths, widths[1:], strict=False)])
+        self.widen = nn.ModuleList([conv(rank, b, a, 1) for a, b in itertools.pairwise(widths)])
         self.up = nn.ModuleList([level(width) for width in widths])
         self.norm, self.out = norm(widths[0]), zero(conv(rank, widths[0], outputs))
 

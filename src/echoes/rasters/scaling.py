@@ -12,6 +12,7 @@ All other cells are 0 in both directions. Nothing is clipped, so each direction 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -69,17 +70,16 @@ def target_to_physical(dense: np.ndarray, scaling: Scaling) -> np.ndarray:
 def _convert(dense: np.ndarray, channels: tuple[str, ...], change: Change, scaling: Scaling) -> np.ndarray:
     if dense.ndim < 4 or dense.shape[-4] != len(channels):
         raise InputError(f"expected (..., {len(channels)}, D, H, W) {', '.join(channels)}, got shape {dense.shape}")
-    given = dict(zip(channels, np.moveaxis(dense, -4, 0), strict=True))
-    occupied = given["occupancy"] > 0
-    valid = occupied & (given["doppler_valid"] > 0) if "doppler_valid" in given else occupied
-    converted = np.zeros(dense.shape, np.float32)
-    for name, values in zip(channels, np.moveaxis(converted, -4, 0), strict=True):
-        if name == "occupancy":
-            values[...] = given[name]
-            continue
-        held = valid if name in OF_THE_RADAR else occupied
-        values[held] = change(name, given[name][held], scaling)
-    return converted
+    given = dense.reshape(-1, len(channels), prod(dense.shape[-3:]))
+    frame, place = np.nonzero(given[:, channels.index("occupancy")] > 0)
+    cells = dict(zip(channels, given[frame, :, place].T, strict=True))  # of (M,); the empty cells cost nothing
+    valid = cells.get("doppler_valid", cells["occupancy"]) > 0
+    changed = [
+        np.where(valid | (name not in OF_THE_RADAR), change(name, values, scaling), 0) for name, values in cells.items()
+    ]
+    converted = np.zeros(given.shape, np.float32)
+    converted[frame, :, place] = np.stack(changed, axis=1)
+    return converted.reshape(dense.shape)
 
 
 def to_network(name: str, values: np.ndarray, scaling: Scaling) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from scipy.spatial import cKDTree
 
+from echoes.errors import InputError
 from echoes.grids import Grid
 
 RADAR_CHANNELS = ("occupancy", "power", "doppler", "doppler_variance")
@@ -66,7 +67,10 @@ def target_cells(points: np.ndarray, grid: Grid, radar: np.ndarray, radius_m: fl
 
 
 def dense(cells: Cells, shape: tuple[int, int, int]) -> np.ndarray:
-    """(1 + C, D, H, W) float32: the occupancy, then the features; 0 in empty cells."""
+    """(1 + C, D, H, W) float32: the occupancy, then the features; 0 in empty cells.
+
+    Raises InputError for a cell outside `shape`.
+    """
     filled = np.zeros((1 + cells.features.shape[1], *shape), np.float32)
     _scatter(cells.indices, cells.features, filled)
     return filled
@@ -205,6 +209,8 @@ def _unravel(flat: np.ndarray, height: int, width: int, indices: np.ndarray) -> 
 def _scatter(indices: np.ndarray, features: np.ndarray, filled: np.ndarray) -> None:
     for k in range(len(indices)):
         z, y, x = indices[k, 0], indices[k, 1], indices[k, 2]
+        if z >= filled.shape[1] or y >= filled.shape[2] or x >= filled.shape[3]:
+            raise InputError("expected cells of the grid to fill, got a cell outside it")
         filled[0, z, y, x] = 1
         for c in range(features.shape[1]):
             filled[1 + c, z, y, x] = features[k, c]

@@ -21,7 +21,7 @@ def read(path: Path, header: tuple[str, ...]) -> np.ndarray:
 
     Blank lines may come before the header. A last line without its end was cut off, and is refused.
     """
-    lines = _text(path).lstrip().split("\n", 1)
+    lines = text(path).lstrip().split("\n", 1)
     _check_header(lines[0], header, path)
     body = lines[1] if len(lines) == 2 else ""
     if body and not body.endswith("\n"):
@@ -59,9 +59,9 @@ def first_row(path: Path, header: tuple[str, ...]) -> list[float]:
 
 def document(path: Path, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
     """A JSON object that has the named entries, each of the type given."""
-    text = _text(path)
+    content = text(path)
     try:
-        found = json.loads(text)
+        found = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON, got {error}") from error
     if not isinstance(found, dict):
@@ -96,7 +96,8 @@ def _open(path: Path) -> io.TextIOWrapper:
     return io.TextIOWrapper(gzip.open(path) if packed else path.open("rb"), encoding="utf-8")
 
 
-def _text(path: Path) -> str:
+def text(path: Path) -> str:
+    """The content of a text file, or of a gzip file of text."""
     _check_there(path)
     try:
         with _open(path) as file:

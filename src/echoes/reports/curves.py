@@ -16,13 +16,13 @@ class Curve:
     """Averages what is added over intervals of the training, and writes them when the training ends."""
 
     def __init__(self, path: Path, steps: int) -> None:
-        self._path, self._every = path, max(1, steps // ROWS)
+        self._path, self._steps, self._every = path, steps, max(1, steps // ROWS)
         self._rows: list[dict[str, float]] = []
         self._pending: list[dict[str, float]] = []
 
     def add(self, step: int, **values: float) -> None:
         self._pending.append(values)
-        if (step + 1) % self._every == 0:
+        if (step + 1) % self._every == 0 or step + 1 == self._steps:
             means = {name: sum(v[name] for v in self._pending) / len(self._pending) for name in values}
             self._rows.append({"step": step + 1, **means})
             self._pending = []

@@ -34,7 +34,7 @@ STYLE: dict[Any, Any] = {
 NIGHT = "#0d1117"
 LINE = "#30363d"
 INK: dict[Any, Any] = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), "#c9d1d9")
-HEIGHTS = ListedColormap(colormaps["turbo"](np.linspace(0.08, 0.95, 256)))  # without the ends, dark on dark
+HEIGHTS = ListedColormap(colormaps["turbo"](np.linspace(0.08, 0.91, 256)))  # without the ends, dark on dark
 RINGS_M = (20.0, 40.0)  # the borders of the range bands of evaluate
 PANEL_IN, GAP_IN, LEFT_IN, RIGHT_IN, BOTTOM_IN, TOP_IN = 2.5, 0.1, 0.6, 0.85, 0.5, 0.4
 

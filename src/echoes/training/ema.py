@@ -1,19 +1,22 @@
 """Running averages of weights."""
 
 import copy
+from typing import Generic, TypeVar
 
 import torch
 from torch import nn
 
+Module = TypeVar("Module", bound=nn.Module)
 
-class Ema:
+
+class Ema(Generic[Module]):
     """An exponential moving average of a module's weights, in float32.
 
     The decay of the first steps is (1 + k) / (10 + k), so that the average forgets the start.
     """
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.model = copy.deepcopy(module).eval().requires_grad_(False)
+    def __init__(self, module: Module, decay: float) -> None:
+        self.model: Module = copy.deepcopy(module).eval().requires_grad_(False)
         self.decay = decay
         self._source = module
 

@@ -14,26 +14,27 @@ class Statistics:
     def __init__(self, listed: int, refused: int, purged: int) -> None:
         self._counts = {"frames_listed": listed, "frames_refused": refused, "frames_purged": purged, "frames_empty": 0}
         self._splits: Counter[str] = Counter()
-        self._sums: Counter[str] = Counter()
+        self._sums: dict[str, float] = {}
 
-    def take(self, pair: Pair | None, split: str) -> bool:
-        """Count a frame; False for one that was skipped because it has no radar points."""
+    def take(self, pair: Pair | None, split: str) -> None:
+        """Count a frame; None is one that was skipped because it has no radar points."""
         if pair is None:
             self._counts["frames_empty"] += 1
-            return False
+            return
         self._splits[split] += 1
         power, doppler = pair.radar.features[:, 0], pair.radar.features[:, 1]
-        self._sums.update(
-            points=pair.points,
-            radar_cells=len(power),
-            target_cells=len(pair.target.indices),
-            power_db=float(power.mean()),
-            still_share=float((np.abs(doppler) < 0.5).mean()),
-            speed_mps=float(np.linalg.norm(np.nan_to_num(pair.ego_velocity))),
-            observed_share=float(np.unpackbits(pair.observed).mean()),
-            doppler_valid_share=float(pair.target.features[:, 2].mean()) if len(pair.target.indices) else 0.0,
-        )
-        return True
+        found = {
+            "points": pair.points,
+            "radar_cells": len(power),
+            "target_cells": len(pair.target.indices),
+            "power_db": float(power.mean()),
+            "still_share": float((np.abs(doppler) < 0.5).mean()),
+            "speed_mps": float(np.linalg.norm(np.nan_to_num(pair.ego_velocity))),
+            "observed_share": float(np.unpackbits(pair.observed).mean()),
+            "doppler_valid_share": float(pair.target.features[:, 2].mean()) if len(pair.target.indices) else 0.0,
+        }
+        for name, value in found.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
 
     def summary(self) -> dict[str, float]:
         """Counts, and means over frames; says so where frames were skipped."""

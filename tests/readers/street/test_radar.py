@@ -89,13 +89,23 @@ def test_of_echoes_in_one_resolution_cell_the_strongest_remains():
     assert len(radar.resolve(apart, RADAR).shape) == 3
 
 
-def test_measured_angles_scatter_by_floor_and_signal_to_noise():
-    many = echoes(np.tile((30, 0, 0), (20_000, 1)), power_db=RADAR.noise_power_db + 20)
-    measured = radar.to_spherical(radar.measure(many, RADAR, np.random.default_rng(0))[:, :3])
-    sizes = (RADAR.range_resolution_m, *np.deg2rad((RADAR.azimuth_resolution_deg, RADAR.elevation_resolution_deg)))
-    floors = (RADAR.range_noise_m, *np.deg2rad((RADAR.azimuth_noise_deg, RADAR.elevation_noise_deg)))
-    expected = np.hypot(floors, np.array(sizes) / (1.6 * sqrt(200)))
-    np.testing.assert_allclose(measured.std(axis=0), expected, rtol=0.03)
+def measured_deviation(of, snr_db):
+    many = echoes(np.tile((30, 0, 0), (20_000, 1)), power_db=of.noise_power_db + snr_db)
+    points = radar.measure(many, of, np.random.default_rng(0))
+    return np.column_stack([radar.to_spherical(points[:, :3]), points[:, 3]]).std(axis=0)
+
+
+def test_the_noise_of_a_weak_echo_is_the_resolution_over_1_6_roots_of_twice_the_snr():
+    fine = replace(RADAR, range_noise_m=1e-9, azimuth_noise_deg=1e-9, elevation_noise_deg=1e-9, doppler_noise_mps=1e-9)
+    angles = np.deg2rad((RADAR.azimuth_resolution_deg, RADAR.elevation_resolution_deg))
+    sizes = np.array([RADAR.range_resolution_m, *angles, RADAR.doppler_resolution_mps])
+    np.testing.assert_allclose(measured_deviation(fine, 20.0), sizes / (1.6 * sqrt(200)), rtol=0.03)
+
+
+def test_the_noise_of_a_strong_echo_is_the_floor():
+    angles = np.deg2rad((RADAR.azimuth_noise_deg, RADAR.elevation_noise_deg))
+    floors = (RADAR.range_noise_m, *angles, RADAR.doppler_noise_mps)
+    np.testing.assert_allclose(measured_deviation(RADAR, 80.0), floors, rtol=0.03)
 
 
 def test_what_a_wall_hides_is_not_lit():

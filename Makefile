@@ -1,0 +1,51 @@
+# make install what the pipeline needs, into .venv
+# make repro   the same, and runs the pipeline
+# make test    installs what the tests need and runs them
+# make lint    style and types
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+
+.PHONY: install repro test lint bench lock
+.DEFAULT_GOAL := repro
+
+install: .venv/runtime
+
+repro: .venv/runtime
+	dvc repro
+	@echoes results
+
+test: .venv/dev
+	pytest
+
+lint: .venv/dev
+	ruff check .
+	ruff format --check .
+	mypy
+
+bench: .venv/dev
+	python bench/voxelize.py
+
+# A stamp file says which lock an environment was installed from: a newer lock installs again.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "echoes needs Python 3.11 or later; $$($(PYTHON) --version) is $(PYTHON). Try: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.lock pyproject.toml | .venv/bin/python
+	pip install --quiet --disable-pip-version-check -r requirements.lock
+	pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/dev: requirements-dev.lock .venv/runtime
+	pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	@touch $@
+
+# The locks anew, from pyproject.toml. torch keeps its plain version: each machine takes the build that fits it.
+COMPILE := pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+lock: .venv/dev
+	$(COMPILE) --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock requirements-dev.lock
