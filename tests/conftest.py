@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -24,17 +24,19 @@ class Writer:
 
     def __init__(self, group: zarr.Group) -> None:
         self._group = group
+        self._arrays: dict[str, Any] = {}  # the group would read an array's metadata from disk each time
         self._pending: dict[str, list[np.ndarray]] = {}
+        self._waiting: dict[str, int] = {}  # rows pending
         self._ends: dict[str, int] = {}
         self._header: Header | None = None
 
     def append(self, name: str, rows: np.ndarray) -> None:
         """Add `rows` (N, ...) at the end of the array `name`; the first call settles dtype and shape."""
-        if name not in self._group:
+        if name not in self._arrays:
             self._create(name, rows)
-        pending = self._pending.setdefault(name, [])
-        pending.append(rows)
-        if sum(map(len, pending)) >= self._array(name).shards[0]:
+        self._pending.setdefault(name, []).append(rows)
+        self._waiting[name] = self._waiting.get(name, 0) + len(rows)
+        if self._waiting[name] >= self._arrays[name].shards[0]:
             self._flush(name, whole_shards=True)
 
     def append_ragged(self, name: str, rows: np.ndarray) -> None:
@@ -57,7 +59,7 @@ class Writer:
     def _create(self, name: str, rows: np.ndarray) -> None:
         row_bytes = max(1, rows.dtype.itemsize * int(np.prod(rows.shape[1:])))
         chunk = max(1, CHUNK_BYTES // row_bytes)
-        self._group.create_array(
+        self._arrays[name] = self._group.create_array(
             name,
             shape=(0, *rows.shape[1:]),
             dtype=rows.dtype,
@@ -66,17 +68,14 @@ class Writer:
             compressors=BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
         )
 
-    def _array(self, name: str) -> Any:
-        return self._group[name]
-
     def _flush(self, name: str, whole_shards: bool) -> None:
-        array = self._array(name)
+        array = self._arrays[name]
         rows = np.concatenate(self._pending[name])
         ready = len(rows) // array.shards[0] * array.shards[0] if whole_shards else len(rows)
         start = array.shape[0]
         array.resize((start + ready, *array.shape[1:]))
         array[start:] = rows[:ready]
-        self._pending[name] = [rows[ready:]]
+        self._pending[name], self._waiting[name] = [rows[ready:]], len(rows) - ready
 
 
 @contextmanager
@@ -110,7 +109,7 @@ class Reader:
 
     def all(self, name: str) -> np.ndarray:
         """The whole array; for those with one small row per frame."""
-        return np.asarray(self._array(name)[:])
+        return self._decoded(name, slice(None))
 
     def rows(self, name: str, start: int, stop: int) -> np.ndarray:
         """Rows start..stop of the array `name`."""
@@ -133,16 +132,21 @@ class Reader:
             raise InputError(f"{self.path}: expected an array named {name}, got {', '.join(sorted(self._arrays))}")
         return self._arrays[name]
 
+    def _decoded(self, name: str, rows: slice) -> np.ndarray:
+        try:
+            return np.asarray(self._array(name)[rows])
+        except (RuntimeError, ValueError, OSError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.path}/{name}: expected whole chunks, got a damaged one ({error})") from error
+
     def _chunk(self, name: str, chunk: int) -> np.ndarray:
         key = (name, chunk)
         if key in self._cache:
             self._cache.move_to_end(key)
             return self._cache[key]
-        array = self._array(name)
-        try:
-            rows = np.asarray(array[chunk * array.chunks[0] : (chunk + 1) * array.chunks[0]])
-        except (RuntimeError, ValueError, OSError) as error:
-            raise InputError(f"{self.path}/{name}: expected whole chunks, got a damaged one ({error})") from error
+        size = self._array(name).chunks[0]
+        rows = self._decoded(name, slice(chunk * size, (chunk + 1) * size))
         self._cache[key] = rows
         self._cached_bytes += rows.nbytes
         while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:

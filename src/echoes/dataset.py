@@ -98,18 +98,28 @@ class Grids:
 
     def radar_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, 4, D, H, W) float32 radar in network range."""
-        return scaling.radar_to_network(self._dense("radar", frames), self.scaling)
+        return self._dense([self._radar(int(f)) for f in frames])
+
+    def radar_as_target_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(B, 5, D, H, W) float32 radar in network range, as if its cells were a target's."""
+        cells = [self._radar(int(f)) for f in frames]
+        return self._dense([Cells(c.indices, scaling.radar_as_target(c.features)) for c in cells])
 
     def target_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, 5, D, H, W) float32 target in network range."""
-        return scaling.target_to_network(self._dense("target", frames), self.scaling)
+        cells = [self.cells("target", int(f)) for f in frames]
+        return self._dense([Cells(c.indices, scaling.target_to_network(c.features, self.scaling)) for c in cells])
 
     def observed_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, D, H, W) float32, 1 where observed."""
         return np.stack([self.observed(int(f)) for f in frames]).astype(np.float32)
 
-    def _dense(self, name: str, frames: Sequence[int] | np.ndarray) -> np.ndarray:
-        return np.stack([voxels.dense(self.cells(name, int(f)), self.grid.shape) for f in frames])
+    def _radar(self, frame: int) -> Cells:
+        cells = self.cells("radar", frame)
+        return Cells(cells.indices, scaling.radar_to_network(cells.features, self.scaling))
+
+    def _dense(self, frames: list[Cells]) -> np.ndarray:
+        return np.stack([voxels.dense(cells, self.grid.shape) for cells in frames])
 
 
 def batches_of(frames: np.ndarray, size: int) -> list[np.ndarray]:

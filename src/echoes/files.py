@@ -20,7 +20,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _flush(temporary)
-        if path.is_dir():
+        if path.is_dir() or temporary.is_dir():
             remove(path)
         temporary.replace(path)
     finally:

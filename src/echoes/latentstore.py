@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
+from math import prod
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -84,6 +85,10 @@ class Shards:
             raise InputError(f"{path / INDEX}: expected the index of latents, got none that is whole") from error
         self.header = provenance.parse(text, "latents", path)
         self._shards = [_map(file) for file, _ in listed]
+        for (file, rows), shard in zip(listed, self._shards, strict=True):
+            if any(array.shape[:1] != (rows,) for array in shard.values()):
+                shapes = [array.shape for array in shard.values()]
+                raise InputError(f"{file}: expected {rows} rows, got arrays of shape {shapes}")
         self._starts = np.cumsum([0, *(rows for _, rows in listed)])
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
@@ -118,11 +123,11 @@ def _map(path: Path) -> dict[str, np.ndarray]:
             table = json.loads(file.read(length))
         out: dict[str, np.ndarray] = {}
         for name, entry in table.items():
-            begin, end = entry["data_offsets"]
-            if 8 + length + end > size or end - begin != 2 * int(np.prod(entry["shape"])):
-                raise InputError(f"{path}: expected {name} within {size} bytes, got {begin}..{end}")
-            out[name] = np.memmap(path, np.float16, "r", 8 + length + begin, tuple(entry["shape"]))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+            (begin, end), shape = entry["data_offsets"], tuple(entry["shape"])
+            if entry["dtype"] != "F16" or not 0 <= begin <= end <= size - 8 - length or end - begin != 2 * prod(shape):
+                raise InputError(f"{path}: expected {name} as float16 within {size} bytes, got {entry}")
+            out[name] = np.memmap(path, np.float16, "r", 8 + length + begin, shape)
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: expected a safetensors file of float16 arrays, got {error}") from error

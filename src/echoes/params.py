@@ -7,7 +7,7 @@ name the full path of the key at fault.
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import NoneType, UnionType
@@ -26,6 +26,8 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is no single word", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key.value!r} occurs twice", key.start_mark
@@ -34,11 +36,11 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _resolve(tag: str, pattern: str, first: str) -> None:
+def _resolve(tag: str, pattern: str, first: Sequence[str]) -> None:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
 
 
-_resolve("null", "~|null|", "~n\0")
+_resolve("null", "~|null|", ["~", "n", ""])  # nothing at all is null too
 _resolve("bool", "true|false", "tf")
 _resolve("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789")
 _NUMBER = r"(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
@@ -55,7 +57,7 @@ def _number(text: str) -> float:
 def _document(path: Path, modified_ns: int) -> Any:
     try:
         return yaml.load(path.read_bytes(), Loader=_Loader)  # a SafeLoader: see _Loader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a number without end
         raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
 
 

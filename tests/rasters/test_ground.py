@@ -54,6 +54,18 @@ def test_the_order_of_the_returns_does_not_matter(seed):
     np.testing.assert_array_equal(ground.keep(points, PLANE)[shuffled], ground.keep(points[shuffled], PLANE))
 
 
+def test_the_lowest_return_of_each_square_is_found_in_any_order():
+    points = rng(3, "test", "lowest").uniform([-9, -9, -2], [9, 9, 2], (3000, 3))
+    points = np.round(points * 2) / 2  # many equally low ones
+    points = points[(np.abs(points[:, :2]) < 9).all(axis=1)]
+    found = ground.lowest(points, 3.0)
+    squares = [tuple(square) for square in np.floor(found[:, :2] / 3).astype(int)]
+    assert squares == [(i, j) for i in range(-3, 3) for j in range(-3, 3)]
+    for square, candidate in zip(squares, found, strict=True):
+        assert candidate[2] == points[(np.floor(points[:, :2] / 3) == square).all(axis=1), 2].min()
+    np.testing.assert_array_equal(found, ground.lowest(points[::-1], 3.0))
+
+
 def test_the_plane_is_found_to_centimetres():
     candidates = ground.lowest(road(5, 0.07, -0.11, -1.7), 2.0)
     slope_x, slope_y, height_m = ground.plane(candidates, PLANE)

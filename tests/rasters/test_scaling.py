@@ -7,7 +7,6 @@ from echoes import params
 from echoes.errors import InputError
 from echoes.rasters import scaling
 from echoes.rasters.scaling import Scaling
-from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
 from echoes.seeds import rng
 
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=8.0)
@@ -19,111 +18,82 @@ ANY_SCALING = st.builds(
 )
 
 
-def radar(seed: int, batch: tuple[int, ...] = (2,)) -> np.ndarray:
-    """(*batch, 4, 4, 4, 8) in physical units, about half of it empty."""
-    r, shape = rng(seed, "test", "radar"), (*batch, 4, 4, 8)
-    occupied = r.random(shape) < 0.5
-    values = r.uniform(20, 120, shape), r.normal(0, 10, shape), r.exponential(5, shape)
-    return np.stack([occupied, *(v * occupied for v in values)], axis=-4).astype(np.float32)
+def radar(seed: int, count: int = 200) -> np.ndarray:
+    """(count, 3) power, Doppler, variance in physical units."""
+    r = rng(seed, "test", "radar")
+    values = r.uniform(20, 120, count), r.normal(0, 10, count), r.exponential(5, count)
+    return np.stack(values, axis=1).astype(np.float32)
 
 
-def target(seed: int, batch: tuple[int, ...] = (2,)) -> np.ndarray:
-    """(*batch, 5, 4, 4, 8) in physical units, half of it empty and half of the rest without Doppler."""
-    r, shape = rng(seed, "test", "target"), (*batch, 4, 4, 8)
-    occupied = r.random(shape) < 0.5
-    valid = occupied & (r.random(shape) < 0.5)
-    reflectivity, doppler, power = r.random(shape), r.normal(0, 10, shape), r.uniform(20, 120, shape)
-    channels = occupied, reflectivity * occupied, doppler * valid, valid, power * valid
-    return np.stack(channels, axis=-4).astype(np.float32)
-
-
-def one_cell(channels: tuple[str, ...], **values: float) -> np.ndarray:
-    return np.array([values[name] for name in channels], np.float32).reshape(1, -1, 1, 1, 1)
+def target(seed: int, count: int = 200) -> np.ndarray:
+    """(count, 4) reflectivity, Doppler, valid, power in physical units, half of the cells without Doppler."""
+    r = rng(seed, "test", "target")
+    valid = r.random(count) < 0.5
+    values = r.random(count), r.normal(0, 10, count) * valid, valid, r.uniform(20, 120, count) * valid
+    return np.stack(values, axis=1).astype(np.float32)
 
 
 def test_the_powers_of_the_range_become_minus_one_and_one_and_others_go_beyond():
-    expected = {40.0: -1.0, 70.0: 0.0, 100.0: 1.0, 130.0: 2.0, 10.0: -2.0}
-    for power_db, value in expected.items():
-        cell = one_cell(RADAR_CHANNELS, occupancy=1, power=power_db, doppler=0, doppler_variance=0)
-        assert scaling.radar_to_network(cell, SCALING)[0, 1, 0, 0, 0] == pytest.approx(value)
+    powers_db = np.array([[40.0, 0, 0], [70, 0, 0], [100, 0, 0], [130, 0, 0], [10, 0, 0]])
+    np.testing.assert_allclose(scaling.radar_to_network(powers_db, SCALING)[:, 0], [-1, 0, 1, 2, -2], atol=1e-6)
 
 
 def test_a_radar_cell_scales_as_computed_by_hand():
-    cell = one_cell(RADAR_CHANNELS, occupancy=1, power=85.0, doppler=-4.0, doppler_variance=16.0)
-    assert scaling.radar_to_network(cell, SCALING).ravel().tolist() == pytest.approx([1.0, 0.5, -0.5, 0.5])
+    found = scaling.radar_to_network(np.array([[85.0, -4.0, 16.0]]), SCALING)
+    np.testing.assert_allclose(found, [[0.5, -0.5, 0.5]], atol=1e-6)
 
 
 def test_a_target_cell_scales_as_computed_by_hand():
-    cell = one_cell(TARGET_CHANNELS, occupancy=1, reflectivity=0.25, doppler=4.0, doppler_valid=1, power=55.0)
-    assert scaling.target_to_network(cell, SCALING).ravel().tolist() == pytest.approx([1.0, -0.5, 0.5, 1.0, -0.5])
+    found = scaling.target_to_network(np.array([[0.25, 4.0, 1.0, 55.0]]), SCALING)
+    np.testing.assert_allclose(found, [[-0.5, 0.5, 1.0, -0.5]], atol=1e-6)
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**31), chosen=ANY_SCALING)
 def test_radar_comes_back_in_physical_units(seed, chosen):
-    given_cells = radar(seed)
-    back = scaling.radar_to_physical(scaling.radar_to_network(given_cells, chosen), chosen)
+    features = radar(seed)
+    back = scaling.radar_to_physical(scaling.radar_to_network(features, chosen), chosen)
     assert back.dtype == np.float32
-    np.testing.assert_allclose(back, given_cells, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(back, features, rtol=1e-5, atol=1e-4)
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**31), chosen=ANY_SCALING)
 def test_targets_come_back_in_physical_units(seed, chosen):
-    given_cells = target(seed)
-    back = scaling.target_to_physical(scaling.target_to_network(given_cells, chosen), chosen)
-    np.testing.assert_allclose(back, given_cells, rtol=1e-5, atol=1e-4)
-
-
-@settings(max_examples=20, deadline=None)
-@given(seed=st.integers(0, 2**31))
-def test_cells_that_hold_nothing_are_zero_in_both_directions(seed):
-    for make, to_network, to_physical in (
-        (radar, scaling.radar_to_network, scaling.radar_to_physical),
-        (target, scaling.target_to_network, scaling.target_to_physical),
-    ):
-        cells = make(seed)
-        noise = rng(seed, "test", "noise").normal(size=cells.shape).astype(np.float32)
-        noise[:, 0] = cells[:, 0]
-        for scaled in (to_network(cells, SCALING), to_physical(noise, SCALING)):
-            assert not scaled[np.broadcast_to(cells[:, :1] == 0, cells.shape)].any()
+    features = target(seed)
+    back = scaling.target_to_physical(scaling.target_to_network(features, chosen), chosen)
+    np.testing.assert_allclose(back, features, rtol=1e-5, atol=1e-4)
 
 
 def test_doppler_and_power_are_zero_where_they_are_not_valid():
-    cell = one_cell(TARGET_CHANNELS, occupancy=1, reflectivity=0.5, doppler=3.0, doppler_valid=0, power=90.0)
+    cell = np.array([[0.5, 3.0, 0.0, 90.0]])
     for scaled in (scaling.target_to_network(cell, SCALING), scaling.target_to_physical(cell, SCALING)):
-        named = dict(zip(TARGET_CHANNELS, scaled.ravel(), strict=True))
-        assert (named["doppler"], named["doppler_valid"], named["power"]) == (0, 0, 0)
-        assert named["occupancy"] == 1
+        assert scaled[0, 1:].tolist() == [0, 0, 0]
 
 
 def test_a_radar_frame_as_a_target_keeps_power_and_doppler_all_valid():
-    cells = radar(4)
-    as_target = scaling.radar_as_target(scaling.radar_to_network(cells, SCALING))
-    named = dict(zip(TARGET_CHANNELS, np.moveaxis(scaling.target_to_physical(as_target, SCALING), -4, 0), strict=True))
-    given_channels = dict(zip(RADAR_CHANNELS, np.moveaxis(cells, -4, 0), strict=True))
-    for name in ("occupancy", "power", "doppler"):
-        np.testing.assert_allclose(named[name], given_channels[name], rtol=1e-5, atol=1e-4)
-    np.testing.assert_array_equal(named["doppler_valid"], cells[:, 0])
-    np.testing.assert_array_equal(named["reflectivity"], cells[:, 0] / 2)
+    features = radar(4)
+    as_target = scaling.radar_as_target(scaling.radar_to_network(features, SCALING))
+    back = scaling.target_to_physical(as_target, SCALING)
+    np.testing.assert_allclose(back[:, [3, 1]], features[:, :2], rtol=1e-5, atol=1e-4)
+    assert (back[:, 2] == 1).all()
+    assert (back[:, 0] == 0.5).all()
 
 
-def test_frames_scale_alike_alone_and_in_batches():
-    cells = target(7, batch=(3,))
-    together = scaling.target_to_network(cells, SCALING)
-    alone = np.stack([scaling.target_to_network(frame, SCALING) for frame in cells])
-    np.testing.assert_array_equal(together, alone)
+def test_a_frame_without_cells_stays_empty():
+    assert scaling.radar_to_network(np.zeros((0, 3), np.float32), SCALING).shape == (0, 3)
+    assert scaling.target_to_network(np.zeros((0, 4), np.float32), SCALING).shape == (0, 4)
 
 
 def test_the_input_stays_as_it_is():
-    cells = radar(3)
-    before = cells.copy()
-    scaling.radar_to_network(cells, SCALING)
-    np.testing.assert_array_equal(cells, before)
+    features = target(3)
+    before = features.copy()
+    scaling.target_to_network(features, SCALING)
+    np.testing.assert_array_equal(features, before)
 
 
 def test_arrays_with_other_channels_are_refused():
-    with pytest.raises(InputError, match=r"occupancy, reflectivity.* got shape \(2, 4, 4, 4, 8\)"):
+    with pytest.raises(InputError, match=r"expected \(M, 4\) reflectivity.* got shape \(200, 3\)"):
         scaling.target_to_network(radar(0), SCALING)
 
 

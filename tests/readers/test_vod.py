@@ -187,5 +187,5 @@ def test_a_damaged_recording_is_refused_in_one_line_that_names_the_file(recordin
 def test_reflectance_beyond_its_maximum_is_refused(recording):
     with pytest.raises(InputError, match=r"expected reflectance 0..50.0 \(reflectivity_max\), got 51.0..51.0"):
         frames(recording, replace(SOURCE, reflectivity_max=50.0))
-    with pytest.raises(InputError, match="^reflectivity_max: "):
+    with pytest.raises(InputError, match=r"^reflectivity_max: "):
         replace(SOURCE, reflectivity_max=0.0)

@@ -27,6 +27,8 @@ class SigmaRange:
             raise InputError(f"steps: expected at least 2, got {self.steps}")
         if not 0 < self.low < self.high:
             raise InputError(f"low: expected between 0 and high = {self.high}, got {self.low}")
+        if self.rho <= 0:
+            raise InputError(f"rho: expected more than 0, got {self.rho}")
 
 
 def karras_sigmas(levels: SigmaRange) -> Tensor:

@@ -11,7 +11,7 @@ def boundary(sigma: Tensor, sigma_min: float, sigma_data: float) -> tuple[Tensor
     """c_skip and c_out with c_skip = 1, c_out = 0 at sigma_min (Song et al. 2023, Appendix C)."""
     above = sigma - sigma_min
     return (
-        sigma_data**2 / (above**2 + sigma_data**2),
+        1 / ((above / sigma_data) ** 2 + 1),  # written so that it is exactly 1 for any sigma_data
         above * sigma_data / (sigma**2 + sigma_data**2).sqrt(),
     )
 

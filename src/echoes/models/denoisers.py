@@ -12,6 +12,7 @@ from echoes.autoencoder.latents import Whitening
 from echoes.diffusion.edm import Denoiser, NoiseLevels
 from echoes.diffusion.samplers import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
+from echoes.errors import InputError
 from echoes.grids import COMPRESSION
 from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
@@ -61,6 +62,11 @@ class CdParams(Schedule):
     mirror: bool
     target_ema: float
     ema: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.middle <= self.sigmas.steps - 2:
+            raise InputError(f"middle: expected 1 to {self.sigmas.steps - 2}, between the ends, got {self.middle}")
 
 
 def build(p: LdmParams, rank: int, latent_channels: int, radar_channels: int) -> Denoiser:

@@ -11,7 +11,7 @@ from echoes.autoencoder.latents import Moments
 from echoes.autoencoder.vae import Vae
 from echoes.dataset import Grids, batches_of
 from echoes.provenance import Header
-from echoes.rasters.scaling import radar_as_target
+from echoes.training.loop import half_precision
 
 
 class Extraction:
@@ -28,7 +28,7 @@ class Extraction:
         for frames in batches_of(every, size):
             batch: dict[str, np.ndarray] = {}
             for ending, flip in (("", False), ("_mirrored", True)):
-                target, radar = self._grids.target_batch(frames), radar_as_target(self._grids.radar_batch(frames))
+                target, radar = self._grids.target_batch(frames), self._grids.radar_as_target_batch(frames)
                 mean, std = self._encode(target, flip)
                 batch |= {f"mean{ending}": mean, f"std{ending}": std, f"cond{ending}": self._encode(radar, flip)[0]}
             inside = [i for i, frame in enumerate(frames) if int(frame) in train]
@@ -56,5 +56,6 @@ class Extraction:
     def _encode(self, dense: np.ndarray, flip: bool) -> tuple[np.ndarray, np.ndarray]:
         place = next(self._vae.parameters()).device
         cells = np.ascontiguousarray(np.flip(dense, Y_AXIS)) if flip else dense
-        posterior = self._vae.encode(torch.from_numpy(cells).to(place))
+        with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+            posterior = self._vae.encode(torch.from_numpy(cells).to(place))
         return posterior.mean.cpu().numpy(), torch.exp(0.5 * posterior.logvar).cpu().numpy()

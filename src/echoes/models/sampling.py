@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from echoes.dataset import Grids, batches_of
 from echoes.diffusion.samplers import SigmaRange
+from echoes.errors import InputError
 from echoes.latentstore import LatentStore
 from echoes.models import autoencoders, clouds, denoisers, methods, reconstruction
 from echoes.models.batches import condition_batch
@@ -29,6 +30,11 @@ class SampleParams:
     solver: Solver
     sigmas: SigmaRange
     seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "batch"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected at least 1, got {getattr(self, name)}")
 
 
 class Sampling:

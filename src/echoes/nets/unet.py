@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from echoes.errors import InputError
 from echoes.nets.attention import Attention, positions
 from echoes.nets.layers import Fourier, ResBlock, conv, norm, zero
 
@@ -19,6 +20,12 @@ class UNetConfig:
     blocks: int
     heads: int
     dropout: float
+
+    def __post_init__(self) -> None:
+        if not self.channels:
+            raise InputError("channels: expected at least one level, got none")
+        if self.heads < 1 or self.channels[-1] % self.heads:
+            raise InputError(f"heads: expected a divisor of {self.channels[-1]} channels, got {self.heads}")
 
 
 class Blocks(nn.ModuleList):

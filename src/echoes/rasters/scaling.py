@@ -1,18 +1,16 @@
-"""Physical units <-> network range, both ways.
-
-Occupancy and Doppler-valid stay 0 or 1. In the cells that hold a value, and only there:
+"""Physical units <-> network range, both ways, on the features of occupied cells.
 
     power             [dB]         minimum..maximum -> -1..1, linear; values outside go beyond
     reflectivity      0..1         -> -1..1, linear
     doppler           [m/s]        / doppler_mps
     doppler_variance  [(m/s)^2]    sqrt / doppler_mps: the spread in the unit of the Doppler
+    doppler_valid     0 or 1       as it is
 
-All other cells are 0 in both directions. Nothing is clipped, so each direction undoes the other.
+Empty cells hold 0 in both ranges. Nothing is clipped, so each direction undoes the other.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
@@ -35,51 +33,39 @@ class Scaling:
             raise InputError(f"doppler_mps: expected a positive velocity, got {self.doppler_mps}")
 
 
-OF_THE_RADAR = ("doppler", "power")  # in a target they hold only where `doppler_valid` says so
-
 Change = Callable[[str, np.ndarray, Scaling], np.ndarray]
 
 
-def radar_to_network(dense: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """(..., 4, D, H, W) RADAR_CHANNELS in physical units -> the same in network range, float32."""
-    return _convert(dense, RADAR_CHANNELS, to_network, scaling)
+def radar_to_network(features: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """(M, 3) features of RADAR_CHANNELS in physical units -> the same in network range, float32."""
+    return _convert(features, RADAR_CHANNELS[1:], to_network, scaling)
 
 
-def radar_to_physical(dense: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Undo `radar_to_network`; a cell is occupied where its occupancy is above 0."""
-    return _convert(dense, RADAR_CHANNELS, to_physical, scaling)
+def radar_to_physical(features: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Undo `radar_to_network`."""
+    return _convert(features, RADAR_CHANNELS[1:], to_physical, scaling)
 
 
-def target_to_network(dense: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """(..., 5, D, H, W) TARGET_CHANNELS in physical units -> the same in network range, float32.
+def target_to_network(features: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """(M, 4) features of TARGET_CHANNELS in physical units -> the same in network range, float32.
 
-    Doppler and power are 0 where they are not valid too.
+    Doppler and power are 0 where they are not valid.
     """
-    return _convert(dense, TARGET_CHANNELS, to_network, scaling)
+    return _where_valid(_convert(features, TARGET_CHANNELS[1:], to_network, scaling))
 
 
-def target_to_physical(dense: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Undo `target_to_network`.
+def target_to_physical(features: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Undo `target_to_network`."""
+    return _where_valid(_convert(features, TARGET_CHANNELS[1:], to_physical, scaling))
 
-    A cell is occupied, and its Doppler and power are valid, where those channels are above 0: apply
-    the thresholds before.
+
+def radar_as_target(features: np.ndarray) -> np.ndarray:
+    """(M, 3) features of the radar in network range -> (M, 4), as if its cells were a target's.
+
+    All its Doppler is valid; it measures no reflectivity, which is put in the middle of its range.
     """
-    return _convert(dense, TARGET_CHANNELS, to_physical, scaling)
-
-
-def _convert(dense: np.ndarray, channels: tuple[str, ...], change: Change, scaling: Scaling) -> np.ndarray:
-    if dense.ndim < 4 or dense.shape[-4] != len(channels):
-        raise InputError(f"expected (..., {len(channels)}, D, H, W) {', '.join(channels)}, got shape {dense.shape}")
-    given = dense.reshape(-1, len(channels), prod(dense.shape[-3:]))
-    frame, place = np.nonzero(given[:, channels.index("occupancy")] > 0)
-    cells = dict(zip(channels, given[frame, :, place].T, strict=True))  # of (M,); the empty cells cost nothing
-    valid = cells.get("doppler_valid", cells["occupancy"]) > 0
-    changed = [
-        np.where(valid | (name not in OF_THE_RADAR), change(name, values, scaling), 0) for name, values in cells.items()
-    ]
-    converted = np.zeros(given.shape, np.float32)
-    converted[frame, :, place] = np.stack(changed, axis=1)
-    return converted.reshape(dense.shape)
+    power, doppler, _ = features.T
+    return np.stack([np.zeros_like(power), doppler, np.ones_like(power), power], axis=1)
 
 
 def to_network(name: str, values: np.ndarray, scaling: Scaling) -> np.ndarray:
@@ -112,10 +98,15 @@ def to_physical(name: str, values: np.ndarray, scaling: Scaling) -> np.ndarray:
     return values
 
 
-def radar_as_target(radar: np.ndarray) -> np.ndarray:
-    """(..., 4, D, H, W) radar in network range -> (..., 5, D, H, W) as if its cells were a target's.
+def _convert(features: np.ndarray, channels: tuple[str, ...], change: Change, scaling: Scaling) -> np.ndarray:
+    if features.ndim != 2 or features.shape[1] != len(channels):
+        raise InputError(f"expected (M, {len(channels)}) {', '.join(channels)}, got shape {features.shape}")
+    columns = [change(name, features[:, i], scaling) for i, name in enumerate(channels)]
+    return np.stack(columns, axis=1).astype(np.float32)
 
-    All its Doppler is valid; it measures no reflectivity, which is put in the middle of its range.
-    """
-    occupied, power, doppler, _ = np.moveaxis(radar, -4, 0)
-    return np.stack([occupied, np.zeros_like(occupied), doppler, occupied, power], axis=-4)
+
+def _where_valid(target: np.ndarray) -> np.ndarray:
+    valid = target[:, TARGET_CHANNELS.index("doppler_valid") - 1] > 0
+    for name in ("doppler", "power"):
+        target[~valid, TARGET_CHANNELS.index(name) - 1] = 0
+    return target

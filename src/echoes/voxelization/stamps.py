@@ -27,7 +27,7 @@ def usable(entries: Sequence[Entry], root: Path) -> list[Entry]:
 def write(entries: Sequence[Entry], path: Path) -> None:
     """The signed difference LiDAR minus radar of every pair [s], the refused ones too, as CSV."""
     with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
-        table = csv.writer(file)
+        table = csv.writer(file, lineterminator="\n")
         table.writerow(["sequence", "stamp_s", "lidar_minus_radar_s", "refused"])
         for entry in entries:
             offset = "" if entry.offset_s is None else f"{entry.offset_s:.6f}"

@@ -1,0 +1,76 @@
+"""A trained track as one function: radar cells -> dense clouds, without grids or latents on disk."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from echoes import params
+from echoes.commands.pointclouds import COLUMNS
+from echoes.errors import InputError
+from echoes.grids import Grid
+from echoes.models import autoencoders, denoisers, methods
+from echoes.models.clouds import Cloud
+from echoes.models.denoisers import LdmParams
+from echoes.models.methods import Decoder
+from echoes.provenance import require_parent
+from echoes.rasters import scaling, voxels
+from echoes.rasters.scaling import Scaling
+from echoes.rasters.voxels import Cells
+
+
+class Enhancer:
+    """The consistency model of a track and its decoder; what they need of the grids travels in their headers."""
+
+    def __init__(self, data: Path, steps: int, place: torch.device) -> None:
+        """Raises InputError where the track is not trained, or its two models do not belong together."""
+        vae_path, cd_path = data / "vae.safetensors", data / "cd.safetensors"
+        for path in (vae_path, cd_path):
+            if not path.is_file():
+                raise InputError(f"{path}: no such file; expected a trained track, from `dvc repro` or `dvc pull`")
+        self._vae, vae_header = autoencoders.load(vae_path, place)
+        model, p, header = denoisers.load_cd(cd_path, place)
+        require_parent(cd_path, header, vae_path, vae_header)
+        self.grid = Grid.from_header(vae_header.content["axes"])
+        self._scaling = params.build(Scaling, vae_header.content["scaling"], f"{vae_path}: scaling")
+        threshold = float(header.content["threshold"])
+        self._decoder = Decoder(self._vae, denoisers.whitening(header), self._scaling, threshold)
+        self._generator = methods.cd(model, p, steps, p.seed)
+        ldm: LdmParams = params.build(LdmParams, header.content["ldm_params"], f"{cd_path}: ldm_params")
+        self._condition, self._seed, self._place = ldm.condition, p.seed, place
+        self._latent_shape: list[int] = header.content["latent_shape"]
+
+    def clouds(self, numbers: Sequence[int], cells: Sequence[Cells]) -> tuple[list[np.ndarray], float]:
+        """The clouds of a batch, (M, 6) float32 COLUMNS each, and the seconds in the networks.
+
+        numbers  of the frames in their recording: a frame has the same noise in any batch.
+        """
+        count = len(cells)
+        if count == 1:  # convolutions are several times slower on a single sample
+            numbers, cells = [*numbers, *numbers], [*cells, *cells]
+        dense = np.stack([voxels.dense(c, self.grid.shape) for c in cells])
+        radar = scaling.radar_to_network(dense, self._scaling)
+        start = time.perf_counter()
+        cond = self._cond(radar)
+        encoding = time.perf_counter() - start
+        made, sampling = methods.clouds(
+            self._generator, self._decoder, cond, numbers, self._latent_shape, self._seed
+        )
+        return [self._columns(cloud) for cloud in made[:count]], encoding + sampling
+
+    @torch.no_grad()
+    def _cond(self, radar: np.ndarray) -> Tensor:
+        """(B, ...) what the denoiser's encoder takes, as in training: the radar's cells, or their latents."""
+        if self._condition == "encoder":
+            return torch.from_numpy(radar).to(self._place)
+        posterior = self._vae.encode(torch.from_numpy(scaling.radar_as_target(radar)).to(self._place))
+        return posterior.mean
+
+    def _columns(self, cloud: Cloud) -> np.ndarray:
+        probability, _, doppler, power = cloud.features.T
+        columns = np.column_stack([self.grid.centres(cloud.indices), power, doppler, probability])
+        assert columns.shape[1] == len(COLUMNS)
+        return columns.astype(np.float32)

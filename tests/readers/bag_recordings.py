@@ -1,0 +1,94 @@
+"""Bags in the format of NTU4DRadLM, written with the serializer of `rosbags`, not with our decoder."""
+
+from pathlib import Path
+
+import numpy as np
+from rosbags.rosbag1 import Writer
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+LIVOX = {
+    "CustomPoint": "uint32 offset_time\nfloat32 x\nfloat32 y\nfloat32 z\nuint8 reflectivity\nuint8 tag\nuint8 line\n",
+    "CustomMsg": (
+        "std_msgs/Header header\nuint64 timebase\nuint32 point_num\n"
+        "uint8 lidar_id\nuint8[3] rsvd\nCustomPoint[] points\n"
+    ),
+}
+STORE = get_typestore(Stores.ROS1_NOETIC)
+for _name, _text in LIVOX.items():
+    STORE.register(get_types_from_msg(_text, f"livox_ros_driver/msg/{_name}"))
+CODES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
+CLOUD, CLOUD2 = "sensor_msgs/msg/PointCloud", "sensor_msgs/msg/PointCloud2"
+CUSTOM = "livox_ros_driver/msg/CustomMsg"
+
+
+def header(stamp_s):
+    seconds, nanoseconds = divmod(round(stamp_s * 1e9), 10**9)
+    time = STORE.types["builtin_interfaces/msg/Time"](sec=seconds, nanosec=nanoseconds)
+    return STORE.types["std_msgs/msg/Header"](seq=0, stamp=time, frame_id="sensor")
+
+
+def cloud(stamp_s, xyz, channels):
+    """sensor_msgs/PointCloud."""
+    point, channel = STORE.types["geometry_msgs/msg/Point32"], STORE.types["sensor_msgs/msg/ChannelFloat32"]
+    named = [channel(name=name, values=np.asarray(values, np.float32)) for name, values in channels.items()]
+    return STORE.types[CLOUD](header=header(stamp_s), points=[point(*map(float, p)) for p in xyz], channels=named)
+
+
+def cloud2(stamp_s, points, height=1, padding=0, order="<"):
+    """sensor_msgs/PointCloud2 of a structured array; `padding` bytes end every row."""
+    field = STORE.types["sensor_msgs/msg/PointField"]
+    layout = points.dtype.newbyteorder(order)
+    fields = [
+        field(name=name, offset=offset, datatype=CODES[kind.str[1:]], count=1)
+        for name, (kind, offset) in layout.fields.items()
+    ]
+    rows = points.astype(layout).reshape(height, -1)
+    data = b"".join(row.tobytes() + b"\xff" * padding for row in rows)
+    return STORE.types[CLOUD2](
+        header=header(stamp_s),
+        height=height,
+        width=rows.shape[1],
+        fields=fields,
+        is_bigendian=order == ">",
+        point_step=layout.itemsize,
+        row_step=rows.shape[1] * layout.itemsize + padding,
+        data=np.frombuffer(data, np.uint8),
+        is_dense=True,
+    )
+
+
+def custom(stamp_s, xyz, reflectivity):
+    """livox_ros_driver/CustomMsg."""
+    point = STORE.types["livox_ros_driver/msg/CustomPoint"]
+    points = [
+        point(offset_time=i, x=float(p[0]), y=float(p[1]), z=float(p[2]), reflectivity=int(r), tag=16, line=i % 6)
+        for i, (p, r) in enumerate(zip(xyz, reflectivity, strict=True))
+    ]
+    return STORE.types[CUSTOM](
+        header=header(stamp_s),
+        timebase=123,
+        point_num=len(points),
+        lidar_id=1,
+        rsvd=np.zeros(3, np.uint8),
+        points=points,
+    )
+
+
+def write(path: Path, messages, compression=None):
+    """messages: (topic, received_s, message), or bytes and the name of a type in place of the message."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    writer = Writer(path)
+    if compression is not None:
+        writer.set_compression(compression)
+    with writer:
+        connections = {}
+        for topic, received_s, message in messages:
+            kind, raw = message if isinstance(message, tuple) else (message.__msgtype__, serialized(message))
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, kind, typestore=STORE)
+            writer.write(connections[topic], round(received_s * 1e9), raw)
+
+
+def serialized(message) -> bytes:
+    return bytes(STORE.serialize_ros1(message, message.__msgtype__))

@@ -1,0 +1,319 @@
+"""The reader of bags, on recordings written here in the format of NTU4DRadLM."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rosbags.rosbag1 import Reader, Writer
+from tests.readers import bag_recordings as bags
+
+from echoes import params, seeds
+from echoes.errors import InputError
+from echoes.readers import ntu4dradlm
+from echoes.readers.ego_motion import directions, estimate
+
+RADAR, LIDAR = "/radar_enhanced_pcl", "/livox/lidar"
+SECTION = {
+    "reader": "ntu4dradlm",
+    "ego_motion": "estimated",
+    "doppler": {"span_mps": None, "static_mps": 0.25, "static_share": 0.2, "max_speed_mps": 40.0},
+    "radar": {
+        "topic": RADAR,
+        "fields": {"x": "x", "y": "y", "z": "z", "doppler": "Doppler", "power": "Power"},
+        "doppler_sign": 1,
+        "padding": "none",
+        "same_stamp": "refuse",
+    },
+    "lidar": {
+        "topic": LIDAR,
+        "fields": {"x": "x", "y": "y", "z": "z", "reflectivity": "reflectivity"},
+        "reflectivity_max": 255,
+        "padding": "zero",
+        "same_stamp": "refuse",
+    },
+    "extrinsics": "extrinsics.yaml",
+    "stamp_tolerance_s": 0.03,
+    "workers": 1,
+    "scheduler": "",
+}
+SOURCE = params.build(ntu4dradlm.Source, SECTION, "ntu.source")
+VELOCITY = np.array([6.0, 0.5, 0.0])
+ROTATION = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])  # radar -> LiDAR: x forward is the LiDAR's -y
+TRANSLATION = np.array([0.5, 0.25, 1.0])
+START_S = 1645531322.125
+RADAR_STAMPS = [START_S + 0.1 * i for i in range(4)]
+LIDAR_STAMPS = [START_S - 0.0215, START_S + 0.1 + 0.0225, START_S + 0.2 - 0.01, START_S + 0.3 + 0.04]
+
+
+def street(i, count=50):
+    xyz = seeds.rng(i, "street").uniform([4, -20, -1], [60, 20, 3], (count, 3)).astype(np.float32)
+    return xyz, -directions(xyz) @ VELOCITY, np.arange(count) / 4.0
+
+
+def radar_message(i):
+    xyz, doppler, power = street(i)
+    return bags.cloud(RADAR_STAMPS[i], xyz, {"Doppler": doppler, "Range": 0 * power, "Power": power})
+
+
+def lidar_message(i):
+    xyz = street(i)[0] @ ROTATION.T + TRANSLATION
+    padded = np.concatenate([xyz, np.zeros((7, 3))])
+    return bags.custom(LIDAR_STAMPS[i], padded, [51] * len(xyz) + [0] * 7)
+
+
+def messages():
+    """Received .5 s after they were stamped, radar and LiDAR in another order than they were stamped."""
+    found = []
+    for i in range(4):
+        found.append((LIDAR, START_S + 0.5 + 0.1 * i, lidar_message(i)))
+        found.append((RADAR, START_S + 0.51 + 0.1 * i, radar_message(i)))
+    return found
+
+
+def write_extrinsics(root, maps="radar_to_lidar", rotation=ROTATION, translation=TRANSLATION):
+    lines = [f"maps: {maps}", f"rotation: {np.asarray(rotation).tolist()}", f"translation_m: {translation.tolist()}"]
+    (root / "extrinsics.yaml").write_text("\n".join(lines))
+
+
+@pytest.fixture
+def recording(tmp_path):
+    bags.write(tmp_path / "loop.bag", messages())
+    write_extrinsics(tmp_path)
+    return tmp_path
+
+
+def frames(root, source=SOURCE):
+    return [ntu4dradlm.read(root, source, entry) for entry in ntu4dradlm.index(root, source)]
+
+
+def test_clouds_are_paired_by_the_stamps_of_their_headers_with_signed_differences(recording):
+    entries = ntu4dradlm.index(recording, SOURCE)
+    assert [entry.stamp for entry in entries] == pytest.approx(RADAR_STAMPS, abs=1e-6)
+    assert [entry.offset_s for entry in entries] == pytest.approx([-0.0215, 0.0225, -0.01, 0.04], abs=1e-6)
+    assert {entry.sequence for entry in entries} == {"loop"}
+
+
+def test_a_pair_beyond_the_tolerance_is_refused_and_its_radar_still_read(recording):
+    entries = ntu4dradlm.index(recording, SOURCE)
+    assert [entry.refused for entry in entries[:3]] == ["", "", ""]
+    assert entries[3].refused == "stamps +0.0400 s apart, beyond 0.03 s"
+    frame = ntu4dradlm.read(recording, SOURCE, entries[3])
+    assert (len(frame.radar), frame.target) == (50, None)
+
+
+@pytest.mark.parametrize("compression", [None, Writer.CompressionFormat.BZ2, Writer.CompressionFormat.LZ4])
+def test_the_radar_comes_as_it_was_recorded(tmp_path, compression):
+    bags.write(tmp_path / "sub/loop.bag", messages(), compression)
+    write_extrinsics(tmp_path)
+    for i, frame in enumerate(frames(tmp_path)):
+        xyz, doppler, power = street(i)
+        np.testing.assert_array_equal(frame.radar, np.column_stack([xyz, doppler, power]).astype(np.float32))
+        assert frame.sequence == "sub/loop"
+
+
+@pytest.mark.parametrize("maps", ["radar_to_lidar", "lidar_to_radar"])
+def test_the_lidar_comes_in_the_frame_of_the_radar_without_padding(recording, maps):
+    if maps == "lidar_to_radar":
+        write_extrinsics(recording, maps, ROTATION.T, -ROTATION.T @ TRANSLATION)
+    for frame in frames(recording)[:3]:
+        np.testing.assert_allclose(frame.target[:, :3], frame.radar[:, :3], atol=1e-5)
+        np.testing.assert_allclose(frame.target[:, 3], 0.2)
+        assert frame.target_origin == pytest.approx(tuple(-ROTATION.T @ TRANSLATION))
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_sign_of_the_doppler_is_a_parameter(recording, sign):
+    source = replace(SOURCE, radar=replace(SOURCE.radar, doppler_sign=sign))
+    velocity = estimate(frames(recording, source)[0].radar, SOURCE.doppler).velocity
+    np.testing.assert_allclose(velocity, sign * VELOCITY, atol=0.01)
+
+
+def test_a_bag_without_the_topic_of_the_lidar_is_enough_to_enhance(recording):
+    bags.write(recording / "loop.bag", [m for m in messages() if m[0] == RADAR])
+    (recording / "extrinsics.yaml").unlink()
+    entries = ntu4dradlm.index(recording, SOURCE)
+    assert [(entry.offset_s, entry.refused) for entry in entries] == [(None, "")] * 4
+    assert all(frame.target is None and len(frame.radar) == 50 for frame in frames(recording))
+
+
+def test_rows_without_a_return_are_dropped_as_the_schema_says(tmp_path):
+    points = np.array(
+        [(0, 0, 0, 5, 6), (np.nan, np.nan, np.nan, 0, 0), (4, 0, 0, 1, 2)],
+        dtype=[(name, "f4") for name in ("x", "y", "z", "v", "p")],
+    )
+    write_extrinsics(tmp_path)
+    fields = {"x": "x", "y": "y", "z": "z", "doppler": "v", "power": "p"}
+    for padding, kept in (("zero", points[[2]]), ("nan", points[[0, 2]])):
+        shown = points if padding == "nan" else points[[0, 2]]
+        bags.write(tmp_path / "a.bag", [(RADAR, START_S, bags.cloud2(START_S, shown))])
+        (frame,) = frames(tmp_path, replace(SOURCE, radar=replace(SOURCE.radar, fields=fields, padding=padding)))
+        np.testing.assert_array_equal(frame.radar, np.array(kept.tolist(), np.float32))
+
+
+def test_a_cloud_without_points_is_a_frame(tmp_path):
+    bags.write(tmp_path / "a.bag", [(RADAR, START_S, bags.cloud(START_S, [], {"Doppler": [], "Power": []}))])
+    assert frames(tmp_path)[0].radar.shape == (0, 5)
+
+
+def growing():
+    """A cloud that is published again with each point, all with one stamp, as some drivers do."""
+    xyz, doppler, power = street(0)
+    for count in (1, 2, 50):
+        message = bags.cloud(START_S, xyz[:count], {"Doppler": doppler[:count], "Power": power[:count]})
+        yield RADAR, START_S, message
+
+
+def test_of_clouds_with_one_stamp_the_last_is_taken_if_the_schema_says_so(tmp_path):
+    bags.write(tmp_path / "a.bag", growing())
+    source = replace(SOURCE, radar=replace(SOURCE.radar, same_stamp="last"))
+    (frame,) = frames(tmp_path, source)
+    assert len(frame.radar) == 50
+    with pytest.raises(InputError, match=r"a.bag: /radar_enhanced_pcl: expected stamps that increase"):
+        frames(tmp_path)
+
+
+def test_one_frame_is_found_without_reading_the_others(recording):
+    entry = ntu4dradlm.index(recording, SOURCE)[2]
+    spoilt = [(t, s, (m.__msgtype__, bags.serialized(m)[:14])) for t, s, m in messages()]
+    spoilt[4:6] = messages()[4:6]
+    bags.write(recording / "loop.bag", spoilt)
+    assert len(ntu4dradlm.read(recording, SOURCE, entry).target) == 50
+
+
+def rewrite(root, change):
+    bags.write(root / "loop.bag", change(messages()))
+
+
+def renamed(field):
+    return replace(SOURCE, radar=replace(SOURCE.radar, fields=SOURCE.radar.fields | {"power": field}))
+
+
+def cut(message, size):
+    return message.__msgtype__, bags.serialized(message)[:size]
+
+
+def swap(root):
+    found = messages()
+    found[1], found[3] = (RADAR, found[1][1], radar_message(1)), (RADAR, found[3][1], radar_message(0))
+    bags.write(root / "loop.bag", found)
+
+
+def with_nan(message):
+    message.points[3].y = float("nan")
+    return message
+
+
+def truncated(root):
+    path = root / "loop.bag"
+    path.write_bytes(path.read_bytes()[:-3000])
+
+
+def lying_chunk(root):
+    """The size of the first chunk says more than the file holds."""
+    path = root / "loop.bag"
+    raw = bytearray(path.read_bytes())
+    with Reader(path) as reader:
+        place = next(iter(reader.chunks.values())).datapos - 4
+    raw[place : place + 4] = b"\xff\xff\xff\x7f"
+    path.write_bytes(raw)
+
+
+DAMAGES = {
+    "no bag": (lambda r: (r / "loop.bag").unlink(), "expected \\*.bag files in it or below, got none"),
+    "empty": (lambda r: (r / "loop.bag").write_bytes(b""), "loop.bag: expected a ROS 1 bag, got"),
+    "foreign": (lambda r: (r / "loop.bag").write_bytes(b"\xff\xd8\xff\xe0\n" * 99), "loop.bag: expected a ROS 1 bag"),
+    "text": (lambda r: (r / "loop.bag").write_text("hello\n"), "loop.bag: expected a ROS 1 bag, got: File magic"),
+    "truncated": (truncated, "loop.bag: expected a ROS 1 bag, got"),
+    "cut in half": (
+        lambda r: (r / "loop.bag").write_bytes((r / "loop.bag").read_bytes()[:9000]),
+        "loop.bag: expected a ROS 1 bag, got",
+    ),
+    "chunk that lies": (lying_chunk, "loop.bag: expected a ROS 1 bag, got: a chunk that ends at byte 2147"),
+    "no radar topic": (
+        lambda r: rewrite(r, lambda m: m[::2]),
+        "loop.bag: expected the topic /radar_enhanced_pcl",
+    ),
+    "other type": (
+        lambda r: bags.write(r / "loop.bag", [(RADAR, START_S, bags.header(1.0))]),
+        "loop.bag: expected PointCloud, PointCloud2 or Livox CustomMsg on /radar_enhanced_pcl, got std_msgs/msg/Header",
+    ),
+    "stamps backwards": (swap, "loop.bag: /radar_enhanced_pcl: expected stamps that increase"),
+    "message cut off": (
+        lambda r: rewrite(r, lambda m: [*m[:3], (RADAR, m[3][1], cut(m[3][2], 100)), *m[4:]]),
+        "loop.bag: /radar_enhanced_pcl at .* s: expected 600 more bytes of the message, got",
+    ),
+    "message without a header": (
+        lambda r: rewrite(r, lambda m: [*m[:3], (RADAR, m[3][1], cut(m[3][2], 8)), *m[4:]]),
+        "loop.bag: /radar_enhanced_pcl at .* s: expected 12 more bytes of the message, got 8",
+    ),
+    "NaN": (
+        lambda r: rewrite(r, lambda m: [*m[:3], (RADAR, m[3][1], with_nan(radar_message(1))), *m[4:]]),
+        "loop.bag: /radar_enhanced_pcl: expected finite numbers, got nan for y of point 3",
+    ),
+    "NaN in LiDAR": (
+        lambda r: rewrite(r, lambda m: [*m[:2], (LIDAR, m[2][1], with_nan(lidar_message(1))), *m[3:]]),
+        "loop.bag: /livox/lidar: expected finite numbers, got nan for y of point 3",
+    ),
+    "no extrinsics": (lambda r: (r / "extrinsics.yaml").unlink(), "extrinsics.yaml: no such file"),
+    "no rotation": (
+        lambda r: write_extrinsics(r, rotation=2 * ROTATION),
+        "extrinsics.yaml: rotation: expected a",
+    ),
+    "a reflection": (
+        lambda r: write_extrinsics(r, rotation=np.diag([1, 1, -1])),
+        "extrinsics.yaml: rotation: expected a rotation",
+    ),
+    "no direction": (lambda r: write_extrinsics(r, maps="both"), "extrinsics.yaml.maps: expected one of radar_to_lid"),
+    "two translations": (
+        lambda r: write_extrinsics(r, translation=TRANSLATION[:2]),
+        "extrinsics.yaml.translation_m: expected 3 entries",
+    ),
+    "no YAML": (lambda r: (r / "extrinsics.yaml").write_text("a: ["), "extrinsics.yaml: expected YAML"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_recording_is_refused_in_one_line_that_names_the_file(recording, damage):
+    spoil, message = DAMAGES[damage]
+    spoil(recording)
+    with pytest.raises(InputError, match=message) as error:
+        frames(recording)
+    assert "\n" not in str(error.value)
+    assert str(recording) in str(error.value)
+
+
+def test_a_field_that_no_message_has_is_named_with_those_it_has(recording):
+    with pytest.raises(InputError, match="expected the field RCS, got x, y, z, Doppler, Range, Power"):
+        frames(recording, renamed("RCS"))
+
+
+def test_reflectivity_beyond_its_maximum_is_refused(recording):
+    source = replace(SOURCE, lidar=replace(SOURCE.lidar, reflectivity_max=50.0))
+    with pytest.raises(InputError, match=r"/livox/lidar: expected reflectivity 0..50.0, got 51.0..51.0"):
+        frames(recording, source)
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("radar", "fields"), {"x": "x"}, "ntu.radar.fields: expected x, y, z, doppler, power, got x"),
+        (("lidar", "fields"), {}, "ntu.lidar.fields: expected x, y, z, reflectivity, got none"),
+        (("lidar", "reflectivity_max"), 0, "ntu.lidar.reflectivity_max: expected more than 0"),
+        (("radar", "doppler_sign"), 2, "ntu.radar.doppler_sign: expected one of 1, -1, got 2"),
+        (("stamp_tolerance_s",), 0, "ntu.stamp_tolerance_s: expected more than 0"),
+    ],
+)
+def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
+    section = SECTION | {key: dict(SECTION[key]) for key in keys[:-1]}
+    place = section
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    with pytest.raises(InputError, match=message):
+        params.build(ntu4dradlm.Source, section, "ntu")
+
+
+def test_two_bags_are_two_sequences(recording):
+    shutil.copy(recording / "loop.bag", recording / "more.bag")
+    assert {entry.sequence for entry in ntu4dradlm.index(recording, SOURCE)} == {"loop", "more"}

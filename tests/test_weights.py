@@ -1,0 +1,82 @@
+"""Weights survive the disk in the same bytes, and what does not fit is refused in one line."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from echoes import weights
+from echoes.errors import InputError
+from echoes.provenance import Header
+
+HEADER = Header("vae", {"lr": 1e-3}, {"grids": "g"}, {"b": 1, "a": 2})
+
+
+def tensors():
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "b.weight": torch.randn(3, 4, generator=generator).t(),  # not contiguous
+        "a.bias": torch.randn(2, generator=generator).bfloat16(),
+        "count": torch.tensor(7),
+        "mask": torch.tensor([True, False]),
+    }
+
+
+def test_tensors_and_header_come_back(tmp_path):
+    weights.save(tensors(), HEADER, tmp_path / "vae.safetensors")
+    found, header = weights.load(tmp_path / "vae.safetensors", "vae")
+    torch.testing.assert_close(found, dict(tensors()), rtol=0, atol=0)
+    assert (header.params, header.parents, header.content) == (HEADER.params, HEADER.parents, HEADER.content)
+    assert len(header.identity) == 64
+
+
+def test_saving_twice_in_any_order_gives_the_same_bytes(tmp_path):
+    weights.save(tensors(), HEADER, tmp_path / "a")
+    weights.save(dict(reversed(tensors().items())), HEADER, tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_one_changed_number_changes_the_identity(tmp_path):
+    changed = tensors()
+    changed["mask"] = torch.tensor([True, True])
+    for name, content in (("a", tensors()), ("b", changed)):
+        weights.save(content, HEADER, tmp_path / name)
+    assert weights.load(tmp_path / "a", "vae")[1].identity != weights.load(tmp_path / "b", "vae")[1].identity
+
+
+def test_a_module_comes_back_bit_for_bit(tmp_path):
+    torch.manual_seed(0)
+    module, other = nn.Linear(3, 4), nn.Linear(3, 4)
+    weights.save(module.state_dict(), HEADER, tmp_path / "a")
+    weights.restore(other, weights.load(tmp_path / "a", "vae")[0], tmp_path / "a")
+    torch.testing.assert_close(other.state_dict(), module.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("other", [nn.Linear(3, 5), nn.Linear(3, 4, bias=False), nn.Sequential(nn.Linear(3, 4))])
+def test_weights_of_another_module_are_refused_in_one_line(tmp_path, other):
+    weights.save(nn.Linear(3, 4).state_dict(), HEADER, tmp_path / "a")
+    with pytest.raises(InputError, match="a: weights do not fit the network") as raised:
+        weights.restore(other, weights.load(tmp_path / "a", "vae")[0], tmp_path / "a")
+    assert "\n" not in str(raised.value)
+
+
+def test_missing_truncated_foreign_and_other_files_are_refused_by_name(tmp_path):
+    path = tmp_path / "vae.safetensors"
+    weights.save(tensors(), HEADER, path)
+    whole = path.read_bytes()
+    with pytest.raises(InputError, match=r"vae\.safetensors: expected an artifact of kind ldm, got vae"):
+        weights.load(path, "ldm")
+    for content in (whole[:-1], whole[:100], whole[:4], b"", b"no weights at all", b"\xff" * 8 + whole[8:]):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"vae\.safetensors: expected a safetensors file") as raised:
+            weights.load(path, "vae")
+        assert "\n" not in str(raised.value)
+    path.unlink()
+    with pytest.raises(InputError, match=r"vae\.safetensors: no such file"):
+        weights.load(path, "vae")
+
+
+def test_weights_that_echoes_did_not_write_are_refused(tmp_path):
+    save_file({"a": torch.zeros(2)}, tmp_path / "a")
+    with pytest.raises(InputError, match="expected the header of an echoes artifact"):
+        weights.load(tmp_path / "a", "vae")
