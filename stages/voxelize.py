@@ -9,14 +9,11 @@ from tqdm import tqdm
 from echoes import arrays, files, metrics, params
 from echoes.dataset import GridsWriter
 from echoes.entry import run
-from echoes.readers import astyx, ntu4dradlm, raflow, simulated, vod
+from echoes.readers.choice import READERS, Source
 from echoes.readers.splits import BySequence, ByTime, assign
 from echoes.voxelization import pairs, stamps
 from echoes.voxelization.parallel import ordered
 from echoes.voxelization.statistics import Statistics
-
-READERS = {"simulated": simulated, "astyx": astyx, "raflow": raflow, "ntu4dradlm": ntu4dradlm, "vod": vod}
-Source = simulated.Source | astyx.Source | raflow.Source | ntu4dradlm.Source | vod.Source
 
 
 def main(track: str) -> None:

@@ -96,10 +96,10 @@ class Reader:
         try:
             self._group = zarr.open_group(path, mode="r", zarr_format=3)
             text = self._group.attrs["echoes"]
-        except (FileNotFoundError, KeyError, ValueError) as error:
+            self._arrays: dict[str, Any] = dict(self._group.arrays())
+        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:  # what Zarr raises on foreign JSON
             raise InputError(f"{path}: expected a Zarr group of kind {kind}, got none that is whole") from error
         self.header = provenance.parse(str(text), kind, path)
-        self._arrays: dict[str, Any] = dict(self._group.arrays())
         self._cache: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
         self._cached_bytes = 0
         self._ends: dict[str, np.ndarray] = {}
@@ -133,11 +133,10 @@ class Reader:
         return self._arrays[name]
 
     def _decoded(self, name: str, rows: slice) -> np.ndarray:
+        array = self._array(name)
         try:
-            return np.asarray(self._array(name)[rows])
+            return np.asarray(array[rows])
         except (RuntimeError, ValueError, OSError) as error:
-            if isinstance(error, InputError):
-                raise
             raise InputError(f"{self.path}/{name}: expected whole chunks, got a damaged one ({error})") from error
 
     def _chunk(self, name: str, chunk: int) -> np.ndarray:

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
 
 from echoes.errors import InputError
 from echoes.readers import astyx, splits
@@ -26,7 +27,7 @@ def write_frame(root, number, stamp_us, to_radar=QUARTER_TURN, packed=False):
         "classname": "Car",
         "center3d": [10, 1, 0],
         "dimension3d": [4.0, 1.8, 1.5],
-        "orientation_quat": [np.cos(0.15), 0, 0, np.sin(0.15)],
+        "orientation_quat": np.roll(Rotation.from_euler("ZYX", [0.3, 0.2, -0.1]).as_quat(), 1).tolist(),
     }
     for folder, text in ((astyx.RADAR, radar), (astyx.LIDAR, lidar)):
         (root / folder).mkdir(parents=True, exist_ok=True)
@@ -144,9 +145,13 @@ DAMAGES = {
         lambda r: (r / astyx.CALIBRATION / "000007.json").write_text('{"sensors": [{}]}'),
         "expected sensor_uid",
     ),
+    "box of NaN": (
+        lambda r: spoil(r / astyx.BOXES / "000007.json", lambda t: t.replace("4.0", "NaN")),
+        "groundtruth_obj3d/000007.json: expected 3, 3 and 4 numbers",
+    ),
     "box without a size": (
         lambda r: (r / astyx.BOXES / "000007.json").write_text('{"objects": [{"center3d": [1, 2]}]}'),
-        "groundtruth_obj3d/000007.json: expected classname",
+        "groundtruth_obj3d/000007.json: expected center3d, dimension3d",
     ),
 }
 

@@ -59,6 +59,24 @@ def test_the_same_points_in_any_order_give_the_same_velocity():
     np.testing.assert_allclose(estimate(radar, PLAIN).velocity, estimate(shuffled, PLAIN).velocity, atol=1e-9)
 
 
+def test_pairs_are_made_across_the_field_of_view_whatever_the_order_of_the_points():
+    """Two layers of the same azimuths: neighbours in the list of the points would tell nothing."""
+    layer = scene((9.0, 0.5, 0.0), count=100)
+    layer[:, 2] = 0
+    layer[:, 3] = -directions(layer) @ np.array([9.0, 0.5, 0.0])
+    twice = np.concatenate([layer, layer])
+    np.testing.assert_allclose(estimate(twice, PLAIN).velocity, (9.0, 0.5, 0.0), atol=1e-3)
+
+
+def test_the_velocity_is_the_least_squares_fit_to_the_points_it_calls_static():
+    radar = scene((9.0, 0.5, 0.1), moving=0.3, noise_mps=0.1)
+    fit = estimate(radar, PLAIN)
+    expected = np.linalg.lstsq(directions(radar)[fit.static], -radar[fit.static, 3], rcond=None)[0]
+    np.testing.assert_allclose(fit.velocity, expected, atol=2e-2)
+    np.testing.assert_allclose(fit.velocity[:2], expected[:2], atol=1e-3)
+    np.testing.assert_array_equal(fit.static, np.abs(fit.residual_mps) < PLAIN.static_mps)
+
+
 def test_a_radar_without_elevation_gives_a_velocity_in_its_plane():
     radar = scene((9.0, 0.5, 0.0))
     radar[:, 2] = 0

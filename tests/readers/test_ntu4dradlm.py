@@ -63,10 +63,10 @@ def lidar_message(i):
 
 
 def messages():
-    """Received .5 s after they were stamped, radar and LiDAR in another order than they were stamped."""
+    """Received .5 s after they were stamped, and the LiDAR later still: pairs by receipt would be other ones."""
     found = []
     for i in range(4):
-        found.append((LIDAR, START_S + 0.5 + 0.1 * i, lidar_message(i)))
+        found.append((LIDAR, START_S + 0.65 + 0.1 * i, lidar_message(i)))
         found.append((RADAR, START_S + 0.51 + 0.1 * i, radar_message(i)))
     return found
 
@@ -175,7 +175,7 @@ def test_of_clouds_with_one_stamp_the_last_is_taken_if_the_schema_says_so(tmp_pa
 
 def test_one_frame_is_found_without_reading_the_others(recording):
     entry = ntu4dradlm.index(recording, SOURCE)[2]
-    spoilt = [(t, s, (m.__msgtype__, bags.serialized(m)[:14])) for t, s, m in messages()]
+    spoilt = [(t, s, (m.__msgtype__, bags.serialized(m)[:8])) for t, s, m in messages()]
     spoilt[4:6] = messages()[4:6]
     bags.write(recording / "loop.bag", spoilt)
     assert len(ntu4dradlm.read(recording, SOURCE, entry).target) == 50
@@ -229,7 +229,7 @@ DAMAGES = {
         lambda r: (r / "loop.bag").write_bytes((r / "loop.bag").read_bytes()[:9000]),
         "loop.bag: expected a ROS 1 bag, got",
     ),
-    "chunk that lies": (lying_chunk, "loop.bag: expected a ROS 1 bag, got: a chunk that ends at byte 2147"),
+    "chunk that lies": (lying_chunk, "loop.bag: expected a ROS 1 bag, got"),
     "no radar topic": (
         lambda r: rewrite(r, lambda m: m[::2]),
         "loop.bag: expected the topic /radar_enhanced_pcl",

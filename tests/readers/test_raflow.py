@@ -173,9 +173,11 @@ DAMAGES = {
     "no column": (lambda p: edit(p, pc1={"car_loc_x": [1]}), "pc1: expected car_loc_y as a list, got NoneType"),
     "unequal lists": (shorten, "pc1: expected 81 values for power, got 80"),
     "NaN": (lambda p: put(p, float("nan")), "pc1: expected finite numbers, got nan for car_loc_x of point 4"),
+    "too large": (lambda p: put(p, 10**400), "pc1: expected lists of numbers, got"),
     "a word": (lambda p: put(p, "far"), "pc1: expected lists of numbers, got"),
     "a list in a list": (lambda p: put(p, [1, 2]), "pc1: expected lists of numbers, got"),
     "backwards": (lambda p: edit(p, interval=-0.1), "expected an interval of more than 0 s, got -0.1"),
+    "endless": (lambda p: edit(p, interval=float("inf")), "expected an interval of more than 0 s, got inf"),
     "no interval": (lambda p: edit(p, interval="soon"), "expected interval as a number, got 'soon'"),
     "no rotation": (lambda p: edit(p, trans=(2 * np.eye(4)).tolist()), "trans: expected 4 rows"),
     "foreign name": (lambda p: p.rename(p.with_name("labels.json")), "labels.json: expected radar_seqs-S_samples-K"),
@@ -201,9 +203,7 @@ def test_scans_that_agree_on_no_velocity_cannot_be_accumulated(tmp_path):
     xyz, _, power = scan(0)
     chaos = seeds.rng(0, "chaos").uniform(-30, 30, (2, COUNT + 1))
     write(tmp_path, 1, (xyz, chaos[0], power), (xyz, chaos[1], power))
-    with pytest.raises(
-        InputError, match="expected scans whose points agree on one ego velocity, got 2 without"
-    ):
+    with pytest.raises(InputError, match="expected scans whose points agree on one ego velocity, got 2 without"):
         frames(tmp_path)
 
 

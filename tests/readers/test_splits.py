@@ -79,7 +79,7 @@ def test_blocks_of_a_steady_drive_meet_their_shares():
 
 
 def test_a_pause_as_long_as_the_purge_costs_no_frame():
-    bursts = [10.0 * burst + 0.1 * i for burst in range(12) for i in range(10)]
+    bursts = [10.0 * burst + 0.1 * i for burst in range(12) for i in range(30)]
     assert "purged" not in assign(drive("a", bursts), ByTime("time", 8.0, 3.0, 0.2, 0.2, 0))
 
 

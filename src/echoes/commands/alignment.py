@@ -80,4 +80,4 @@ def _common(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def _inside(polar: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    return ((polar >= low) & (polar <= high)).all(axis=1)
+    return np.asarray(((polar >= low) & (polar <= high)).all(axis=1))

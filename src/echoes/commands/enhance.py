@@ -1,21 +1,20 @@
 """Command enhance: radar frames of a recording -> one dense cloud per frame, in a folder."""
 
-import csv
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
 from echoes import files, params
 from echoes.commands.enhancer import Enhancer
-from echoes.commands.pointclouds import WRITERS
+from echoes.commands.outputs import INDEX, Format, Row, check_output, write_index, written
+from echoes.commands.sources import listed
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.rasters import voxels
@@ -26,24 +25,9 @@ from echoes.training import device
 from echoes.voxelization import pairs
 from echoes.voxelization.parallel import ordered
 
-Format = Literal["ply", "pcd", "npy", "csv"]
 Item = TypeVar("Item")
 
 BATCH = 16  # frames in the network at once
-INDEX = "frames.tsv"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A frame in the index of the clouds: file is empty and points 0 where the frame was skipped.
-
-    ego_velocity (3,) is what was taken out of the Doppler [m/s], in the radar's frame; NaN for nothing.
-    """
-
-    file: str
-    entry: Entry
-    points: int
-    ego_velocity: np.ndarray
 
 
 def enhance(track: str, root: Path, output: Path, steps: int, form: Format, overwrite: bool) -> str:
@@ -70,31 +54,11 @@ def enhance(track: str, root: Path, output: Path, steps: int, form: Format, over
             network_s += [seconds] * sum(cloud is not None for cloud in clouds)
             bar.update(len(batch))
         if not network_s:
-            raise InputError(f"{root}: expected radar points inside the grid of {track}, got none in {len(rows)} frames")
+            raise InputError(
+                f"{root}: expected radar points inside the grid of {track}, got none in {len(rows)} frames"
+            )
         write_index(rows, folder / INDEX)
     return told(rows, output, form, source, time.perf_counter() - start, median(network_s))
-
-
-def check_output(output: Path, overwrite: bool) -> None:
-    """Raises InputError unless `output` may be replaced: it is not there, is empty, or holds earlier clouds."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: expected a folder for the clouds, got a file")
-    if not output.exists() or not any(output.iterdir()):
-        return
-    if not overwrite:
-        raise InputError(f"{output}: expected an empty or a new folder, got one with files; --overwrite replaces clouds")
-    if not (output / INDEX).is_file():
-        raise InputError(f"{output}: expected clouds to overwrite, got a folder without {INDEX}, which is left alone")
-
-
-def listed(root: Path, source: Any) -> list[Entry]:
-    """The frames of a recording, those too whose LiDAR must not be used. Raises InputError where there are none."""
-    if not root.is_dir():
-        raise InputError(f"{root}: no such folder; expected a recording for the reader {source.reader}")
-    entries: list[Entry] = READERS[source.reader].index(root, source)
-    if not entries:
-        raise InputError(f"{root}: expected frames, got none")
-    return entries
 
 
 def radar_cells(read: Any, root: Path, source: Any, grid: Grid, entry: Entry) -> tuple[Cells | None, np.ndarray]:
@@ -113,9 +77,7 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def enhanced(
-    enhancer: Enhancer, cells: Sequence[Cells | None], first: int
-) -> tuple[list[np.ndarray | None], float]:
+def enhanced(enhancer: Enhancer, cells: Sequence[Cells | None], first: int) -> tuple[list[np.ndarray | None], float]:
     """A cloud for each frame that has cells, and the seconds in the networks per cloud; `first` frame's number."""
     there = [i for i, c in enumerate(cells) if c is not None]
     clouds: list[np.ndarray | None] = [None] * len(cells)
@@ -125,27 +87,6 @@ def enhanced(
     for i, cloud in zip(there, made, strict=True):
         clouds[i] = cloud
     return clouds, seconds / len(there)
-
-
-def written(
-    cloud: np.ndarray | None, folder: Path, entry: Entry, number: int, form: Format, velocity: np.ndarray
-) -> Row:
-    """Write a cloud under the name of its sequence and the number of its frame in the recording."""
-    if cloud is None:
-        return Row("", entry, 0, velocity)
-    name = f"{entry.sequence.replace('/', '-')}_{number:06d}.{form}"
-    WRITERS[form](cloud, folder / name)
-    return Row(name, entry, len(cloud), velocity)
-
-
-def write_index(rows: Sequence[Row], path: Path) -> None:
-    """A line per frame of the recording, skipped ones too."""
-    with path.open("w", newline="") as file:
-        table = csv.writer(file, delimiter="\t", lineterminator="\n")
-        table.writerow(["file", "sequence", "stamp_s", "points", "ego_x_mps", "ego_y_mps", "ego_z_mps"])
-        for row in rows:
-            velocity = ["" if np.isnan(v) else f"{v:.4f}" for v in row.ego_velocity]
-            table.writerow([row.file, row.entry.sequence, f"{row.entry.stamp:.6f}", row.points, *velocity])
 
 
 def told(rows: Sequence[Row], output: Path, form: Format, source: Any, seconds: float, network_s: float) -> str:
@@ -158,5 +99,5 @@ def told(rows: Sequence[Row], output: Path, form: Format, source: Any, seconds: 
         f"{len(made) / seconds:.1f} frames/s in total, {1 / network_s:.1f} frames/s in the network alone",
     ]
     if skipped := len(rows) - len(made):
-        lines.insert(1, f"{skipped} of {len(rows)} frames skipped: no usable radar points inside the grid")
+        lines.insert(1, f"{skipped} of {len(rows)} frames skipped: no points in the grid, or no ego velocity for them")
     return "\n".join(lines)

@@ -51,23 +51,21 @@ class Enhancer:
         count = len(cells)
         if count == 1:  # convolutions are several times slower on a single sample
             numbers, cells = [*numbers, *numbers], [*cells, *cells]
-        dense = np.stack([voxels.dense(c, self.grid.shape) for c in cells])
-        radar = scaling.radar_to_network(dense, self._scaling)
+        scaled = [scaling.radar_to_network(c.features, self._scaling) for c in cells]
+        if self._condition == "vae":
+            scaled = [scaling.radar_as_target(features) for features in scaled]
+        sparse = [Cells(c.indices, features) for c, features in zip(cells, scaled, strict=True)]
+        dense = np.stack([voxels.dense(c, self.grid.shape) for c in sparse])
         start = time.perf_counter()
-        cond = self._cond(radar)
+        cond = self._cond(torch.from_numpy(dense).to(self._place))
         encoding = time.perf_counter() - start
-        made, sampling = methods.clouds(
-            self._generator, self._decoder, cond, numbers, self._latent_shape, self._seed
-        )
+        made, sampling = methods.clouds(self._generator, self._decoder, cond, numbers, self._latent_shape, self._seed)
         return [self._columns(cloud) for cloud in made[:count]], encoding + sampling
 
     @torch.no_grad()
-    def _cond(self, radar: np.ndarray) -> Tensor:
+    def _cond(self, radar: Tensor) -> Tensor:
         """(B, ...) what the denoiser's encoder takes, as in training: the radar's cells, or their latents."""
-        if self._condition == "encoder":
-            return torch.from_numpy(radar).to(self._place)
-        posterior = self._vae.encode(torch.from_numpy(scaling.radar_as_target(radar)).to(self._place))
-        return posterior.mean
+        return self._vae.encode(radar).mean if self._condition == "vae" else radar
 
     def _columns(self, cloud: Cloud) -> np.ndarray:
         probability, _, doppler, power = cloud.features.T

@@ -1,26 +1,42 @@
-"""The parameters of a recording that is only looked at: those of a track, or of the first track with its reader."""
+"""The recording that a command is given: its frames, and the parameters of its reader."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from echoes import params
 from echoes.errors import InputError
 from echoes.readers.choice import READERS, Source
+from echoes.readers.frames import Entry
 
 
-def of_track(track: str, path: Path) -> Source:
-    """The section `<track>.source` of the parameters at `path`."""
-    source: Source = params.load(Source, f"{track}.source", path)
+def chosen(reader: str, track: str, path: Path) -> Source:
+    """The section `source` of `track` at `path`, or of the first track there with `reader`; one name may be empty."""
+    if reader and reader not in READERS:
+        raise InputError(f"--reader: expected one of {', '.join(READERS)}, got {reader!r}")
+    if not reader and not track:
+        raise InputError(f"inspect: expected --reader ({', '.join(READERS)}) or --track, got neither")
+    name = track or _with_reader(reader, path)
+    source: Source = params.load(Source, f"{name}.source", path)
+    if reader and source.reader != reader:
+        raise InputError(f"{name}.source.reader: expected {reader} as in --reader, got {source.reader}")
     return source
 
 
-def of_reader(reader: str, path: Path) -> Source:
-    """The source of the first track at `path` that has the reader."""
-    if reader not in READERS:
-        raise InputError(f"--reader: expected one of {', '.join(READERS)}, got {reader!r}")
+def _with_reader(reader: str, path: Path) -> str:
     document = params.document(path)
     for track, section in document.items() if isinstance(document, Mapping) else ():
         source = section.get("source") if isinstance(section, Mapping) else None
         if isinstance(source, Mapping) and source.get("reader") == reader:
-            return of_track(track, path)
+            return str(track)
     raise InputError(f"{path}: expected a track with source.reader: {reader}, got none; add one, or name a --track")
+
+
+def listed(root: Path, source: Any) -> list[Entry]:
+    """The frames of a recording, those too whose LiDAR must not be used. Raises InputError where there are none."""
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder; expected a recording for the reader {source.reader}")
+    entries: list[Entry] = READERS[source.reader].index(root, source)
+    if not entries:
+        raise InputError(f"{root}: expected frames, got none")
+    return entries

@@ -12,10 +12,11 @@ return of its LiDAR turn, unwrapped over the hours, and has no stamp difference;
 stands in, at the LiDAR's 10 Hz. Runs of consecutive numbers are the sequences.
 """
 
+import reprlib
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -142,19 +143,20 @@ def _to_radar(path: Path) -> np.ndarray:
 
 
 def _boxes(path: Path) -> tuple[Box, ...]:
-    try:
-        return tuple(_box(item) for item in tables.document(path, objects=list)["objects"])
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{path}: expected classname, center3d, dimension3d and orientation_quat in each object"
-        ) from error
+    boxes = []
+    for item in tables.document(path, objects=list)["objects"]:
+        try:
+            numbers = np.array([*item["center3d"], *item["dimension3d"], *item["orientation_quat"]], dtype=np.float64)
+            label = str(item["classname"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{path}: expected {_BOX} in each object, got {reprlib.repr(item)}") from error
+        if numbers.shape != (10,) or not np.isfinite(numbers).all():
+            raise InputError(f"{path}: expected 3, 3 and 4 numbers for {_BOX}, got {numbers.tolist()}")
+        w, x, y, z = numbers[6:].tolist()
+        yaw_rad = float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
+        centre_x, centre_y, centre_z, length, width, height = numbers[:6].tolist()
+        boxes.append(Box(label, (centre_x, centre_y, centre_z), (length, width, height), yaw_rad))
+    return tuple(boxes)
 
 
-def _box(item: dict[str, Any]) -> Box:
-    w, x, y, z = map(float, item["orientation_quat"])
-    centre_x, centre_y, centre_z = map(float, item["center3d"])
-    length, width, height = map(float, item["dimension3d"])
-    yaw_rad = float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))
-    return Box(str(item["classname"]), (centre_x, centre_y, centre_z), (length, width, height), yaw_rad)
+_BOX = "center3d, dimension3d, orientation_quat and classname"

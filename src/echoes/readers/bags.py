@@ -73,8 +73,7 @@ def _reading(path: Path) -> Iterator[Reader]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        state = path.stat()
-        yield _opened(path, state.st_mtime_ns, state.st_size, threading.get_ident())
+        yield _opened(path, path.stat().st_mtime_ns, threading.get_ident())
     except InputError:
         raise
     except DAMAGE as error:
@@ -83,14 +82,13 @@ def _reading(path: Path) -> Iterator[Reader]:
 
 
 @lru_cache(maxsize=8)
-def _opened(path: Path, modified_ns: int, size: int, thread: int) -> Reader:
-    """Opening reads the whole index, seconds for a long bag; so a thread keeps the bags it reads open."""
+def _opened(path: Path, modified_ns: int, thread: int) -> Reader:
+    """Opening reads the whole index, seconds for a long bag; so a thread keeps the bags it reads open.
+
+    Sizes of chunks are safe: behind each chunk lies its index, which opening reads.
+    """
     reader = Reader(path)
     reader.open()
-    for chunk in reader.chunks.values():
-        if chunk.datapos + chunk.datasize > size:
-            reader.close()
-            raise ReaderError(f"a chunk that ends at byte {chunk.datapos + chunk.datasize} of {size}")
     return reader
 
 

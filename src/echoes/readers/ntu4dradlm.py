@@ -174,7 +174,8 @@ def _table(path: Path, source: RadarTopic | LidarTopic, message: Message, column
         if source.fields[column] not in found:
             known = ", ".join(found)
             raise InputError(f"{path}: {source.topic}: expected the field {source.fields[column]}, got {known}")
-    rows = np.stack([found[source.fields[column]].astype(np.float64) for column in columns], axis=1)
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a NaN, which the padding or the check takes
+        rows = np.stack([found[source.fields[column]].astype(np.float64) for column in columns], axis=1)
     if source.padding == "zero":
         return rows[(rows[:, :3] != 0).any(axis=1)]
     if source.padding == "nan":

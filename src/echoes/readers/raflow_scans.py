@@ -42,7 +42,7 @@ def ticks(paths: Sequence[Path]) -> Iterator[list[Tick]]:
     for path in paths:
         content = tables.document(path, pc1=dict, pc2=dict, interval=tables.NUMBER, trans=list)
         first, second = (_scan(content[name], f"{path}: {name}") for name in ("pc1", "pc2"))
-        if not content["interval"] > 0:
+        if not 0 < content["interval"] < np.inf:
             raise InputError(f"{path}: expected an interval of more than 0 s, got {content['interval']}")
         if run and not np.array_equal(run[-1].scan, first):
             yield run
@@ -95,7 +95,7 @@ def _scan(cloud: dict[str, Any], origin: str) -> np.ndarray:
             raise InputError(f"{origin}: expected {len(lists[0])} values for {name}, got {len(values)}")
     try:
         scan = np.array(lists, dtype=np.float64).T
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{origin}: expected lists of numbers, got: {error}") from error
     if scan.ndim != 2:
         raise InputError(f"{origin}: expected lists of numbers, got lists of lists")

@@ -76,7 +76,7 @@ def rigid(rows: Any, origin: str) -> np.ndarray:
     """(4, 4) rotation and translation; `origin` names it in messages."""
     try:
         matrix = np.array(rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{origin}: expected 4 rows of 4 numbers, got {reprlib.repr(rows)}") from error
     if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or (matrix[3] != (0, 0, 0, 1)).any():
         raise InputError(f"{origin}: expected 4 rows of 4 numbers, the last 0 0 0 1, got {reprlib.repr(rows)}")

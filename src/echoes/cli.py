@@ -1,0 +1,89 @@
+"""The command line: trained tracks on new recordings. A user's error is one line and a status of 2."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from echoes.errors import InputError
+
+# Commands are imported where they run: torch and the readers take seconds, and `--help` shall not.
+
+
+class OneLine(TyperGroup):
+    """Tells what the user can mend in one line, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # whoever read the output has seen enough; click ends quietly
+            raise
+        except (InputError, OSError) as error:  # OSError: a full disk, a folder that is not ours
+            typer.echo(f"echoes: {error}", err=True)
+            raise typer.Exit(2) from error
+
+
+app = typer.Typer(
+    cls=OneLine, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+Recording = Annotated[Path, typer.Argument(metavar="INPUT", help="Folder of the recording.")]
+
+
+@app.callback()
+def echoes() -> None:
+    """Generative models of imaging radar.
+
+    Run it in the folder of the project, where params.yaml is.
+    """
+
+
+@app.command()
+def enhance(
+    recording: Recording,
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for the clouds and their index.")],
+    track: Annotated[str, typer.Option(help="Trained track; its section of params.yaml names the reader.")],
+    steps: Annotated[int, typer.Option(min=1, max=2, help="Network calls per frame.")] = 1,
+    form: Annotated[Literal["ply", "pcd", "npy", "csv"], typer.Option("--format", help="Of the clouds.")] = "ply",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the clouds of an earlier run.")] = False,
+) -> None:
+    """Radar frames of a recording -> dense, LiDAR-like clouds.
+
+    Needs no LiDAR. Writes a cloud per frame with x, y, z [m], power [dB], doppler [m/s] and probability, and
+    frames.tsv, which gives the stamp of each and the ego velocity that was taken out of its Doppler.
+    """
+    from echoes.commands import enhance as command
+
+    typer.echo(command.enhance(track, recording, output, steps, form, overwrite))
+
+
+@app.command()
+def inspect(
+    recording: Recording,
+    reader: Annotated[str, typer.Option(help="Reader; parameters from the first track that has it.")] = "",
+    track: Annotated[str, typer.Option(help="Track whose reader and parameters to take instead.")] = "",
+    frames: Annotated[int, typer.Option(min=1, help="Frames to read at most, evenly spread.")] = 200,
+    output: Annotated[Path, typer.Option(help="Picture of the radar over the LiDAR from above.")] = Path("inspect.png"),
+) -> None:
+    """Is a recording sane? Report, picture and warnings.
+
+    Points, rates, stamp differences, limits, one ego velocity against all Doppler and its sign, radar over
+    LiDAR: look at a recording before anything is trained on it. Warnings leave the status at 0.
+    """
+    from echoes.commands import inspection, sources
+
+    source = sources.chosen(reader, track, Path("params.yaml"))
+    typer.echo(inspection.inspect(recording, source, frames, output))
+
+
+@app.command()
+def results() -> None:
+    """What was measured of every evaluated track."""
+    from echoes.commands import results as command
+
+    typer.echo(command.results(Path("metrics")))
+
+
+def main() -> None:
+    app()

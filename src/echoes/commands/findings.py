@@ -1,0 +1,204 @@
+"""Facts of a recording -> the lines of a report, and warnings where it is not sane."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+
+from echoes.commands.alignment import MOUNTINGS
+from echoes.commands.facts import Facts
+from echoes.readers.ego_motion import Doppler
+from echoes.readers.frames import RADAR_COLUMNS, Entry
+
+UNITS = {"x": "m", "y": "m", "z": "m", "doppler": "m/s", "power": "dB"}
+QUANTILES = {"min": 0.0, "1 %": 0.01, "median": 0.5, "99 %": 0.99, "max": 1.0}
+GAP = 2.5  # periods between two frames that are a gap
+OFFSET_S = 0.05  # half a period of 10 Hz: then another LiDAR frame would have been nearer
+MOVING_MPS = 1.0  # slower, and the direction of the ego velocity tells nothing
+AGREE_MPS = 1.0  # between estimated and recorded ego velocity
+MOST = 0.5
+# Measured on a simulated and on a real recording: .6 and .8 m where radar and LiDAR fit, above 2 m where they
+# are of different frames; mounted wrongly by 1 m or 5 degrees, the right mounting is nearer by a third.
+FITS_M = 1.5
+NEARER = 0.8
+
+
+@dataclass
+class Findings:
+    """(name, text) of each line of the report, and the warnings."""
+
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def say(self, name: str, text: str) -> None:
+        self.lines.append((name, text))
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def text(self) -> str:
+        width = max(len(name) for name, _ in self.lines)
+        lines = [f"{name.ljust(width)}  {text}".rstrip() for name, text in self.lines]
+        return "\n".join([*lines, "", *([f"WARNING: {w}" for w in self.warnings] or ["no warnings"])])
+
+
+def findings(entries: Sequence[Entry], facts: Sequence[Facts], doppler: Doppler) -> Findings:
+    """entries: all frames of the recording; facts: of those that were read, at least one with points."""
+    found = Findings()
+    _stamps(entries, found)
+    _offsets(entries, found)
+    _points(facts, found)
+    _limits(np.concatenate([f.radar for f in facts]), doppler, found)
+    _motion(facts, found)
+    _recorded(facts, found)
+    _alignment(facts, found)
+    return found
+
+
+def _stamps(entries: Sequence[Entry], found: Findings) -> None:
+    sequences = {entry.sequence for entry in entries}
+    found.say("frames", f"{len(entries)} in {len(sequences)} sequences")
+    steps = [(b.stamp - a.stamp, b) for a, b in pairwise(entries) if a.sequence == b.sequence]
+    if not steps:
+        found.say("rate", "unknown: no sequence has two frames")
+        return
+    seconds = np.array([step for step, _ in steps])
+    period_s, longest = float(np.median(seconds)), max(steps, key=lambda step: step[0])
+    gaps, backwards = int((seconds > GAP * period_s).sum()), int((seconds <= 0).sum())
+    rate = f"{1 / period_s:.2f} Hz" if period_s > 0 else "none"
+    found.say("rate", f"{rate} (median); longest step {longest[0]:.3f} s; {gaps} gaps, {backwards} backwards")
+    if gaps:
+        where = f"{longest[1].sequence} at {longest[1].stamp:.3f} s"
+        found.warn(f"stamps: {gaps} gaps of more than {GAP} periods, the longest {longest[0]:.3f} s, {where}")
+    if backwards:
+        found.warn(f"stamps: {backwards} of {len(steps)} steps do not go forward in time")
+
+
+def _offsets(entries: Sequence[Entry], found: Findings) -> None:
+    refused = [entry for entry in entries if entry.refused]
+    offsets_s = np.array([entry.offset_s for entry in entries if entry.offset_s is not None])
+    text = "of the target not known"
+    if len(offsets_s):
+        worst_s = offsets_s[np.abs(offsets_s).argmax()]
+        text = f"target - radar {np.median(offsets_s):+.4f} s (median), {worst_s:+.4f} s (largest)"
+        if abs(np.median(offsets_s)) > OFFSET_S:
+            found.warn(f"stamps: target and radar are {np.median(offsets_s):+.4f} s apart (median)")
+    found.say("pairs", f"stamps {text}; {len(refused)} refused")
+    if refused:
+        found.warn(f"pairs: {len(refused)} of {len(entries)} refused, the first: {refused[0].refused}")
+
+
+def _points(facts: Sequence[Facts], found: Findings) -> None:
+    counts = np.array([len(f.radar) for f in facts])
+    empty = int((counts == 0).sum())
+    text = (
+        f"{np.median(counts):.0f} (median), {counts.min()} to {counts.max()} per frame; {empty} of {len(facts)} empty"
+    )
+    found.say("points", text)
+    if empty:
+        found.warn(f"points: {empty} of {len(facts)} frames have none")
+    targets = [f.target_points for f in facts if f.target_points is not None]
+    if targets:
+        found.say("target", f"{np.median(targets):.0f} points (median), in {len(targets)} of {len(facts)} frames")
+    else:
+        found.say("target", "none: the recording can be enhanced, not trained on")
+    if 0 < len(targets) < len(facts):
+        found.warn(f"target: missing in {len(facts) - len(targets)} of {len(facts)} frames")
+    if bare := sum(count == 0 for count in targets):
+        found.warn(f"target: no points in {bare} of {len(facts)} frames")
+
+
+def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
+    """Quantiles of each column of all points (N, 5), and what they must not be."""
+    found.say("", "".join(f"{name:>10}" for name in QUANTILES))
+    limits = np.quantile(radar, list(QUANTILES.values()), axis=0).T
+    for column, values in zip(RADAR_COLUMNS, limits, strict=True):
+        found.say(f"{column} [{UNITS[column]}]", "".join(f"{value:10.2f}" for value in values))
+    if (ahead := float((radar[:, 0] > 0).mean())) < MOST:
+        found.warn(f"axes: {ahead:.0%} of the points lie ahead (x > 0); is x forward?")
+    range_m = float(np.quantile(np.linalg.norm(radar[:, :3], axis=1), 0.99))
+    if not 5 < range_m < 500:
+        found.warn(f"axes: 99 % of the points lie within {range_m:.3g} m; are these metres?")
+    low_db, high_db = limits[4][[1, 3]]
+    if not 1 < high_db - low_db < 150:
+        found.warn(f"power: spans {high_db - low_db:.3g} dB (1 to 99 %); is it in dB?")
+    fastest_mps = float(np.abs(limits[3][[1, 3]]).max())
+    if not 0 < fastest_mps < 2 * doppler.max_speed_mps:
+        expected = f"more than 0 and less than twice max_speed_mps = {doppler.max_speed_mps:g}"
+        found.warn(f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), expected {expected}; is it in m/s?")
+    if doppler.span_mps is not None and fastest_mps > 0.52 * doppler.span_mps:
+        found.warn(f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), beyond half of span_mps = {doppler.span_mps:g}")
+
+
+def _motion(facts: Sequence[Facts], found: Findings) -> None:
+    """One ego velocity against all Doppler, and which way it points."""
+    motions = [f.motion for f in facts if f.motion is not None]
+    usable = sum(len(f.radar) > 0 for f in facts)
+    if len(motions) < MOST * usable:
+        found.warn(f"Doppler: points agree on one ego velocity in {len(motions)} of {usable} frames only")
+    if not motions:
+        found.say("ego velocity", "none fits the Doppler")
+        return
+    velocities = np.stack([motion.velocity for motion in motions])
+    share, residual_mps = (float(np.median([getattr(m, n) for m in motions])) for n in ("static_share", "residual_mps"))
+    forward, left, up = np.median(velocities, axis=0)
+    found.say("ego velocity", f"from Doppler in {len(motions)} of {usable} frames: {share:.0%} of the points static")
+    found.say("", f"within {residual_mps:.3f} m/s; forward {forward:+.2f}, left {left:+.2f}, up {up:+.2f} m/s (median)")
+    moving = velocities[np.linalg.norm(velocities[:, :2], axis=1) > MOVING_MPS]
+    if len(moving) == 0:
+        found.say("Doppler sign", "not told: the radar stands in all frames")
+        return
+    backward = float((moving[:, 0] < 0).mean())
+    found.say("Doppler sign", f"drives forward in {1 - backward:.0%} of {len(moving)} moving frames")
+    if backward > MOST:
+        found.warn(
+            f"Doppler sign: the ego velocity points backwards in {backward:.0%} of {len(moving)} moving frames "
+            f"({np.median(moving[:, 0]):+.2f} m/s, median); positive must be receding: flip the sign"
+        )
+    if np.median(np.abs(moving[:, 1])) > np.median(np.abs(moving[:, 0])):
+        sideways_mps = np.median(np.abs(moving[:, 1]))
+        found.warn(f"axes: the radar drives sideways with {sideways_mps:.2f} m/s (median); is x forward?")
+
+
+def _recorded(facts: Sequence[Facts], found: Findings) -> None:
+    """The recorded ego velocity against the one from Doppler, as it is and with the sign of Doppler flipped."""
+    pairs = [(f.motion.velocity, f.recorded) for f in facts if f.motion is not None and f.recorded is not None]
+    if not pairs:
+        text = "cannot be compared" if any(f.recorded is not None for f in facts) else "none"
+        found.say("recorded", text)
+        return
+    estimated, recorded = (np.stack(side)[:, :2] for side in zip(*pairs, strict=True))
+    apart_mps = float(np.median(np.linalg.norm(estimated - recorded, axis=1)))
+    flipped_mps = float(np.median(np.linalg.norm(estimated + recorded, axis=1)))
+    found.say("recorded", f"{apart_mps:.3f} m/s from the ego velocity of the Doppler (median, {len(pairs)} frames)")
+    if apart_mps <= AGREE_MPS:
+        return
+    reason = "do the axes and units of both agree?"
+    if flipped_mps < apart_mps / 2:
+        reason = f"{flipped_mps:.2f} m/s with the sign of Doppler flipped"
+    elif np.median(np.linalg.norm(estimated, axis=1)) < MOVING_MPS:
+        reason = "the Doppler looks as if the ego velocity was taken out already (ego_motion: none)"
+    found.warn(f"ego velocity: recorded and from Doppler are {apart_mps:.2f} m/s apart (median); {reason}")
+
+
+def _alignment(facts: Sequence[Facts], found: Findings) -> None:
+    """Distances between radar and target, and whether another mounting brings them nearer."""
+    targets = sum(bool(f.target_points) and len(f.radar) > 0 for f in facts)
+    aligned = [f.alignment for f in facts if f.alignment is not None]
+    if not targets:
+        return
+    if len(aligned) < MOST * targets:
+        found.warn(f"alignment: radar and target share a view in {len(aligned)} of {targets} frames only")
+    if not aligned:
+        return
+    distance_m = float(np.median([a.distance_m for a in aligned]))
+    x, y, z = np.median([a.offset_m for a in aligned], axis=0)
+    found.say("alignment", f"radar to the nearest target point {distance_m:.2f} m (median)")
+    found.say("", f"centroid of radar - target: x {x:+.2f}, y {y:+.2f}, z {z:+.2f} m (in the common view)")
+    mounted_m = {name: float(np.median([a.mounted_m[name] for a in aligned])) for name in MOUNTINGS}
+    best = min(mounted_m, key=lambda name: mounted_m[name])
+    if mounted_m[best] < NEARER * distance_m:
+        found.warn(f"alignment: the radar fits better {best} ({mounted_m[best]:.2f} m against {distance_m:.2f} m)")
+    elif distance_m > FITS_M:
+        found.warn(f"alignment: radar points are {distance_m:.2f} m from the target (median), expected < {FITS_M} m")

@@ -1,0 +1,37 @@
+"""Command inspect: is a recording sane, before anything is trained on it?"""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from echoes.commands import facts
+from echoes.commands.findings import findings
+from echoes.commands.sources import listed
+from echoes.errors import InputError
+from echoes.readers.choice import READERS
+from echoes.reports import figures
+from echoes.voxelization.parallel import ordered
+
+
+def inspect(root: Path, source: Any, most: int, picture: Path) -> str:
+    """Read at most `most` frames, evenly spread, draw one of them to `picture`; gives the report.
+
+    Raises InputError, and draws nothing, where the recording cannot be read or has no radar points.
+    """
+    entries, reader = listed(root, source), READERS[source.reader]
+    chosen = [entries[i] for i in np.linspace(0, len(entries) - 1, min(most, len(entries))).round().astype(int)]
+    work = partial(facts.gather, reader.read, root, source)
+    read = list(tqdm(ordered(work, chosen, source.workers, source.scheduler), "inspect", len(chosen), mininterval=1.0))
+    shown = [i for i, found in enumerate(read) if len(found.radar)]
+    if not shown:
+        raise InputError(f"{root}: expected radar points, got none in {len(chosen)} frames")
+    entry = chosen[shown[len(shown) // 2]]
+    frame = reader.read(root, source, entry)
+    target = np.zeros((0, 4)) if frame.target is None else frame.target
+    figures.overlay(frame.radar, target, picture)
+    title = f"{root}: reader {source.reader}, {len(chosen)} of {len(entries)} frames read"
+    drawn = f"radar over target from above, {entry.sequence} at {entry.stamp:.3f} s: {picture}"
+    return f"{title}\n\n{findings(entries, read, source.doppler).text()}\n\n{drawn}"

@@ -1,0 +1,72 @@
+"""Small artifacts for tests: grids of random cells, and latents of them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from echoes import arrays, latentstore, seeds
+from echoes.dataset import Grids, GridsWriter
+from echoes.grids import Grid, Range
+from echoes.provenance import Header
+from echoes.rasters import visibility
+from echoes.rasters.scaling import Scaling
+from echoes.rasters.voxels import Cells
+
+GRID = Grid.of(z=Range(-2.0, 2.0, 4), y=Range(-8.0, 8.0, 16), x=Range(0.0, 8.0, 8))
+LATENT_SHAPE = (4, 1, 4, 2)
+SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
+SPLITS = ("train",) * 7 + ("val",) * 3 + ("test",) * 4
+CELLS = np.stack(np.unravel_index(np.arange(4 * 16 * 8), GRID.shape), axis=1).astype(np.uint8)
+
+
+def radar(frame: int) -> Cells:
+    rng = seeds.rng(0, "radar", frame)
+    chosen = np.sort(rng.choice(len(CELLS), 20 + frame, replace=False))
+    power, doppler = rng.uniform(40, 100, len(chosen)), rng.normal(0, 5, len(chosen))
+    return Cells(CELLS[chosen], np.stack([power, doppler, rng.exponential(1, len(chosen))], 1).astype(np.float32))
+
+
+def target(frame: int) -> Cells:
+    rng = seeds.rng(0, "target", frame)
+    chosen = np.sort(rng.choice(len(CELLS), 40, replace=False))
+    valid = rng.random(len(chosen)) < 0.5
+    measured = rng.random(len(chosen)), rng.normal(0, 5, len(chosen)) * valid, valid, rng.uniform(40, 90, 40) * valid
+    return Cells(CELLS[chosen], np.stack(measured, 1).astype(np.float32))
+
+
+def observed(frame: int) -> np.ndarray:
+    """(D, H, W) bool: all target cells and half of the others."""
+    mask = seeds.rng(0, "observed", frame).random(GRID.shape) < 0.5
+    mask[tuple(target(frame).indices.T)] = True
+    return mask
+
+
+def write_grids(path: Path, splits: tuple[str, ...] = SPLITS) -> Grids:
+    """One frame for each of `splits`, in sequences of five."""
+    with arrays.writing(path) as writer:
+        grids = GridsWriter(writer, GRID)
+        for i, split in enumerate(splits):
+            bits = visibility.pack(observed(i))
+            grids.append(f"street-{i // 5}", 0.1 * (i % 5), split, radar(i), target(i), bits)
+        grids.seal(GRID, {"source": {"reader": "simulated"}}, SCALING, {"raw": "r"})
+    return Grids(path)
+
+
+def write_latents(path: Path, grids: Grids) -> latentstore.LatentStore:
+    """Random latents of every frame, as float16 holds them; their headers name the grids as parent."""
+
+    def batch() -> dict[str, np.ndarray]:
+        rows = {}
+        for name in ("mean", "std", "cond", "mean_mirrored", "std_mirrored", "cond_mirrored"):
+            drawn = seeds.rng(0, name).standard_normal((len(grids), *LATENT_SHAPE))
+            rows[name] = np.abs(drawn) if name.startswith("std") else drawn
+        return rows
+
+    content = {
+        "latent_shape": list(LATENT_SHAPE),
+        "radar_channels": grids.header.content["radar_channels"],
+        "whitening": {"mean": [0.0, 1.0, -1.0, 2.0], "std": [1.0, 0.5, 2.0, 1.0]},
+    }
+    parents = {"grids": grids.header.identity, "vae": "v"}
+    latentstore.write(path, "safetensors", iter([batch()]), lambda: Header("latents", {}, parents, content))
+    return latentstore.read(path)

@@ -1,0 +1,52 @@
+"""A module imports only from floors below its own, or from its own package."""
+
+from pathlib import Path
+
+import imports
+import pytest
+
+FLOORS = [
+    {"errors", "files"},
+    {"params", "grids", "seeds", "provenance", "metrics", "entry"},
+    {"readers", "rasters", "nets", "training", "arrays", "weights", "evaluation", "reports"},
+    {"latentstore", "dataset"},
+    {"autoencoder", "diffusion", "voxelization"},
+    {"distillation"},
+    {"models"},
+    {"stages", "commands"},
+    {"cli"},
+]
+MODULES = sorted([*imports.PACKAGE.rglob("*.py"), *(imports.ROOT / "stages").glob("*.py")])
+
+
+def room(path: Path) -> str:
+    """The package of a module, or the module itself where it has none."""
+    if path.is_relative_to(imports.PACKAGE):
+        return path.relative_to(imports.PACKAGE).parts[0].removesuffix(".py")
+    return path.relative_to(imports.ROOT).parts[0]
+
+
+def floor(path: Path) -> int:
+    return next(i for i, rooms in enumerate(FLOORS) if room(path) in rooms)
+
+
+def test_every_module_stands_on_a_floor():
+    assert {room(path) for path in MODULES} - {"__init__"} == set.union(*FLOORS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(imports.ROOT)))
+def test_a_module_imports_only_from_below_or_from_its_own_package(path):
+    wrong = [i for i in imports.direct(path) if room(i) != room(path) and floor(i) >= floor(path)]
+    assert wrong == []
+
+
+def test_diffusion_nets_and_training_know_neither_radar_nor_autoencoders():
+    known = {"readers", "rasters", "evaluation", "reports", "dataset", "latentstore", "autoencoder", "grids"}
+    for package in ("nets", "training", "diffusion", "distillation"):
+        for path in (imports.PACKAGE / package).glob("*.py"):
+            assert {room(i) for i in imports.closure(path)} & known == set(), path
+
+
+def test_packages_export_nothing_because_a_re_export_makes_a_stage_depend_on_every_file():
+    for path in imports.PACKAGE.rglob("__init__.py"):
+        assert path.read_text() == "", path

@@ -1,0 +1,127 @@
+"""dvc.yaml names the code, the data and the parameters that each stage uses, no more and no less."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import imports
+import pytest
+
+from echoes import params
+
+STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]
+PIPELINE = params.document(imports.ROOT / "dvc.yaml")["stages"]
+NUMBERS = params.document(imports.ROOT / "params.yaml")
+TRACKS = [name for name in NUMBERS if name != "tracks"]
+ITEM = "${item.track}"
+
+
+def script(stage: str) -> Path:
+    return imports.ROOT / "stages" / f"{stage}.py"
+
+
+def paths(stage: str, kind: str) -> list[str]:
+    """The paths that a stage lists under `deps`, `outs`, `metrics` or `plots`."""
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in PIPELINE[stage].get(kind, [])]
+
+
+def code(stage: str) -> list[Path]:
+    return [imports.ROOT / dep for dep in paths(stage, "deps") if dep.startswith(("src/", "stages/"))]
+
+
+def loads(stage: str) -> dict[str, ast.expr]:
+    """Section -> the class it is loaded as, as written in the script."""
+    found = {}
+    for node in ast.walk(ast.parse(script(stage).read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.load":
+            section = ast.unparse(node.args[1])
+            found[section.removeprefix("f'{track}.").removesuffix("'")] = node.args[0]
+    return found
+
+
+def built(stage: str, track: str) -> dict[str, object]:
+    """Section -> what the stage builds of it."""
+    spec = importlib.util.spec_from_file_location(f"stage_{stage}", script(stage))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    classes = {section: eval(ast.unparse(cls), vars(module)) for section, cls in loads(stage).items()}
+    path = imports.ROOT / "params.yaml"
+    return {section: params.load(cls, f"{track}.{section}", path) for section, cls in classes.items()}
+
+
+def test_the_stages_are_those_of_the_design_in_their_order():
+    assert list(PIPELINE) == STAGES
+    assert sorted(p.stem for p in (imports.ROOT / "stages").glob("*.py")) == sorted(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_runs_its_script_for_each_track_of_the_list(stage):
+    assert PIPELINE[stage]["matrix"] == {"track": "${tracks}"}
+    assert PIPELINE[stage]["cmd"] == f"python stages/{stage}.py {ITEM}"
+    assert set(NUMBERS["tracks"]) <= set(TRACKS)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_deps_of_a_stage_cover_all_code_that_runs(stage):
+    used = imports.closure(script(stage)) | {script(stage)}
+    listed = code(stage)
+    missing = [file for file in used if not any(file == dep or dep in file.parents for dep in listed)]
+    assert [str(file.relative_to(imports.ROOT)) for file in missing] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_deps_of_a_stage_name_no_code_that_does_not_run(stage):
+    used = imports.closure(script(stage)) | {script(stage)}
+    unused = [dep for dep in code(stage) if dep not in used and not any(dep in file.parents for file in used)]
+    assert [str(dep.relative_to(imports.ROOT)) for dep in unused] == []
+    assert len(set(paths(stage, "deps"))) == len(paths(stage, "deps"))
+    assert all(dep.exists() for dep in code(stage))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_sections_it_loads_and_on_no_others(stage):
+    assert sorted(PIPELINE[stage]["params"]) == sorted(f"{ITEM}.{section}" for section in loads(stage))
+    assert not [file for file in imports.closure(script(stage)) if "params.load(" in file.read_text()]
+
+
+def test_each_section_is_read_by_one_stage():
+    readers = [section for stage in STAGES for section in loads(stage)]
+    assert sorted(readers) == sorted(set(readers))
+    for track in TRACKS:
+        assert set(NUMBERS[track]) == set(readers), track
+
+
+@pytest.mark.parametrize("track", TRACKS)
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_section_of_every_track_builds(stage, track):
+    assert all(section is not None for section in built(stage, track).values())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_the_artifacts_its_script_names(stage):
+    named = re.findall(r'"([\w.]+\.(?:zarr|safetensors|json|csv|png)|latents)"', script(stage).read_text())
+    declared = [path for kind in ("deps", "outs", "metrics", "plots") for path in paths(stage, kind)]
+    assert set(named) <= {Path(path).name for path in declared}
+
+
+def test_what_a_stage_reads_is_raw_or_written_by_a_stage_before_it():
+    written: set[str] = {f"data/raw/{ITEM}"}
+    for stage in STAGES:
+        data = {dep for dep in paths(stage, "deps") if dep.startswith(("data/", "metrics/"))}
+        assert data <= written, stage
+        outputs = [path for kind in ("outs", "metrics", "plots") for path in paths(stage, kind)]
+        assert len(outputs) == len(set(outputs))
+        assert not set(outputs) & written
+        written |= set(outputs)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_script_stays_short(stage):
+    assert len(script(stage).read_text().splitlines()) <= 60
+
+
+def test_folders_of_code_do_not_change_when_they_are_imported():
+    assert "__pycache__/" in (imports.ROOT / ".dvcignore").read_text().splitlines()
