@@ -7,7 +7,8 @@ from echoes import latentstore, metrics, params
 from echoes.dataset import Grids
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.entry import run
-from echoes.models import autoencoders, batches, denoisers, methods, objectives, thresholds
+from echoes.models import autoencoders, batches, denoisers, methods, objectives
+from echoes.models.validation import Validation
 from echoes.provenance import require_parent
 from echoes.reports.curves import Curve
 from echoes.training import device
@@ -34,10 +35,12 @@ def main(track: str) -> None:
             ema.update(step)
             curve.add(step, loss=value)
     decoder = methods.Decoder(vae, denoisers.whitening(header), grids.scaling, threshold=0.5)
-    deployed = methods.cd(ema.model, p, steps=1, seed=p.seed)
-    threshold = thresholds.choose(deployed, decoder, grids, latents, denoisers.condition(header), p.seed)
-    denoisers.save_cd(ema.model, p, header, threshold, data / "cd.safetensors")
-    metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": curve.last("loss"), "threshold": threshold})
+    validation = Validation(decoder, grids, latents, denoisers.condition(header), p.seed)
+    threshold = validation.threshold(methods.cd(ema.model, p, [], p.seed))
+    middle = validation.middle(ema.model, p, threshold)
+    denoisers.save_cd(ema.model, p, header, threshold, middle, data / "cd.safetensors")
+    chosen = {"threshold": threshold, "middle_sigma": middle}
+    metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": curve.last("loss"), **chosen})
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ from torch.nn import functional as F
 
 from echoes.autoencoder.vae import Posterior
 
+# In network range, where the loss turns from square to linear: below it lies the noise of what is measured,
+# which is not worth latent capacity; the Doppler of what moves lies above.
+HUBER = 0.5
+
 
 @dataclass(frozen=True)
 class LossWeights:
@@ -39,7 +43,7 @@ def occupancy_loss(logit: Tensor, occupied: Tensor, weight: Tensor, rate: float)
 
 def masked_huber(value: Tensor, goal: Tensor, mask: Tensor) -> Tensor:
     """(B,) Huber loss averaged over the cells of `mask`; 0 where there are none. All (B, *S)."""
-    error = F.smooth_l1_loss(value, goal, reduction="none", beta=0.1)
+    error = F.smooth_l1_loss(value, goal, reduction="none", beta=HUBER)
     return (error * mask).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)
 
 

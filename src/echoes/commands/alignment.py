@@ -6,29 +6,23 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 POINTS = 20  # fewer of either sensor in the common view do not tell
-CELL_M = 1.0  # a sensor counts each of these once, or the dense near range would draw its centroid
+ENOUGH = 400  # points of the radar
+FAR_M = 10.0  # a longer distance counts as this one: a search without end is slow
+MATCH_M = 2.0  # points farther apart are not of the same thing
+ROUNDS = 20  # of matching; it settles after 5-15
 
 
 def _turned(degrees: float) -> np.ndarray:
-    """(4, 4) about z, from x to y."""
+    """(3, 3) about z, from x to y."""
     c, s = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    return np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
-def _moved(x_m: float, y_m: float) -> np.ndarray:
-    matrix = np.eye(4)
-    matrix[:2, 3] = x_m, y_m
-    return matrix
-
-
-# What goes wrong with the mounting of a sensor. A height is not among them: the ground under the radar's points
-# comes nearer as the LiDAR is lifted, so the distances do not tell it.
+# What goes wrong with the mounting of a sensor, beside its place.
 MOUNTINGS = {
-    "mirrored left to right": np.diag([1.0, -1.0, 1.0, 1.0]),
-    "upside down": np.diag([1.0, 1.0, -1.0, 1.0]),
+    "mirrored left to right": np.diag([1.0, -1.0, 1.0]),
+    "upside down": np.diag([1.0, 1.0, -1.0]),
     **{f"turned by {degrees:+d} deg": _turned(degrees) for degrees in (-90, -10, -5, 5, 10, 90, 180)},
-    **{f"moved by {m:+.0f} m along x": _moved(m, 0) for m in (-2.0, -1.0, 1.0, 2.0)},
-    **{f"moved by {m:+.0f} m along y": _moved(0, m) for m in (-2.0, -1.0, 1.0, 2.0)},
 }
 
 
@@ -37,13 +31,14 @@ class Alignment:
     """One frame.
 
     distance_m  from a radar point in the common view to the nearest point of the target, median.
-    offset_m    (3,) centroid of the radar minus that of the target, in the common view.
     mounted_m   the same distance with the radar mounted otherwise, for each of MOUNTINGS.
+    offset_m    (3,) centroid of the radar points minus that of the target points that match them. Its z is no
+                more than a hint: the ground matches what floats above it.
     """
 
     distance_m: float
-    offset_m: np.ndarray
     mounted_m: dict[str, float]
+    offset_m: np.ndarray
 
 
 def align(radar: np.ndarray, target: np.ndarray) -> Alignment | None:
@@ -51,20 +46,37 @@ def align(radar: np.ndarray, target: np.ndarray) -> Alignment | None:
     if min(len(radar), len(target)) < POINTS:
         return None
     low, high = _common(_polar(radar), _polar(target))
-    seen, there = (cloud[_inside(_polar(cloud), low, high), :3].astype(np.float64) for cloud in (radar, target))
-    if min(len(seen), len(there)) < POINTS:
+    seen, there = (_inside(_polar(cloud), low, high) for cloud in (radar, target))
+    if min(seen.sum(), there.sum()) < POINTS:
         return None
-    tree = cKDTree(target[:, :3])
-    mounted_m = {name: _distance(tree, seen @ m[:3, :3].T + m[:3, 3]) for name, m in MOUNTINGS.items()}
-    return Alignment(_distance(tree, seen), _centroid(seen) - _centroid(there), mounted_m)
+    points = radar[seen, :3].astype(np.float64)[:: -(-int(seen.sum()) // ENOUGH)]
+    places = target[:, :3].astype(np.float64)
+    tree = cKDTree(places)
+    mounted_m = {name: _distance(tree, points @ matrix.T) for name, matrix in MOUNTINGS.items()}
+    return Alignment(_distance(tree, points), mounted_m, _offset(tree, points, places))
 
 
 def _distance(tree: cKDTree, points: np.ndarray) -> float:
-    return float(np.median(tree.query(points)[0]))
+    distances_m, _ = tree.query(points, distance_upper_bound=FAR_M)
+    return float(np.median(np.minimum(distances_m, FAR_M)))
 
 
-def _centroid(points: np.ndarray) -> np.ndarray:
-    return np.unique(np.floor(points / CELL_M), axis=0).mean(axis=0) * CELL_M
+def _offset(tree: cKDTree, points: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(3,) the shift of `points` from `places`, matched again after each step (Besl and McKay 1992, shift only).
+
+    One round of matching would see half of it: the nearest point is mostly another one than the right one.
+    """
+    offset_m = np.zeros(3)
+    for _ in range(ROUNDS):
+        distances_m, nearest = tree.query(points - offset_m, distance_upper_bound=MATCH_M)
+        matched = np.isfinite(distances_m)
+        if not matched.any():
+            break
+        step_m = (points[matched] - offset_m - places[np.asarray(nearest)[matched]]).mean(axis=0)
+        offset_m = offset_m + step_m
+        if np.abs(step_m).max() < 0.01:
+            break
+    return offset_m
 
 
 def _polar(points: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from echoes.provenance import require_parent
 from echoes.rasters import scaling, voxels
 from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import Cells
+from echoes.training.loop import half_precision
 
 
 class Enhancer:
@@ -38,7 +39,8 @@ class Enhancer:
         self._scaling = params.build(Scaling, vae_header.content["scaling"], f"{vae_path}: scaling")
         threshold = float(header.content["threshold"])
         self._decoder = Decoder(self._vae, denoisers.whitening(header), self._scaling, threshold)
-        self._generator = methods.cd(model, p, steps, p.seed)
+        between = [float(header.content["middle"])] * (steps - 1)
+        self._generator = methods.cd(model, p, between, p.seed)
         ldm: LdmParams = params.build(LdmParams, header.content["ldm_params"], f"{cd_path}: ldm_params")
         self._condition, self._seed, self._place = ldm.condition, p.seed, place
         self._latent_shape: list[int] = header.content["latent_shape"]
@@ -51,21 +53,29 @@ class Enhancer:
         count = len(cells)
         if count == 1:  # convolutions are several times slower on a single sample
             numbers, cells = [*numbers, *numbers], [*cells, *cells]
-        scaled = [scaling.radar_to_network(c.features, self._scaling) for c in cells]
-        if self._condition == "vae":
-            scaled = [scaling.radar_as_target(features) for features in scaled]
-        sparse = [Cells(c.indices, features) for c, features in zip(cells, scaled, strict=True)]
-        dense = np.stack([voxels.dense(c, self.grid.shape) for c in sparse])
+        radar = torch.from_numpy(self._dense(cells)).to(self._place)
         start = time.perf_counter()
-        cond = self._cond(torch.from_numpy(dense).to(self._place))
+        cond = self._encode(radar) if self._condition == "vae" else radar
         encoding = time.perf_counter() - start
         made, sampling = methods.clouds(self._generator, self._decoder, cond, numbers, self._latent_shape, self._seed)
         return [self._columns(cloud) for cloud in made[:count]], encoding + sampling
 
+    def _dense(self, cells: Sequence[Cells]) -> np.ndarray:
+        """(B, C, D, H, W) in network range: the radar's channels, or a target's for the autoencoder."""
+        scaled = [scaling.radar_to_network(c.features, self._scaling) for c in cells]
+        if self._condition == "vae":
+            scaled = [scaling.radar_as_target(features) for features in scaled]
+        sparse = [Cells(c.indices, features) for c, features in zip(cells, scaled, strict=True)]
+        return np.stack([voxels.dense(c, self.grid.shape) for c in sparse])
+
     @torch.no_grad()
-    def _cond(self, radar: Tensor) -> Tensor:
-        """(B, ...) what the denoiser's encoder takes, as in training: the radar's cells, or their latents."""
-        return self._vae.encode(radar).mean if self._condition == "vae" else radar
+    def _encode(self, radar: Tensor) -> Tensor:
+        """(B, 5, D, H, W) -> (B, Z, *S / 4) latents, as extract_latents makes the condition `vae`."""
+        with torch.autocast(self._place.type, torch.bfloat16, enabled=half_precision("auto", self._place)):
+            latents = self._vae.encode(radar).mean
+        if self._place.type == "cuda":  # which computes on while the clock is read
+            torch.cuda.synchronize(self._place)
+        return latents
 
     def _columns(self, cloud: Cloud) -> np.ndarray:
         probability, _, doppler, power = cloud.features.T

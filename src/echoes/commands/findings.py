@@ -18,10 +18,11 @@ OFFSET_S = 0.05  # half a period of 10 Hz: then another LiDAR frame would have b
 MOVING_MPS = 1.0  # slower, and the direction of the ego velocity tells nothing
 AGREE_MPS = 1.0  # between estimated and recorded ego velocity
 MOST = 0.5
-# Measured on a simulated and on a real recording: .6 and .8 m where radar and LiDAR fit, above 2 m where they
-# are of different frames; mounted wrongly by 1 m or 5 degrees, the right mounting is nearer by a third.
+# Measured on a simulated and on a real recording: distances of .6 and .8 m where radar and LiDAR fit, above 2 m
+# where they are of different frames, a third less once 5 degrees are undone; offsets below .2 m in x and y.
 FITS_M = 1.5
 NEARER = 0.8
+PLACED_M = 0.4
 
 
 @dataclass
@@ -193,12 +194,16 @@ def _alignment(facts: Sequence[Facts], found: Findings) -> None:
     if not aligned:
         return
     distance_m = float(np.median([a.distance_m for a in aligned]))
-    x, y, z = np.median([a.offset_m for a in aligned], axis=0)
+    x_m, y_m, z_m = np.median([a.offset_m for a in aligned], axis=0)
     found.say("alignment", f"radar to the nearest target point {distance_m:.2f} m (median)")
-    found.say("", f"centroid of radar - target: x {x:+.2f}, y {y:+.2f}, z {z:+.2f} m (in the common view)")
+    found.say("", f"centroid of the radar - that of matching target points: x {x_m:+.2f}, y {y_m:+.2f}, z {z_m:+.2f} m")
     mounted_m = {name: float(np.median([a.mounted_m[name] for a in aligned])) for name in MOUNTINGS}
     best = min(mounted_m, key=lambda name: mounted_m[name])
     if mounted_m[best] < NEARER * distance_m:
         found.warn(f"alignment: the radar fits better {best} ({mounted_m[best]:.2f} m against {distance_m:.2f} m)")
     elif distance_m > FITS_M:
         found.warn(f"alignment: radar points are {distance_m:.2f} m from the target (median), expected < {FITS_M} m")
+    elif max(abs(x_m), abs(y_m)) > PLACED_M:
+        found.warn(
+            f"alignment: the radar lies x {x_m:+.2f}, y {y_m:+.2f} m beside the target; is the calibration right?"
+        )

@@ -12,7 +12,6 @@ from echoes.autoencoder.latents import Whitening
 from echoes.diffusion.edm import Denoiser, NoiseLevels
 from echoes.diffusion.samplers import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.errors import InputError
 from echoes.grids import COMPRESSION
 from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
@@ -53,20 +52,13 @@ class CdParams(Schedule):
     """The section `<track>.cd`.
 
     sigmas       noise levels whose neighbours are distilled across.
-    middle       index among them of the level that the second step starts from.
     target_ema   decay of the target network; ema: of the weights that are kept.
     """
 
     sigmas: SigmaRange
-    middle: int
     mirror: bool
     target_ema: float
     ema: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 1 <= self.middle <= self.sigmas.steps - 2:
-            raise InputError(f"middle: expected 1 to {self.sigmas.steps - 2}, between the ends, got {self.middle}")
 
 
 def build(p: LdmParams, rank: int, latent_channels: int, radar_channels: int) -> Denoiser:
@@ -101,8 +93,9 @@ def load_ldm(path: Path, device: torch.device) -> tuple[Denoiser, Header]:
     return denoiser.to(device).eval().requires_grad_(False), header
 
 
-def save_cd(model: ConsistencyModel, p: CdParams, teacher: Header, threshold: float, path: Path) -> None:
-    content = {**teacher.content, "ldm_params": teacher.params, "threshold": threshold}
+def save_cd(model: ConsistencyModel, p: CdParams, teacher: Header, threshold: float, middle: float, path: Path) -> None:
+    """threshold: of occupancy; middle: the noise level from which a second step starts."""
+    content = {**teacher.content, "ldm_params": teacher.params, "threshold": threshold, "middle": middle}
     parents = {**teacher.parents, "ldm": teacher.identity}
     weights.save(model.denoiser.state_dict(), Header("cd", asdict(p), parents, content), path)
 

@@ -61,9 +61,8 @@ def ldm(denoiser: Denoiser, solver: Solver, levels: SigmaRange) -> Generator:
     return Generator(denoiser, lambda denoise, noise, frames: SOLVERS[solver](denoise, noise, sigmas))
 
 
-def cd(model: ConsistencyModel, p: CdParams, steps: int, seed: int) -> Generator:
-    """The consistency model in one call, or in two with fresh noise in between."""
-    between = [float(karras_sigmas(p.sigmas)[p.middle])] * (steps - 1)
+def cd(model: ConsistencyModel, p: CdParams, between: Sequence[float], seed: int) -> Generator:
+    """The consistency model in one call, and one more from each noise level in `between`, with fresh noise."""
 
     def sample(denoise: Denoise, noise: Tensor, frames: Sequence[int]) -> Tensor:
         def renoise(k: int) -> Tensor:

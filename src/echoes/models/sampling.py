@@ -56,8 +56,8 @@ class Sampling:
         self._generators = {
             "posterior_mean": methods.posterior_mean(denoiser, p.sigmas.high),
             "ldm": methods.ldm(denoiser, p.solver, p.sigmas),
-            "cd_1": methods.cd(model, cd_params, 1, p.seed),
-            "cd_2": methods.cd(model, cd_params, 2, p.seed),
+            "cd_1": methods.cd(model, cd_params, [], p.seed),
+            "cd_2": methods.cd(model, cd_params, [float(self._header.content["middle"])], p.seed),
         }
         test = grids.frames("test")
         self.frames = test[np.linspace(0, len(test) - 1, min(p.frames, len(test))).astype(int)]

@@ -29,10 +29,11 @@ class Statistics:
             "target_cells": len(pair.target.indices),
             "power_db": float(power.mean()),
             "still_share": float((np.abs(doppler) < 0.5).mean()),
-            "speed_mps": float(np.linalg.norm(np.nan_to_num(pair.ego_velocity))),
             "observed_share": float(np.unpackbits(pair.observed).mean()),
             "doppler_valid_share": float(pair.target.features[:, 2].mean()) if len(pair.target.indices) else 0.0,
         }
+        if np.isfinite(pair.ego_velocity).all():  # known for every frame of a track or for none
+            found["speed_mps"] = float(np.linalg.norm(pair.ego_velocity))
         for name, value in found.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
 

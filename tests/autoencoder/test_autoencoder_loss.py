@@ -1,0 +1,149 @@
+"""Terms of the reconstruction loss in closed form; each sample counts for itself, unknown cells as told."""
+
+import math
+
+import pytest
+import torch
+
+from echoes.autoencoder import loss
+from echoes.autoencoder.loss import LossWeights
+from echoes.autoencoder.vae import Posterior
+
+SHAPES = {2: (40, 50), 3: (10, 20, 10)}
+WEIGHTS = LossWeights(regression=3.0, unobserved=0.2, kl=1e-4)
+NORMAL = Posterior(torch.zeros(2, 1, 2), torch.zeros(2, 1, 2))  # without divergence
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def target(rank, count=2, rate=0.1):
+    """(B, 5, *S): occupancy, reflectivity, Doppler, its validity, power."""
+    occupied = (torch.rand(count, *SHAPES[rank]) < rate).float()
+    valid = occupied * (torch.rand(count, *SHAPES[rank]) < 0.5)
+    values = torch.randn(3, count, *SHAPES[rank])
+    return torch.stack([occupied, values[0] * occupied, values[1] * valid, valid, values[2] * valid], 1)
+
+
+def perfect(goal):
+    """What a decoder would say that knows the target."""
+    said = goal.clone()
+    said[:, [0, 3]] = 40 * goal[:, [0, 3]] - 20
+    return said
+
+
+def total(decoded, goal, observed=None, posterior=NORMAL, weights=WEIGHTS, ramp=1.0):
+    seen = torch.ones_like(goal[:, 0]) if observed is None else observed
+    return loss.target_loss(decoded, goal, seen, posterior, 0.1, weights, ramp)
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_the_loss_is_one_number_per_sample_that_knows_no_other_sample(rank):
+    goal, decoded = target(rank, 3), torch.randn(3, 5, *SHAPES[rank])
+    posterior = Posterior(torch.randn(3, 1, 2), torch.randn(3, 1, 2))
+    found = total(decoded, goal, posterior=posterior)
+    assert found.shape == (3,)
+    for i in range(3):
+        alone = Posterior(posterior.mean[i : i + 1], posterior.logvar[i : i + 1])
+        torch.testing.assert_close(total(decoded[i : i + 1], goal[i : i + 1], posterior=alone), found[i : i + 1])
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_a_perfect_reconstruction_costs_nothing_and_any_flaw_something(rank):
+    goal = target(rank)
+    assert (total(perfect(goal), goal) < 1e-4).all()
+    for channel in range(5):
+        flawed = perfect(goal)
+        flawed[:, channel] += 1.0 if channel in (1, 2, 4) else -30.0
+        assert (total(flawed, goal) > 0.1).all(), channel
+
+
+@pytest.mark.parametrize("rate", [0.005, 0.01, 0.02])
+def test_the_share_of_occupied_cells_in_every_cell_costs_its_entropy_and_almost_a_whole_dice(rate):
+    occupied = torch.zeros(1, 100, 400)
+    occupied.view(-1)[torch.randperm(40_000)[: round(rate * 40_000)]] = 1
+    logit = torch.full_like(occupied, math.log(rate / (1 - rate)))
+    found = loss.occupancy_loss(logit, occupied, torch.ones_like(occupied), rate).item()
+    entropy = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
+    count = round(rate * 40_000)
+    dice = 1 - (2 * rate * count + 1) / (2 * count + 1)
+    assert found - entropy / (2 * rate) == pytest.approx(dice, abs=1e-4)
+    assert dice == pytest.approx(1 - rate, abs=3e-3)
+
+
+def test_dice_measures_the_overlap():
+    occupied = torch.zeros(1, 1000)
+    occupied[:, :100] = 1
+    logit = torch.full((1, 1000), -60.0)
+    logit[:, 50:200] = 60.0
+    cross_entropy = (50 + 100) * 60 / 1000 / (2 * 0.1)
+    found = loss.occupancy_loss(logit, occupied, torch.ones_like(occupied), 0.1).item()
+    assert found - cross_entropy == pytest.approx(1 - (2 * 50 + 1) / (150 + 100 + 1), abs=1e-4)
+
+
+def test_unknown_cells_do_not_count_when_their_weight_is_0():
+    goal, decoded = target(3), torch.randn(2, 5, *SHAPES[3])
+    observed = (torch.rand(2, *SHAPES[3]) < 0.5).float().maximum(goal[:, 0])
+    changed = torch.where((observed > 0)[:, None], decoded, 7 * torch.randn_like(decoded))
+    ignoring = LossWeights(regression=3.0, unobserved=0.0, kl=1e-4)
+    torch.testing.assert_close(
+        total(decoded, goal, observed, weights=ignoring), total(changed, goal, observed, weights=ignoring)
+    )
+    assert (total(decoded, goal, observed) - total(changed, goal, observed)).abs().min() > 0.1
+
+
+def test_an_unknown_cell_counts_as_much_as_its_weight_says():
+    occupied, logit = torch.zeros(1, 100), torch.zeros(1, 100)
+    entropies = []
+    for unobserved in (0.0, 0.2, 1.0):
+        weight = torch.cat([torch.ones(1, 50), torch.full((1, 50), unobserved)], 1)
+        found = loss.occupancy_loss(logit, occupied, weight, rate=0.5).item()
+        dice = 1 - 1 / (0.5 * (50 + 50 * unobserved) + 1)
+        entropies.append((found - dice) / math.log(2))
+    assert entropies == pytest.approx([0.5, 0.6, 1.0], abs=1e-5)
+
+
+def test_values_are_compared_where_they_were_measured_and_nowhere_else():
+    goal = target(3)
+    occupied, valid = goal[:, 0] > 0, goal[:, 3] > 0
+    before, said = total(perfect(goal), goal), perfect(goal)
+    said[:, 1][~occupied] += 100
+    said[:, 2][~valid] += 100
+    said[:, 3][~occupied] += 100
+    said[:, 4][~valid] += 100
+    torch.testing.assert_close(total(said, goal), before)
+
+
+def test_the_regression_weighs_as_much_as_the_ramp_allows():
+    goal = target(3)
+    said = perfect(goal)
+    said[:, 1] += 1.0
+    found = [total(said, goal, ramp=ramp).mean().item() for ramp in (0.0, 0.5, 1.0)]
+    full = WEIGHTS.regression * (1.0 - loss.HUBER / 2)
+    assert found == pytest.approx([0.0, full / 2, full], abs=1e-3)
+
+
+def test_the_huber_loss_is_quadratic_below_its_knee_and_linear_above():
+    knee = loss.HUBER
+    for error, expected in ((knee / 2, knee / 8), (knee, knee / 2), (4 * knee, 3.5 * knee)):
+        value = torch.full((1, 4), error)
+        found = loss.masked_huber(value, torch.zeros(1, 4), torch.tensor([[1.0, 1.0, 0.0, 0.0]]))
+        assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_frame_without_an_occupied_cell_has_a_finite_loss_and_gradient():
+    decoded = torch.randn(2, 5, *SHAPES[3], requires_grad=True)
+    found = total(decoded, torch.zeros(2, 5, *SHAPES[3]), torch.zeros(2, *SHAPES[3]))
+    found.sum().backward()
+    assert torch.isfinite(found).all()
+    assert torch.isfinite(decoded.grad).all()
+
+
+def test_the_divergence_counts_with_its_weight():
+    goal = target(3)
+    far = Posterior(torch.full((2, 1, 2), 2.0), torch.zeros(2, 1, 2))  # a divergence of 2
+    weights = LossWeights(regression=3.0, unobserved=0.2, kl=0.5)
+    difference = total(perfect(goal), goal, posterior=far, weights=weights) - total(perfect(goal), goal)
+    torch.testing.assert_close(difference, torch.full((2,), 1.0), atol=1e-4, rtol=0)

@@ -1,0 +1,138 @@
+"""A simulated recording of a few frames, and tracks that were built but never trained."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from echoes import arrays, params
+from echoes.autoencoder.vae import VaeConfig
+from echoes.dataset import Grids, GridsWriter
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.grids import Grid, Range
+from echoes.models import autoencoders, denoisers
+from echoes.models.autoencoders import VaeParams
+from echoes.models.denoisers import CdParams, LdmParams
+from echoes.provenance import Header
+from echoes.rasters import visibility, voxels
+from echoes.rasters.scaling import Scaling
+from echoes.readers import simulated
+
+ROOT = Path(__file__).resolve().parents[2]
+GRID = Grid.of(z=Range(-2.4, 4.0, 4), y=Range(-25.6, 25.6, 16), x=Range(0.0, 51.2, 16))
+SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
+SCHEDULE = {
+    "steps": 1,
+    "batch": 2,
+    "lr": 1e-3,
+    "warmup": 0,
+    "decay": "cosine",
+    "weight_decay": 0.0,
+    "clip": 1.0,
+    "precision": "float32",
+    "seed": 0,
+}
+VAE = {
+    **SCHEDULE,
+    "variant": "kl",
+    "size": {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4},
+    "loss": {"regression": 1.0, "unobserved": 0.2, "kl": 1e-4},
+    "mirror": False,
+    "ema": 0.9,
+}
+LDM = {
+    **SCHEDULE,
+    "sigma_data": 1.0,
+    "noise": {"mean": 0.3, "std": 1.2},
+    "network": {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0},
+    "encoder": {"width": 8, "blocks": 1, "features": 8},
+    "drop": 0.1,
+    "mirror": False,
+    "ema": 0.9,
+}
+SIGMAS = {"steps": 6, "low": 0.004, "high": 160.0, "rho": 7.0}
+CD = {**SCHEDULE, "sigmas": SIGMAS, "mirror": False, "target_ema": 0.9, "ema": 0.9}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with params.yaml and a street of 2 sequences of 3 frames, as the current folder."""
+    numbers = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for section in numbers.values():
+        if isinstance(section, dict):
+            section["source"]["workers"] = 1
+    numbers["radar"]["source"] |= {"sequences": 2, "frames": 3}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(numbers))
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    shutil.copytree(ROOT / "data" / "raw" / "radar", tmp_path / "data" / "raw" / "radar")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def source(project: Path) -> simulated.Source:
+    return params.load(simulated.Source, "radar.source", project / "params.yaml")
+
+
+@pytest.fixture
+def frame(project: Path, source: simulated.Source) -> simulated.Frame:
+    """The first frame of the recording."""
+    root = project / "data" / "raw" / "radar"
+    return simulated.read(root, source, simulated.index(root, source)[0])
+
+
+@pytest.fixture
+def train(project: Path, frame: simulated.Frame) -> Callable[..., Grids]:
+    """train(condition): data/radar with grids, an autoencoder and a consistency model of random weights."""
+
+    def build(condition: str, seed: int = 0) -> Grids:
+        data = project / "data" / "radar"
+        grids = write_grids(data / "grids.zarr", frame)
+        torch.manual_seed(seed)
+        write_models(data, grids, condition)
+        return grids
+
+    return build
+
+
+def write_grids(path: Path, frame: simulated.Frame) -> Grids:
+    """The same frame in every place."""
+    assert frame.target is not None
+    radar = voxels.radar_cells(frame.radar, GRID)
+    target = voxels.target_cells(frame.target, GRID, frame.radar, 1.0)
+    observed = visibility.pack(visibility.observed(frame.target, frame.target_origin, GRID))
+    with arrays.writing(path) as writer:
+        grids = GridsWriter(writer, GRID)
+        for split in ("train", "train", "val", "test"):
+            grids.append(frame.sequence, frame.stamp, split, radar, target, observed)
+        grids.seal(GRID, {}, SCALING, {"raw": "r"})
+    return Grids(path)
+
+
+def write_models(data: Path, grids: Grids, condition: str) -> None:
+    place = torch.device("cpu")
+    vae_params = params.build(VaeParams, VAE, "vae")
+    assert isinstance(vae_params.size, VaeConfig)
+    vae = autoencoders.build(vae_params, rank=3, channels=len(grids.header.content["target_channels"]))
+    autoencoders.save(vae, vae_params, grids, data / "vae.safetensors")
+    _, vae_header = autoencoders.load(data / "vae.safetensors", place)
+    content = {
+        "latent_shape": [4, *(size // 4 for size in GRID.shape)],
+        "radar_channels": grids.header.content["radar_channels"],
+        "whitening": {"mean": [0.0, 0.1, -0.1, 0.2], "std": [1.0, 0.5, 2.0, 1.0]},
+    }
+    parents = {"grids": grids.header.identity, "vae": vae_header.identity}
+    latents = Header("latents", {}, parents, content, identity="latents")
+    ldm_params = params.build(LdmParams, {**LDM, "condition": condition}, "ldm")
+    denoiser = denoisers.build_for(latents, ldm_params)
+    for name, weight in denoiser.named_parameters():
+        if "out" in name:  # starts at 0, and the clouds would not depend on the radar
+            torch.nn.init.normal_(weight, std=0.5)
+    denoisers.save_ldm(denoiser, ldm_params, latents, data / "ldm.safetensors")
+    _, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
+    cd_params = params.build(CdParams, CD, "cd")
+    model = ConsistencyModel(denoiser, cd_params.sigmas.low)
+    denoisers.save_cd(model, cd_params, ldm_header, 0.5, 0.5, data / "cd.safetensors")

@@ -1,0 +1,276 @@
+"""Command enhance: recordings -> clouds, as voxelize and sample would make them."""
+
+import csv
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from tests.commands.test_pointclouds import read
+from typer.testing import CliRunner, Result
+
+from echoes import params
+from echoes.cli import app
+from echoes.commands import enhance
+from echoes.commands.enhancer import Enhancer
+from echoes.dataset import Grids
+from echoes.errors import InputError
+from echoes.models import denoisers, methods
+from echoes.models.autoencoders import load as load_vae
+from echoes.models.extraction import Extraction
+from echoes.models.methods import Decoder
+from echoes.readers import simulated
+from echoes.readers.frames import Entry
+from echoes.voxelization import pairs
+
+CPU = torch.device("cpu")
+STREET = "data/raw/radar"
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["enhance", *arguments])
+
+
+def index(folder: Path) -> list[dict[str, str]]:
+    with (folder / "frames.tsv").open() as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_every_frame_becomes_a_cloud_of_the_same_numbers_in_all_four_formats(train, project: Path) -> None:
+    train("encoder")
+    found = {}
+    for form in ("ply", "pcd", "npy", "csv"):
+        result = run("--track", "radar", STREET, f"out/{form}", "--format", form)
+        assert result.exit_code == 0, result.output
+        assert f"6 clouds ({form})" in result.stdout
+        assert "doppler [m/s over ground, positive = receding]" in result.stdout
+        assert re.search(r"[\d.]+ frames/s in total, [\d.]+ frames/s in the network alone", result.stdout)
+        names = [row["file"] for row in index(project / "out" / form)]
+        assert names == [f"street-{i // 3:03d}_{i:06d}.{form}" for i in range(6)]
+        assert sorted(p.name for p in (project / "out" / form).iterdir()) == ["frames.tsv", *names]
+        found[form] = [read(project / "out" / form / name) for name in names]
+    assert all(len(cloud) > 0 for cloud in found["npy"])
+    for form in ("ply", "pcd", "csv"):
+        for cloud, same in zip(found[form], found["npy"], strict=True):
+            np.testing.assert_array_equal(cloud, same)
+
+
+def test_the_index_tells_stamps_points_and_the_velocity_that_was_taken_out(train, project: Path, source) -> None:
+    train("encoder")
+    assert run("--track", "radar", STREET, "out", "--format", "npy").exit_code == 0
+    entries = simulated.index(project / STREET, source)
+    for row, entry in zip(index(project / "out"), entries, strict=True):
+        velocity = simulated.read(project / STREET, source, entry).ego_velocity
+        assert (row["sequence"], float(row["stamp_s"])) == (entry.sequence, pytest.approx(entry.stamp))
+        assert int(row["points"]) == len(np.load(project / "out" / row["file"]))
+        found = [float(row[f"ego_{axis}_mps"]) for axis in "xyz"]
+        np.testing.assert_allclose(found, velocity, atol=1e-4)
+
+
+def test_a_cloud_lies_in_cells_of_the_grid_with_probabilities_above_the_threshold(train, project: Path) -> None:
+    grid = train("encoder").grid
+    assert run("--track", "radar", STREET, "out", "--format", "npy").exit_code == 0
+    cloud = np.load(project / "out" / "street-000_000000.npy")
+    cells, inside = grid.cells(cloud)
+    assert inside.all()
+    np.testing.assert_allclose(cloud[:, :3], grid.centres(cells), atol=1e-5)
+    assert len(np.unique(cells, axis=0)) == len(cells)
+    assert ((cloud[:, 5] >= 0.5) & (cloud[:, 5] <= 1)).all()
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_one_and_two_steps_are_those_of_the_consistency_model(train, project: Path, steps: int) -> None:
+    train("encoder")
+    enhancer = Enhancer(project / "data" / "radar", steps, CPU)
+    calls = methods.calls(enhancer._generator, torch.zeros(2, 4, 4, 16, 16), enhancer._latent_shape)
+    assert calls == steps
+
+
+def test_two_steps_give_other_clouds_than_one(train, project: Path) -> None:
+    train("encoder")
+    for steps in ("1", "2"):
+        assert run("--track", "radar", STREET, f"out{steps}", "--steps", steps, "--format", "npy").exit_code == 0
+    one, two = (np.load(project / f"out{steps}" / "street-000_000000.npy") for steps in (1, 2))
+    assert one.shape != two.shape or not np.allclose(one, two)
+
+
+@pytest.mark.parametrize("condition", ["encoder", "vae"])
+def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
+    train, project: Path, condition: str
+) -> None:
+    grids: Grids = train(condition)
+    data = project / "data" / "radar"
+    frames = np.array([0, 1])
+    vae, header = load_vae(data / "vae.safetensors", CPU)
+    model, p, cd = denoisers.load_cd(data / "cd.safetensors", CPU)
+    rows = next(Extraction(vae, grids, header).batches(2))
+    cond = torch.from_numpy(rows["cond"] if condition == "vae" else grids.radar_batch(frames))
+    decoder = Decoder(vae, denoisers.whitening(cd), grids.scaling, cd.content["threshold"])
+    shape = cd.content["latent_shape"]
+    expected, _ = methods.clouds(methods.cd(model, p, [], p.seed), decoder, cond, [0, 1], shape, p.seed)
+    found, _ = Enhancer(data, 1, CPU).clouds([0, 1], [grids.cells("radar", int(f)) for f in frames])
+    for cloud, pipeline in zip(found, expected, strict=True):
+        np.testing.assert_allclose(cloud[:, :3], grids.grid.centres(pipeline.indices), atol=1e-5)
+        np.testing.assert_allclose(cloud[:, [5, 4, 3]], pipeline.features[:, [0, 2, 3]], rtol=1e-4, atol=1e-4)
+
+
+def test_the_clouds_depend_on_the_radar(train, project: Path) -> None:
+    grids: Grids = train("encoder")
+    enhancer, cells = Enhancer(project / "data" / "radar", 1, CPU), grids.cells("radar", 0)
+    fewer = replace(cells, indices=cells.indices[:5], features=cells.features[:5])
+    (one, other), _ = enhancer.clouds([0, 0], [cells, fewer])
+    assert one.shape != other.shape or not np.allclose(one, other)
+
+
+def test_a_single_frame_is_padded_and_gives_the_cloud_it_gives_beside_others(train, project: Path) -> None:
+    grids: Grids = train("encoder")
+    enhancer, cells = Enhancer(project / "data" / "radar", 1, CPU), grids.cells("radar", 0)
+    (first, second), _ = enhancer.clouds([7, 8], [cells, cells])
+    (alone,), _ = enhancer.clouds([8], [cells])
+    np.testing.assert_allclose(alone, second, rtol=1e-5, atol=1e-5)
+    assert first.shape != second.shape or not np.allclose(first, second)  # the noise is that of the frame's number
+
+
+def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
+    root = project / STREET
+    layout = params.load(pairs.GridParams, "radar.grid")
+    for motion in ("none", "recorded", "estimated"):
+        chosen = replace(source, ego_motion=motion)
+        entry = simulated.index(root, chosen)[4]
+        pair = pairs.prepare(simulated.read, root, chosen, layout, entry)
+        cells, velocity = enhance.radar_cells(simulated.read, root, chosen, layout.grid(), entry)
+        assert pair is not None
+        assert cells is not None
+        np.testing.assert_array_equal(cells.indices, pair.radar.indices)
+        np.testing.assert_array_equal(cells.features, pair.radar.features)
+        np.testing.assert_array_equal(velocity, pair.ego_velocity)
+
+
+def test_a_frame_without_points_in_the_grid_has_no_cells(project: Path, source) -> None:
+    def far(root: Path, source: simulated.Source, entry: Entry) -> simulated.Frame:
+        frame = simulated.read(root, source, entry)
+        return replace(frame, radar=frame.radar + np.float32([1000, 0, 0, 0, 0]))
+
+    root = project / STREET
+    grid = params.load(pairs.GridParams, "radar.grid").grid()
+    entry = simulated.index(root, source)[0]
+    assert enhance.radar_cells(far, root, source, grid, entry)[0] is None
+    assert enhance.radar_cells(simulated.read, root, source, grid, entry)[0] is not None
+
+
+def astyx(project: Path, points: list[str]) -> None:
+    """A recording of radar only, with `points` as the rows of its frames, and the parameters of its reader."""
+    numbers = params.document(project / "params.yaml")
+    numbers["radar"]["source"] = numbers["astyx"]["source"] | {"ego_motion": "none"}
+    (project / "params.yaml").write_text(yaml.safe_dump(numbers))
+    folder = project / "recording" / "radar_6455"
+    folder.mkdir(parents=True)
+    for i, rows in enumerate(points):
+        (folder / f"{i:06d}.txt").write_text("X Y Z V_r Mag\n" + rows)
+
+
+def test_frames_without_points_are_skipped_counted_and_reported(train, project: Path) -> None:
+    train("encoder")
+    astyx(project, ["10 0 0 1 60\n", "", "12 3 1 2 70\n11 2 1 0 65\n", "900 0 0 1 60\n"])
+    result = run("--track", "radar", "recording", "out")
+    assert result.exit_code == 0, result.output
+    assert "2 of 4 frames skipped" in result.stdout
+    assert "doppler [m/s relative to the radar" in result.stdout
+    rows = index(project / "out")
+    assert [row["file"] for row in rows] == ["astyx-0_000000.ply", "", "astyx-0_000002.ply", ""]
+    assert [row["points"] for row in rows if not row["file"]] == ["0", "0"]
+    assert {row["ego_x_mps"] for row in rows} == {""}
+
+
+def test_a_recording_without_any_point_leaves_nothing_behind(train, project: Path) -> None:
+    train("encoder")
+    astyx(project, ["", ""])
+    result = run("--track", "radar", "recording", "out")
+    assert_one_line(result, "recording: expected radar points inside the grid of radar, got none in 2 frames")
+    assert not [path for path in project.iterdir() if "out" in path.name]
+
+
+def test_a_recording_without_its_velocity_is_refused_where_the_track_needs_it(train, project: Path) -> None:
+    train("encoder")
+    astyx(project, ["10 0 0 1 60\n"] * 2)
+    numbers = params.document(project / "params.yaml")
+    numbers["radar"]["source"]["ego_motion"] = "recorded"
+    (project / "params.yaml").write_text(yaml.safe_dump(numbers))
+    result = run("--track", "radar", "recording", "out")
+    assert_one_line(result, "source.ego_motion: expected none or estimated, as 000000 has no recorded velocity")
+    assert not [path for path in project.iterdir() if "out" in path.name]
+
+
+def assert_one_line(result: Result, message: str) -> None:
+    """A status of 2, and one line on stderr beside the progress bar."""
+    assert result.exit_code == 2, result.output
+    lines = [line for line in re.split(r"[\r\n]", result.stderr) if line.strip() and not line.startswith("enhance:")]
+    assert len(lines) == 1
+    assert lines[0].startswith("echoes: ")
+    assert message in lines[0]
+    assert result.stdout == ""
+
+
+def test_clouds_are_only_overwritten_when_asked_and_nothing_else_ever_is(train, project: Path) -> None:
+    train("encoder")
+    assert run("--track", "radar", STREET, "out", "--format", "npy").exit_code == 0
+    assert_one_line(run("--track", "radar", STREET, "out"), "out: expected an empty or a new folder")
+    assert run("--track", "radar", STREET, "out", "--format", "csv", "--overwrite").exit_code == 0
+    assert {path.suffix for path in (project / "out").iterdir()} == {".csv", ".tsv"}
+    (project / "mine").mkdir()
+    (project / "mine" / "thesis.tex").write_text("years")
+    refused = run("--track", "radar", STREET, "mine", "--overwrite")
+    assert_one_line(refused, "mine: expected clouds to overwrite, got a folder without frames.tsv")
+    assert_one_line(run("--track", "radar", STREET, ".", "--overwrite"), "without frames.tsv")
+    assert_one_line(run("--track", "radar", STREET, "params.yaml", "--overwrite"), "params.yaml: expected a folder")
+    assert (project / "mine" / "thesis.tex").read_text() == "years"
+    assert (project / "params.yaml").is_file()
+
+
+def test_an_empty_folder_is_used(train, project: Path) -> None:
+    train("encoder")
+    (project / "out").mkdir()
+    assert run("--track", "radar", STREET, "out").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--track", "nope", STREET, "out"), "nope: missing in params.yaml"),
+        (("--track", "radar", "nowhere", "out"), "nowhere: no such folder; expected a recording"),
+        (("--track", "astyx", STREET, "out"), "data/raw/radar/radar_6455: no such folder"),
+        (("--track", "radar", STREET, "out"), "data/radar/vae.safetensors: no such file; expected a trained track"),
+    ],
+)
+def test_what_cannot_be_enhanced_is_told_in_one_line(project: Path, arguments: tuple[str, ...], message: str) -> None:
+    assert_one_line(run(*arguments), message)
+    assert not [path for path in project.iterdir() if "out" in path.name]
+
+
+def test_an_output_that_cannot_be_made_is_told_in_one_line(train, project: Path) -> None:
+    train("encoder")
+    assert_one_line(run("--track", "radar", STREET, "params.yaml/out"), "params.yaml")
+
+
+@pytest.mark.parametrize("arguments", [("--steps", "3"), ("--format", "obj")])
+def test_an_unknown_option_is_refused(project: Path, arguments: tuple[str, ...]) -> None:
+    assert run("--track", "radar", STREET, "out", *arguments).exit_code == 2
+
+
+def test_models_that_do_not_belong_together_are_refused(train: Callable[..., Grids], project: Path) -> None:
+    train("encoder")
+    data = project / "data" / "radar"
+    first = (data / "cd.safetensors").read_bytes()
+    train("encoder", seed=1)
+    (data / "cd.safetensors").write_bytes(first)
+    with pytest.raises(InputError, match=r"cd.safetensors: was made from vae .* but .*vae.safetensors is"):
+        Enhancer(data, 1, CPU)
+
+
+def test_batches_hold_every_item_once_in_order() -> None:
+    assert list(enhance.batches(range(5), 2)) == [[0, 1], [2, 3], [4]]
+    assert list(enhance.batches([], 2)) == []

@@ -1,0 +1,170 @@
+"""Findings: a sane recording has no warnings, and each fault has one, with its number."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from echoes.commands import facts
+from echoes.commands.facts import Facts
+from echoes.commands.findings import findings
+from echoes.readers import simulated
+from echoes.readers.ego_motion import Doppler
+from echoes.readers.frames import Entry, Frame
+
+ROOT = Path(__file__).resolve().parents[2] / "data" / "raw" / "radar"
+DOPPLER = Doppler(span_mps=None, static_mps=0.5, static_share=0.2, max_speed_mps=30.0)
+SOURCE = simulated.Source("simulated", 4, 2, 0, "recorded", DOPPLER, workers=1, scheduler="")
+ENTRIES = simulated.index(ROOT, SOURCE)
+FRAMES = [simulated.read(ROOT, SOURCE, entry) for entry in ENTRIES]
+
+
+def gathered(frames: Sequence[Frame]) -> list[Facts]:
+    return [facts.gather(lambda *_, frame=frame: frame, ROOT, SOURCE, ENTRIES[0]) for frame in frames]
+
+
+SANE = gathered(FRAMES)
+
+
+def scaled(*factors: float) -> list[Frame]:
+    """All frames with the columns of their radar multiplied."""
+    return [replace(frame, radar=frame.radar * np.float32(factors)) for frame in FRAMES]
+
+
+def warnings(frames: Sequence[Frame]) -> list[str]:
+    return findings(ENTRIES, gathered(frames), DOPPLER).warnings
+
+
+def test_a_sane_recording_has_no_warnings() -> None:
+    found = findings(ENTRIES, SANE, DOPPLER)
+    assert found.warnings == []
+    text = found.text()
+    assert text.endswith("no warnings")
+    assert "8 in 4 sequences" in text
+    assert "10.00 Hz" in text
+    assert "8 of 8 frames" in text
+    assert len({name for name, _ in found.lines}) >= 12
+
+
+def test_the_estimated_velocity_is_the_recorded_one() -> None:
+    for found, frame in zip(SANE, FRAMES, strict=True):
+        assert found.motion is not None
+        np.testing.assert_allclose(found.motion.velocity[:2], frame.ego_velocity[:2], atol=0.2)
+        assert found.motion.static_share > 0.5
+        assert found.motion.residual_mps < 0.1
+
+
+def test_doppler_of_the_wrong_sign_is_found_by_the_direction_of_travel_and_by_the_recorded_velocity() -> None:
+    forward, recorded = warnings(scaled(1, 1, 1, -1, 1))
+    assert forward.startswith("Doppler sign: the ego velocity points backwards in 100% of ")
+    assert "flip the sign" in forward
+    assert recorded.startswith("ego velocity: recorded and from Doppler are ")
+    assert "with the sign of Doppler flipped" in recorded
+    (alone,) = warnings([replace(frame, ego_velocity=None) for frame in scaled(1, 1, 1, -1, 1)])
+    assert alone == forward
+
+
+def test_doppler_without_its_ego_velocity_is_not_taken_for_relative() -> None:
+    frames = []
+    for frame, found in zip(FRAMES, SANE, strict=True):
+        assert found.motion is not None
+        toward = frame.radar[:, :3] / np.linalg.norm(frame.radar[:, :3], axis=1, keepdims=True)
+        frames.append(replace(frame, radar=frame.radar.copy()))
+        frames[-1].radar[:, 3] += toward @ found.motion.velocity.astype(np.float32)
+    (warning,) = warnings(frames)
+    assert "taken out already" in warning
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ((1, 1, 1, 3.6, 1), "ego velocity: recorded and from Doppler are"),
+        ((1, 1, 1, 10, 1), "is it in m/s?"),
+        ((1, 1, 1, 0, 1), "Doppler: reaches 0 m/s"),
+        ((1, 1, 1, 1, 0), "power: spans 0 dB"),
+        ((1, 1, 1, 1, 100), "is it in dB?"),
+        ((100, 100, 100, 1, 1), "are these metres?"),
+        ((0.01, 0.01, 0.01, 1, 1), "are these metres?"),
+        ((-1, 1, 1, 1, 1), "axes: 0% of the points lie ahead"),
+        ((1, -1, 1, 1, 1), "alignment: the radar fits better mirrored left to right"),
+        ((1, 1, -1, 1, 1), "alignment: the radar fits better upside down"),
+    ],
+)
+def test_wrong_units_and_axes_are_warned_of(factors: tuple[float, ...], message: str) -> None:
+    assert any(message in warning for warning in warnings(scaled(*factors)))
+
+
+def test_swapped_axes_are_warned_of() -> None:
+    swapped = [replace(frame, radar=frame.radar[:, [1, 0, 2, 3, 4]]) for frame in FRAMES]
+    assert any("drives sideways" in warning for warning in warnings(swapped))
+
+
+def test_doppler_beyond_its_span_is_warned_of() -> None:
+    found = findings(ENTRIES, SANE, replace(DOPPLER, span_mps=20.0)).warnings
+    assert any("beyond half of span_mps = 20" in warning for warning in found)
+
+
+def test_noise_for_doppler_is_warned_of() -> None:
+    rng = np.random.default_rng(0)
+    noisy = [replace(frame, radar=frame.radar.copy()) for frame in FRAMES]
+    for frame in noisy:
+        frame.radar[:, 3] = rng.uniform(-25, 25, len(frame.radar))
+    assert any("agree on one ego velocity in 0 of 8 frames" in warning for warning in warnings(noisy))
+
+
+def test_a_lidar_of_other_frames_does_not_fit() -> None:
+    others = [replace(frame, target=other.target) for frame, other in zip(FRAMES, FRAMES[3:] + FRAMES[:3], strict=True)]
+    (warning,) = warnings(others)
+    assert warning.startswith("alignment: radar points are ")
+    assert warning.endswith("expected < 1.5 m")
+
+
+def test_a_moved_lidar_is_warned_of_with_its_offset() -> None:
+    moved = [
+        replace(frame, target=frame.target + np.float32([0, 1, 0, 0])) for frame in FRAMES if frame.target is not None
+    ]
+    (warning,) = warnings(moved)
+    assert re.match(r"alignment: the radar lies x [+-]0\.[0-3]\d, y -(1\.0|0\.9)\d m beside the target", warning)
+
+
+def test_empty_frames_are_counted() -> None:
+    empty = [replace(FRAMES[0], radar=FRAMES[0].radar[:0]), *FRAMES[1:]]
+    assert warnings(empty) == ["points: 1 of 8 frames have none"]
+
+
+def test_missing_and_empty_targets_are_counted() -> None:
+    none = [replace(frame, target=None) for frame in FRAMES]
+    found = findings(ENTRIES, gathered(none), DOPPLER)
+    assert found.warnings == []
+    assert ("target", "none: the recording can be enhanced, not trained on") in found.lines
+    assert warnings([*none[:3], *FRAMES[3:]]) == ["target: missing in 3 of 8 frames"]
+    bare = replace(FRAMES[0], target=np.zeros((0, 4), np.float32))
+    assert warnings([bare, *FRAMES[1:]]) == ["target: no points in 1 of 8 frames"]
+
+
+def entries(*stamps: float, offset_s: float | None = 0.0, refused: str = "") -> list[Entry]:
+    return [Entry("a", stamp, str(i), offset_s, refused) for i, stamp in enumerate(stamps)]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (entries(0.0, 0.1, 0.2, 0.9), "stamps: 1 gaps of more than 2.5 periods, the longest 0.700 s, a at 0.900 s"),
+        (entries(0.0, 0.1, 0.05, 0.2), "stamps: 1 of 3 steps do not go forward in time"),
+        (entries(0.0, 0.1, offset_s=0.08), "stamps: target and radar are +0.0800 s apart (median)"),
+        (entries(0.0, 0.1, refused="too far"), "pairs: 2 of 2 refused, the first: too far"),
+    ],
+)
+def test_stamps_that_are_not_sane_are_warned_of(given: list[Entry], message: str) -> None:
+    assert findings(given, SANE, DOPPLER).warnings == [message]
+
+
+def test_rates_are_within_sequences_and_differences_keep_their_sign() -> None:
+    two = [*entries(0.0, 0.05, offset_s=-0.02), Entry("b", 100.0, "9", 0.01)]
+    lines = dict(findings(two, SANE, DOPPLER).lines)
+    assert lines["rate"].startswith("20.00 Hz")
+    assert "-0.0200 s (median), -0.0200 s (largest)" in lines["pairs"]
+    assert findings(two[2:], SANE, DOPPLER).lines[1] == ("rate", "unknown: no sequence has two frames")

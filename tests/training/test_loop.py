@@ -1,0 +1,198 @@
+"""The loop: what a step sees depends on the seed, the stage and the step alone."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from echoes import params
+from echoes.errors import InputError
+from echoes.training import loop
+from echoes.training.loop import Schedule
+
+SCHEDULE = Schedule(
+    steps=12,
+    batch=4,
+    lr=0.05,
+    warmup=3,
+    decay="cosine",
+    weight_decay=0.01,
+    clip=1.0,
+    precision="float32",
+    seed=0,
+)
+DATA = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+
+
+def fit(schedule=SCHEDULE, name="train", between=lambda step: None, loss=None, load=None):
+    """The weights and losses after training a small network with dropout and noise."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 8), nn.SiLU(), nn.Dropout(0.3), nn.Linear(8, 3))
+
+    def default(batch):
+        return ((module(batch + 0.1 * torch.randn_like(batch)) - batch) ** 2).mean(1)
+
+    losses = []
+    loading = load or (lambda indices, step: DATA[indices])
+    for step, value in loop.train(name, module, loading, loss or default, len(DATA), schedule):
+        assert step == len(losses)
+        losses.append(value)
+        between(step)
+    return b"".join(p.detach().numpy().tobytes() for p in module.parameters()), losses
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_or_stage_does_not():
+    weights, losses = fit()
+    assert fit() == (weights, losses)
+    assert fit(replace(SCHEDULE, seed=1))[0] != weights
+    assert fit(name="other")[0] != weights
+
+
+def test_what_happens_between_the_steps_changes_nothing():
+    def disturb(step):
+        torch.randn(step + 5)
+        np.random.seed(step)  # noqa: NPY002
+        torch.manual_seed(step)
+
+    assert fit(between=disturb) == fit()
+
+
+def test_a_longer_training_begins_like_a_shorter_one():
+    constant = replace(SCHEDULE, decay="constant")
+    assert fit(replace(constant, steps=5))[1] == fit(constant)[1][:5]
+
+
+@given(st.integers(1, 40), st.integers(2, 9), st.integers(0, 3))
+def test_every_epoch_visits_every_sample_once(count, batch, seed):
+    schedule = replace(SCHEDULE, batch=batch, seed=seed)
+    steps = 3 * count  # whole epochs, whatever the batch
+    visited = np.concatenate([loop.samples(step, count, schedule, "train") for step in range(steps)])
+    epochs = visited.reshape(-1, count)
+    np.testing.assert_array_equal(np.sort(epochs, axis=1), np.tile(np.arange(count), (len(epochs), 1)))
+
+
+def test_epochs_come_in_orders_of_their_own_which_seed_and_stage_decide():
+    schedule = replace(SCHEDULE, batch=50)
+    orders = [loop.samples(step, 50, schedule, "train").tolist() for step in range(3)]
+    orders += [loop.samples(0, 50, schedule, "other").tolist()]
+    orders += [loop.samples(0, 50, replace(schedule, seed=1), "train").tolist()]
+    assert len({tuple(order) for order in orders}) == len(orders)
+    assert loop.samples(2, 50, schedule, "train").tolist() == orders[2]
+
+
+def test_the_loader_is_asked_for_each_step_once_in_order():
+    asked = []
+
+    def load(indices, step):
+        asked.append((step, indices.tolist()))
+        return DATA[indices]
+
+    fit(load=load)
+    expected = [(k, loop.samples(k, len(DATA), SCHEDULE, "train").tolist()) for k in range(12)]
+    assert asked == expected
+
+
+def test_an_error_of_the_loader_comes_through():
+    def load(indices, step):
+        if step == 2:
+            raise InputError("frame 7 is broken")
+        return DATA[indices]
+
+    with pytest.raises(InputError, match="frame 7 is broken"):
+        fit(load=load)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_at_its_step(value):
+    module, seen = nn.Linear(3, 1), []
+
+    def loss(batch):
+        return module(batch).flatten() * (value if len(seen) == 3 else 1.0)
+
+    with pytest.raises(FloatingPointError, match=f"^train: the loss is .*{value} at step 3$"):
+        for step, _ in loop.train("train", module, lambda indices, step: DATA[indices].abs(), loss, 10, SCHEDULE):
+            seen.append(step)
+    assert seen == [0, 1, 2]
+    assert all(torch.isfinite(p).all() for p in module.parameters())
+
+
+def test_the_gradient_is_clipped_and_frozen_weights_stay():
+    module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    module[0].requires_grad_(False)
+    before = module[0].weight.clone()
+    steps = loop.train(
+        "train", module, lambda i, step: DATA[i], lambda b: 100 * (module(b) - 5).pow(2).sum(1), 10, SCHEDULE
+    )
+    for _ in steps:
+        norm = sum(p.grad.pow(2).sum() for p in module[1].parameters()) ** 0.5
+        assert norm.item() == pytest.approx(1.0, rel=1e-3)
+    assert torch.equal(module[0].weight, before)
+
+
+def test_the_module_trains_with_dropout_and_the_loss_falls():
+    schedule = replace(SCHEDULE, steps=200, warmup=10)
+    losses = fit(schedule)[1]
+    assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:5])
+    assert fit(replace(schedule, steps=1))[1][0] == losses[0]
+
+
+def test_the_learning_rate_rises_linearly_and_falls_along_a_cosine():
+    cosine = replace(SCHEDULE, steps=100, warmup=10, lr=2.0)
+    found = [loop.learning_rate(step, cosine) for step in range(100)]
+    assert found[0] == pytest.approx(0.2)
+    for step in range(100):
+        expected = 2.0 * min(1, (step + 1) / 10) * math.cos(math.pi * step / 200) ** 2
+        assert found[step] == pytest.approx(expected, rel=1e-12)
+    constant = replace(cosine, decay="constant")
+    assert [loop.learning_rate(step, constant) for step in (0, 4, 9, 10, 99)] == pytest.approx([0.2, 1, 2, 2, 2])
+    assert loop.learning_rate(0, replace(constant, warmup=0)) == 2.0
+
+
+def test_the_optimizer_takes_the_learning_rate_of_the_step():
+    """Adam's first step is the learning rate, whatever the gradient."""
+    module = nn.Linear(3, 1, bias=False)
+    before = module.weight.detach().clone()
+    schedule = replace(SCHEDULE, weight_decay=0.0, lr=0.3)
+    next(loop.train("train", module, lambda i, step: DATA[i].abs(), lambda b: module(b).flatten(), 10, schedule))
+    torch.testing.assert_close(before - module.weight.detach(), torch.full((1, 3), 0.1), rtol=1e-3, atol=0)
+
+
+def test_half_precision_is_what_was_asked_for_or_what_the_processor_has():
+    cpu = torch.device("cpu")
+    assert loop.half_precision("bfloat16", cpu)
+    assert not loop.half_precision("float32", cpu)
+    assert loop.half_precision("auto", cpu) == torch.cpu.get_capabilities().get("avx512_bf16", False)
+    assert loop.half_precision("auto", torch.device("cuda"))
+
+
+def test_half_precision_computes_in_bfloat16_and_keeps_the_weights_in_float32():
+    module, kinds = nn.Linear(3, 3), set()
+
+    def loss(batch):
+        out = module(batch)
+        kinds.add(out.dtype)
+        return out.float().pow(2).mean(1)
+
+    half = replace(SCHEDULE, precision="bfloat16", steps=2)
+    list(loop.train("train", module, lambda i, step: DATA[i], loss, 10, half))
+    assert kinds == {torch.bfloat16}
+    assert module.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"batch": 1}, "batch: expected at least 2, got 1"),
+        ({"steps": 0}, "steps: expected at least 1, got 0"),
+        ({"decay": "linear"}, "decay: expected one of constant, cosine, got 'linear'"),
+        ({"precision": "float16"}, "precision: expected one of auto, bfloat16, float32, got 'float16'"),
+    ],
+)
+def test_a_schedule_that_cannot_run_is_refused(change, message):
+    with pytest.raises(InputError, match=f"^radar.vae.{message}$"):
+        params.build(Schedule, {**vars(SCHEDULE), **change}, "radar.vae")

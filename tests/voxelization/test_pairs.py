@@ -1,0 +1,148 @@
+"""A frame becomes the cells of its radar, its target and what was observed; what cannot is refused or skipped."""
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from echoes import params, seeds
+from echoes.errors import InputError
+from echoes.rasters import visibility, voxels
+from echoes.readers import ego_motion
+from echoes.readers.ego_motion import Doppler
+from echoes.readers.frames import Entry, Frame
+from echoes.voxelization import pairs
+from echoes.voxelization.pairs import GridParams
+
+GRID = {
+    "z": {"start": -2.0, "stop": 6.0, "size": 8},
+    "y": {"start": -16.0, "stop": 16.0, "size": 32},
+    "x": {"start": 0.0, "stop": 32.0, "size": 32},
+    "ground": {"method": "none"},
+    "radius_m": 1.5,
+    "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
+}
+PARAMS = params.build(GridParams, GRID, "radar.grid")
+ENTRY = Entry("drive", 1.5, "drive/3", 0.0)
+ROOT = Path("data", "raw", "radar")
+DOPPLER = Doppler(span_mps=None, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
+VELOCITY = np.array([8.0, 0.5, 0.0])
+
+
+def source(ego_motion="none"):
+    return SimpleNamespace(ego_motion=ego_motion, doppler=DOPPLER)
+
+
+def frame(count=200, velocity=VELOCITY):
+    """Static points that the moving radar sees approaching, and a LiDAR that sees the same places."""
+    rng = seeds.rng(0, "frame", count)
+    xyz = rng.uniform((2, -15, -1), (31, 15, 5), (count, 3))
+    doppler = -(xyz / np.linalg.norm(xyz, axis=1, keepdims=True)) @ VELOCITY
+    radar = np.column_stack([xyz, doppler, rng.uniform(40, 100, count)]).astype(np.float32)
+    target = np.column_stack([xyz + rng.normal(0, 0.1, xyz.shape), rng.random(count)]).astype(np.float32)
+    return Frame("drive", 1.5, radar, target, (0.0, 0.0, 0.5), velocity)
+
+
+def prepare(given, ego="none", layout=PARAMS):
+    return pairs.prepare(lambda root, source, entry: given, ROOT, source(ego), layout, ENTRY)
+
+
+def test_a_pair_holds_the_cells_that_the_rasters_make_of_the_points():
+    given, grid = frame(), PARAMS.grid()
+    found = prepare(given)
+    assert (found.sequence, found.stamp, found.points) == ("drive", 1.5, 200)
+    radar, target = voxels.radar_cells(given.radar, grid), voxels.target_cells(given.target, grid, given.radar, 1.5)
+    for cells, expected in ((found.radar, radar), (found.target, target)):
+        np.testing.assert_array_equal(cells.indices, expected.indices)
+        np.testing.assert_array_equal(cells.features, expected.features)
+    seen = visibility.unpack(found.observed, grid.shape)
+    np.testing.assert_array_equal(seen, visibility.observed(given.target, (0.0, 0.0, 0.5), grid))
+    assert seen[tuple(found.target.indices.T)].all()
+
+
+def test_the_reader_gets_what_it_asked_for():
+    asked = []
+
+    def read(*args):
+        asked.append(args)
+        return frame()
+
+    settings = source()
+    pairs.prepare(read, ROOT, settings, PARAMS, ENTRY)
+    assert asked == [(ROOT, settings, ENTRY)]
+
+
+def test_the_same_frame_gives_the_same_pair_again():
+    one, other = prepare(frame(), "estimated"), prepare(frame(), "estimated")
+    assert one.radar.features.tobytes() == other.radar.features.tobytes()
+    assert one.target.features.tobytes() == other.target.features.tobytes()
+    assert one.observed.tobytes() == other.observed.tobytes()
+
+
+def test_a_frame_without_target_is_refused_by_the_name_of_its_recording():
+    with pytest.raises(InputError, match=r"^data/raw/radar: expected a LiDAR .* got none for drive/3$"):
+        prepare(replace(frame(), target=None))
+
+
+@pytest.mark.parametrize(
+    "radar", [np.zeros((0, 5), np.float32), np.full((3, 5), 1000.0, np.float32), np.full((3, 5), -1.0, np.float32)]
+)
+def test_a_frame_without_radar_points_in_the_grid_is_skipped(radar):
+    assert prepare(replace(frame(), radar=radar)) is None
+
+
+def test_without_ego_motion_the_doppler_is_left_as_measured():
+    found = prepare(frame())
+    assert np.isnan(found.ego_velocity).all()
+    assert found.radar.features[:, 1].mean() < -4
+
+
+@pytest.mark.parametrize("ego", ["recorded", "estimated"])
+def test_with_ego_motion_static_points_stand_still(ego):
+    found = prepare(frame(), ego)
+    np.testing.assert_allclose(found.ego_velocity[:2], VELOCITY[:2], atol=0.05)
+    assert np.abs(found.radar.features[:, 1]).max() < 0.1
+    valid = found.target.features[:, 2] > 0
+    assert valid.any()
+    assert np.abs(found.target.features[valid, 1]).max() < 0.1  # the target's Doppler is over ground as well
+
+
+def test_a_recorded_velocity_that_was_not_recorded_is_refused():
+    with pytest.raises(InputError, match=r"^source\.ego_motion: expected none or estimated, as drive/3 has no"):
+        prepare(frame(velocity=None), "recorded")
+
+
+def test_a_frame_whose_velocity_cannot_be_estimated_is_skipped():
+    given = frame()
+    given.radar[:, 3] = seeds.rng(0, "noise").uniform(-40, 40, len(given.radar))
+    assert ego_motion.estimate(given.radar, DOPPLER) is None
+    assert prepare(given, "estimated") is None
+
+
+def test_the_ground_leaves_the_target_but_stays_observed():
+    rng = seeds.rng(0, "ground")
+    ground = np.column_stack([rng.uniform((1, -15), (31, 15), (4000, 2)), np.full(4000, -1.5), np.full(4000, 0.5)])
+    given = frame()
+    both = replace(given, target=np.concatenate([given.target, ground.astype(np.float32)]))
+    plane = {"method": "plane", "height_m": 0.3, "cell_m": 2.0, "slope_max": 0.1}
+    removed = prepare(both, layout=params.build(GridParams, {**GRID, "ground": plane}, "radar.grid"))
+    kept = prepare(both)
+    assert (kept.target.indices[:, 0] == 0).sum() > 500
+    assert (removed.target.indices[:, 0] == 0).sum() == 0
+    np.testing.assert_array_equal(removed.observed, kept.observed)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("z", {"start": -2.0, "stop": 6.0, "size": 10}, r"z.size: expected a multiple of 4, got 10"),
+        ("ground", {"method": "magic"}, r"ground.method: expected one of none, plane, got 'magic'"),
+        ("scaling", {"power_db": [100.0, 40.0], "doppler_mps": 10.0}, r"scaling.power_db: expected the lower"),
+        ("radius_m", "wide", r"radius_m: expected a number, got 'wide'"),
+    ],
+)
+def test_a_layout_that_cannot_be_is_refused_with_its_path(key, value, message):
+    with pytest.raises(InputError, match=rf"^radar\.grid\.{message}"):
+        params.build(GridParams, {**GRID, key: value}, "radar.grid")

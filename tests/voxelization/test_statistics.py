@@ -1,0 +1,68 @@
+"""What voxelize counts: every listed frame once, and means over the frames that were kept."""
+
+import logging
+
+import artifacts
+import numpy as np
+import pytest
+
+from echoes.rasters import visibility
+from echoes.rasters.voxels import Cells
+from echoes.voxelization.pairs import Pair
+from echoes.voxelization.statistics import Statistics
+
+
+def pair(i, velocity=(3.0, 4.0, 0.0), target=None):
+    observed = visibility.pack(artifacts.observed(i))
+    return Pair("a", 0.1 * i, artifacts.radar(i), target or artifacts.target(i), observed, np.array(velocity), 50 + i)
+
+
+def test_frames_are_counted_by_what_became_of_them(caplog):
+    statistics = Statistics(listed=9, refused=2, purged=1)
+    for i, split in enumerate(["train", "train", "test", "val", None, None]):
+        statistics.take(None if split is None else pair(i), split or "train")
+    with caplog.at_level(logging.INFO):
+        found = statistics.summary()
+    counts = {key: value for key, value in found.items() if key.startswith("frames_")}
+    assert counts == {
+        "frames_listed": 9,
+        "frames_refused": 2,
+        "frames_purged": 1,
+        "frames_empty": 2,
+        "frames_train": 2,
+        "frames_val": 1,
+        "frames_test": 1,
+    }
+    assert caplog.messages == ["voxelize: 2 frames without radar points skipped"]
+
+
+def test_means_are_over_frames():
+    statistics = Statistics(listed=2, refused=0, purged=0)
+    statistics.take(pair(0), "train")
+    statistics.take(pair(4), "test")
+    found = statistics.summary()
+    radar = artifacts.radar(0), artifacts.radar(4)
+    assert found["mean_points"] == 52
+    assert found["mean_speed_mps"] == pytest.approx(5.0)
+    assert found["mean_radar_cells"] == 22
+    assert found["mean_target_cells"] == 40
+    assert found["mean_power_db"] == pytest.approx(np.mean([cells.features[:, 0].mean() for cells in radar]))
+    assert found["mean_observed_share"] == pytest.approx(np.mean([artifacts.observed(i).mean() for i in (0, 4)]))
+    still = [(np.abs(cells.features[:, 1]) < 0.5).mean() for cells in radar]
+    assert found["mean_still_share"] == pytest.approx(np.mean(still))
+    valid = [artifacts.target(i).features[:, 2].mean() for i in (0, 4)]
+    assert found["mean_doppler_valid_share"] == pytest.approx(np.mean(valid))
+
+
+def test_a_frame_whose_target_is_empty_counts_with_zeros():
+    statistics = Statistics(listed=1, refused=0, purged=0)
+    statistics.take(pair(0, target=Cells(np.zeros((0, 3), np.uint8), np.zeros((0, 4), np.float32))), "train")
+    found = statistics.summary()
+    assert (found["mean_target_cells"], found["mean_doppler_valid_share"]) == (0, 0)
+    assert all(np.isfinite(value) for value in found.values())
+
+
+def test_a_track_that_does_not_know_its_speed_reports_none_instead_of_standing_still():
+    statistics = Statistics(listed=1, refused=0, purged=0)
+    statistics.take(pair(0, velocity=(np.nan,) * 3), "train")
+    assert "mean_speed_mps" not in statistics.summary()
