@@ -14,6 +14,7 @@ from echoes.readers.splits import BySequence, ByTime, assign
 from echoes.voxelization import pairs, stamps
 from echoes.voxelization.parallel import ordered
 from echoes.voxelization.statistics import Statistics
+from echoes.voxelization.views import views
 
 
 def main(track: str) -> None:
@@ -23,16 +24,17 @@ def main(track: str) -> None:
     root, grid, reader = Path("data", "raw", track), layout.grid(), READERS[source.reader]
     listed = reader.index(root, source)
     usable = stamps.usable(listed, root)
-    chosen = [(e, s) for e, s in zip(usable, assign(usable, split), strict=True) if s != "purged"]
+    splits = assign(usable, split)
+    chosen = views(usable, splits, layout.turns)
     work = partial(pairs.prepare, reader.read, root, source, layout)
-    statistics = Statistics(listed=len(listed), refused=len(listed) - len(usable), purged=len(usable) - len(chosen))
+    statistics = Statistics(listed=len(listed), refused=len(listed) - len(usable), purged=splits.count("purged"))
     with arrays.writing(Path("data", track, "grids.zarr")) as writer:
         grids = GridsWriter(writer, grid)
-        found = ordered(work, [entry for entry, _ in chosen], source.workers, source.scheduler)
-        for pair, (_, name) in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
-            statistics.take(pair, name)
+        found = ordered(work, chosen, source.workers, source.scheduler)
+        for pair, view in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+            statistics.take(pair, view.split)
             if pair is not None:
-                grids.append(pair.sequence, pair.stamp, name, pair.radar, pair.target, pair.observed)
+                grids.append(pair.sequence, pair.stamp, view.split, pair.radar, pair.target, pair.observed)
         made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
         grids.seal(grid, made_with, layout.scaling, {"raw": files.digest(root)})
     stamps.write(listed, Path("metrics", track, "plots", "stamps.csv"))

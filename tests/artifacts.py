@@ -12,11 +12,11 @@ from echoes.rasters import visibility
 from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import Cells
 
-GRID = Grid.of(z=Range(-2.0, 2.0, 4), y=Range(-8.0, 8.0, 16), x=Range(0.0, 8.0, 8))
-LATENT_SHAPE = (4, 1, 4, 2)
+GRID = Grid.of(z=Range(-4.0, 4.0, 8), y=Range(-8.0, 8.0, 16), x=Range(0.0, 8.0, 8))
+LATENT_SHAPE = (4, 2, 4, 2)
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
 SPLITS = ("train",) * 7 + ("val",) * 3 + ("test",) * 4
-CELLS = np.stack(np.unravel_index(np.arange(4 * 16 * 8), GRID.shape), axis=1).astype(np.uint8)
+CELLS = np.stack(np.unravel_index(np.arange(8 * 16 * 8), GRID.shape), axis=1).astype(np.uint8)
 
 
 def radar(frame: int) -> Cells:

@@ -1,11 +1,11 @@
 """Frames survive grids.zarr as cells and as dense batches, and an incomplete data set is refused."""
 
-import artifacts
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import artifacts
 from echoes import arrays
 from echoes.dataset import Grids, GridsWriter, batches_of
 from echoes.errors import InputError
@@ -63,14 +63,14 @@ def test_the_header_tells_axes_channels_sequences_and_the_occupied_share_of_trai
     assert content["radar_channels"] == ["occupancy", "power", "doppler", "doppler_variance"]
     assert content["target_channels"] == ["occupancy", "reflectivity", "doppler", "doppler_valid", "power"]
     assert grids.target_channel("doppler_valid") == 3
-    assert grids.occupied_share == pytest.approx(40 / (4 * 16 * 8))
+    assert grids.occupied_share == pytest.approx(40 / (8 * 16 * 8))
     assert grids.header.parents == {"raw": "r"}
 
 
 def test_a_batch_is_the_dense_frames_in_network_range_in_the_order_asked_for(grids):
     frames = np.array([12, 3, 3])
     radar, target, seen = grids.radar_batch(frames), grids.target_batch(frames), grids.observed_batch(frames)
-    assert (radar.shape, target.shape, seen.shape) == ((3, 4, 4, 16, 8), (3, 5, 4, 16, 8), (3, 4, 16, 8))
+    assert (radar.shape, target.shape, seen.shape) == ((3, 4, 8, 16, 8), (3, 5, 8, 16, 8), (3, 8, 16, 8))
     assert {a.dtype for a in (radar, target, seen)} == {np.dtype(np.float32)}
     for i, frame in enumerate(frames.tolist()):
         np.testing.assert_allclose(radar[i], dense_radar(frame), atol=1e-6)
@@ -81,7 +81,7 @@ def test_a_batch_is_the_dense_frames_in_network_range_in_the_order_asked_for(gri
 def test_the_radar_as_a_target_has_the_channels_of_a_target_all_its_doppler_valid(grids):
     occupied, power, doppler, _ = dense_radar(3)
     found = grids.radar_as_target_batch([3, 4])
-    assert found.shape == (2, 5, 4, 16, 8)
+    assert found.shape == (2, 5, 8, 16, 8)
     np.testing.assert_allclose(found[0], [occupied, 0 * occupied, doppler, occupied, power], atol=1e-6)
 
 

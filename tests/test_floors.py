@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-import imports
 import pytest
+
+import imports
 
 FLOORS = [
     {"errors", "files"},

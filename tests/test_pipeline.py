@@ -5,9 +5,9 @@ import importlib.util
 import re
 from pathlib import Path
 
-import imports
 import pytest
 
+import imports
 from echoes import params
 
 STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]

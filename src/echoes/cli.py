@@ -1,5 +1,6 @@
 """The command line: trained tracks on new recordings. A user's error is one line and a status of 2."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,6 +54,8 @@ def enhance(
     Needs no LiDAR. Writes a cloud per frame with x, y, z [m], power [dB], doppler [m/s] and probability, and
     frames.tsv, which gives the stamp of each and the ego velocity that was taken out of its Doppler.
     """
+    # Threads of torch that spin while they wait take the cores from the readers: ten times slower. Before torch loads.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from echoes.commands import enhance as command
 
     typer.echo(command.enhance(track, recording, output, steps, form, overwrite))

@@ -1,10 +1,10 @@
 """Batches for the autoencoder: frames as they are or left-right mirrored, the same for the same step."""
 
-import artifacts
 import numpy as np
 import pytest
 import torch
 
+import artifacts
 from echoes.autoencoder import fitting
 from echoes.autoencoder.loss import LossWeights
 from echoes.autoencoder.vae import Vae, VaeConfig

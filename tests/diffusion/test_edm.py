@@ -2,11 +2,11 @@
 
 import math
 
-import exact
 import pytest
 import torch
 from torch import nn
 
+import exact
 from echoes.diffusion import edm
 from echoes.diffusion.edm import Denoiser, NoiseLevels
 from echoes.errors import InputError

@@ -3,11 +3,11 @@
 import math
 from itertools import pairwise
 
-import exact
 import pytest
 import torch
 from scipy.stats import norm
 
+import exact
 from echoes import params
 from echoes.diffusion import samplers
 from echoes.diffusion.samplers import SigmaRange, karras_sigmas
@@ -78,9 +78,7 @@ def test_all_solvers_reach_the_end_of_the_exact_path():
         assert solver(GAUSSIAN.denoise, one(), sigmas(400)).item() == pytest.approx(0.7981152712811, abs=tolerance)
 
 
-@pytest.mark.parametrize(
-    ("solver", "order"), [(samplers.euler, 1.0), (samplers.heun, 2.0), (samplers.dpmpp_2m, 2.0)]
-)
+@pytest.mark.parametrize(("solver", "order"), [(samplers.euler, 1.0), (samplers.heun, 2.0), (samplers.dpmpp_2m, 2.0)])
 def test_a_solver_converges_at_its_order(solver, order):
     exact_end, steps = GAUSSIAN.path(80.0, 80.0, 0.002), (65, 129, 257, 513)
     errors = [abs(solver(GAUSSIAN.denoise, one(), sigmas(n)[:-1]).item() - exact_end) for n in steps]
@@ -116,9 +114,7 @@ def test_samples_of_a_mixture_are_as_near_to_it_as_the_solver_allows(solver, ste
     assert (found - expected).abs().mean().item() == pytest.approx(distance, rel=0.03)
 
 
-@pytest.mark.parametrize(
-    ("solver", "calls"), [(samplers.euler, 40), (samplers.heun, 79), (samplers.dpmpp_2m, 40)]
-)
+@pytest.mark.parametrize(("solver", "calls"), [(samplers.euler, 40), (samplers.heun, 79), (samplers.dpmpp_2m, 40)])
 def test_a_solver_calls_the_denoiser_as_often_as_the_paper_says(solver, calls):
     count = 0
 

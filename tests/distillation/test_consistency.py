@@ -1,10 +1,10 @@
 """Boundary, exact consistency functions, and what a student becomes under a teacher."""
 
-import exact
 import pytest
 import torch
 from torch import nn
 
+import exact
 from echoes.diffusion import samplers
 from echoes.diffusion.edm import Denoiser, given
 from echoes.diffusion.samplers import SigmaRange, karras_sigmas
@@ -98,7 +98,9 @@ def test_another_teacher_is_another_loss():
 
 
 def test_another_target_is_another_loss():
-    assert (cd_loss(CENTRED.denoise, lambda noisy, sigma: 0 * noisy) > 3 * cd_loss(CENTRED.denoise)).float().mean() > 0.9
+    assert (
+        cd_loss(CENTRED.denoise, lambda noisy, sigma: 0 * noisy) > 3 * cd_loss(CENTRED.denoise)
+    ).float().mean() > 0.9
 
 
 def test_only_the_student_learns():

@@ -1,9 +1,9 @@
 """One call, or several with fresh noise in between: each call sees the noise level it is told."""
 
-import exact
 import pytest
 import torch
 
+import exact
 from echoes.distillation.samplers import consistency
 
 GAUSSIAN = exact.Gaussian(0.3, 0.5)

@@ -15,6 +15,7 @@ from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame
 from echoes.voxelization import pairs
 from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.views import View
 
 GRID = {
     "z": {"start": -2.0, "stop": 6.0, "size": 8},
@@ -23,9 +24,11 @@ GRID = {
     "ground": {"method": "none"},
     "radius_m": 1.5,
     "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
+    "turns": {"copies": 0, "most_rad": 0.0, "seed": 0},
 }
 PARAMS = params.build(GridParams, GRID, "radar.grid")
 ENTRY = Entry("drive", 1.5, "drive/3", 0.0)
+VIEW = View(ENTRY, "train", 0.0)
 ROOT = Path("data", "raw", "radar")
 DOPPLER = Doppler(span_mps=None, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
 VELOCITY = np.array([8.0, 0.5, 0.0])
@@ -46,7 +49,7 @@ def frame(count=200, velocity=VELOCITY):
 
 
 def prepare(given, ego="none", layout=PARAMS):
-    return pairs.prepare(lambda root, source, entry: given, ROOT, source(ego), layout, ENTRY)
+    return pairs.prepare(lambda root, source, entry: given, ROOT, source(ego), layout, VIEW)
 
 
 def test_a_pair_holds_the_cells_that_the_rasters_make_of_the_points():
@@ -70,7 +73,7 @@ def test_the_reader_gets_what_it_asked_for():
         return frame()
 
     settings = source()
-    pairs.prepare(read, ROOT, settings, PARAMS, ENTRY)
+    pairs.prepare(read, ROOT, settings, PARAMS, VIEW)
     assert asked == [(ROOT, settings, ENTRY)]
 
 

@@ -2,10 +2,10 @@
 
 import logging
 
-import artifacts
 import numpy as np
 import pytest
 
+import artifacts
 from echoes.rasters import visibility
 from echoes.rasters.voxels import Cells
 from echoes.voxelization.pairs import Pair

@@ -15,6 +15,7 @@ from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import Cells
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
+from echoes.voxelization.views import Turns, View, turned
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class GridParams:
     ground    how the ground is taken out of the target.
     radius_m  a target cell takes Doppler and power from the nearest radar point within this distance.
     scaling   physical units <-> network range.
+    turns     turned copies of the training frames.
     """
 
     z: Range
@@ -32,6 +34,7 @@ class GridParams:
     ground: NoGround | PlaneGround
     radius_m: float
     scaling: Scaling
+    turns: Turns
 
     def grid(self) -> Grid:
         return Grid.of(self.z, self.y, self.x)
@@ -51,13 +54,14 @@ class Pair:
 
 
 def prepare(
-    read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, params: GridParams, entry: Entry
+    read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, params: GridParams, view: View
 ) -> Pair | None:
-    """Read an entry and voxelize it; None for a frame without radar points.
+    """Read the entry of a view and voxelize it; None for a frame without radar points.
 
     Raises InputError for a recording without a target, and what the reader raises.
     """
-    frame = read(root, source, entry)
+    entry = view.entry
+    frame = turned(read(root, source, entry), view.turn_rad)
     if frame.target is None:
         raise InputError(f"{root}: expected a LiDAR recording beside the radar's to train on, got none for {entry.key}")
     grid = params.grid()

@@ -1,0 +1,159 @@
+"""All methods over the same frames of the test split: clouds, latencies, calls, and the report made of them."""
+
+import shutil
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from echoes import arrays, latentstore, metrics, params
+from echoes.errors import InputError
+from echoes.models import clouds, comparison
+from echoes.models.sampling import SampleParams, Sampling
+
+CPU = torch.device("cpu")
+SECTION = {
+    "frames": 3,
+    "batch": 2,
+    "solver": "heun",
+    "sigmas": {"steps": 4, "low": 0.004, "high": 160.0, "rho": 7.0},
+    "seed": 0,
+}
+METHODS = ["radar", "nearest_train", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound"]
+
+
+def sampling(track, **change):
+    p = params.build(SampleParams, {**SECTION, **change}, "radar.sample")
+    return Sampling(track.data, track.grids, track.latents, p, CPU)
+
+
+@pytest.fixture(scope="module")
+def made(track, tmp_path_factory):
+    """Everything that the stage sample writes of three frames."""
+    path, running = tmp_path_factory.mktemp("data") / "samples.zarr", sampling(track)
+    with arrays.writing(path) as writer:
+        for method in running.methods:
+            for cloud in running.clouds(method):
+                writer.append_ragged(f"{method}_indices", cloud.indices)
+                writer.append_ragged(f"{method}_features", cloud.features)
+        writer.append("frame", running.frames)
+        writer.seal(running.header())
+    return SimpleNamespace(path=path, sampling=running, samples=comparison.Samples(path, track.grids))
+
+
+def test_the_frames_are_spread_over_the_test_split(track):
+    assert sampling(track).frames.tolist() == [10, 11, 13]
+    assert sampling(track, frames=1).frames.tolist() == [10]
+    assert sampling(track, frames=99).frames.tolist() == [10, 11, 12, 13]
+
+
+def test_every_method_gives_a_cloud_of_every_frame(made):
+    assert made.samples.methods == METHODS
+    assert made.samples.frames.tolist() == [10, 11, 13]
+    assert made.samples.threshold == 0.4
+    for method in METHODS:
+        for i in range(3):
+            cloud = made.samples.cloud(method, i)
+            assert cloud.features.shape == (len(cloud.indices), len(clouds.COLUMNS))
+            assert np.isfinite(cloud.features).all()
+
+
+def test_the_radar_is_the_measured_one_and_the_nearest_a_target_of_the_train_split(made, track):
+    train = [track.grids.cells("target", int(f)).indices.tolist() for f in track.grids.frames("train")]
+    for i, frame in enumerate(made.samples.frames.tolist()):
+        radar = track.grids.cells("radar", frame)
+        np.testing.assert_array_equal(made.samples.cloud("radar", i).indices, radar.indices)
+        np.testing.assert_array_equal(made.samples.cloud("radar", i).features[:, 3], radar.features[:, 0])
+        assert made.samples.cloud("nearest_train", i).indices.tolist() in train
+
+
+def test_a_frame_has_the_same_sample_in_any_batch(track):
+    for method in ("ldm", "cd_2"):
+        together = list(sampling(track, frames=99, batch=4).clouds(method))
+        pairs = list(sampling(track, frames=99, batch=2).clouds(method))
+        for one, other in zip(together, pairs, strict=True):
+            shared = {tuple(cell) for cell in one.indices.tolist()} & {tuple(cell) for cell in other.indices.tolist()}
+            assert len(shared) >= 0.9 * max(len(one.indices), len(other.indices))  # bfloat16 rounds by the batch
+
+
+def test_latency_and_calls_are_reported_for_every_method(made):
+    timings = made.sampling.timings()
+    assert list(timings) == METHODS
+    calls = {method: int(numbers["calls"]) for method, numbers in timings.items()}
+    assert calls == {
+        "radar": 0,
+        "nearest_train": 0,
+        "posterior_mean": 1,
+        "ldm": 7,
+        "cd_1": 1,
+        "cd_2": 2,
+        "vae_bound": 0,
+    }
+    assert timings["ldm"]["latency_ms"] > timings["cd_1"]["latency_ms"] > 0
+    assert timings["radar"]["latency_ms"] == 0
+
+
+def test_the_header_names_every_artifact_it_was_made_from(made, track):
+    header = arrays.Reader(made.path, "samples").header
+    assert set(header.parents) == {"grids", "vae", "latents", "ldm", "cd"}
+    assert header.parents["grids"] == track.grids.header.identity
+    assert header.params["solver"] == "heun"
+
+
+def test_the_report_has_the_same_keys_for_every_method_and_survives_as_metrics(made, track, tmp_path):
+    report = comparison.report(made.samples, track.grids, made.sampling.timings(), seed=0, resamples=20)
+    assert list(report) == [*METHODS, "frames", "threshold"]
+    assert (report["frames"], report["threshold"]) == (3, 0.4)
+    keys = {frozenset(report[method]) for method in METHODS}
+    assert len(keys) == 1
+    assert {"chamfer_m", "f1@1.0m", "iou_bev", "jsd_bev", "latency_ms", "calls"} <= next(iter(keys))
+    metrics.write(tmp_path / "evaluate.json", report)
+
+
+def test_panels_show_every_method_beside_the_truth(made, track):
+    rows = comparison.panels(made.samples, track.grids, 2)
+    assert [[panel.title for panel in row] for row in rows] == [[*comparison.TITLES.values(), "LiDAR"]] * 2
+    np.testing.assert_array_equal(rows[1][-1].points, track.grids.grid.centres(track.grids.cells("target", 13).indices))
+
+
+@pytest.mark.parametrize("name", ["latents", "vae.safetensors", "ldm.safetensors", "cd.safetensors"])
+def test_an_artifact_of_another_run_is_refused_naming_both(track, track_vae, tmp_path, name):
+    """The tracks share their grids and their autoencoder; all below it is of another run."""
+    shutil.copytree(track.data, tmp_path / "data")
+    mixed = tmp_path / "data" / name
+    if name == "vae.safetensors":
+        other_vae(track, mixed)
+    elif name == "latents":
+        shutil.rmtree(mixed)
+        write_other_latents(track, mixed)
+    else:
+        shutil.copy(track_vae.data / name, mixed)
+    changed = SimpleNamespace(
+        data=tmp_path / "data", grids=track.grids, latents=latentstore.read(tmp_path / "data" / "latents")
+    )
+    with pytest.raises(InputError, match=r"was made from \w+ \w{12}, but .* is \w{12}; run `dvc repro`"):
+        sampling(changed)
+
+
+def other_vae(track, path):
+    from echoes.models import autoencoders
+
+    vae = autoencoders.build(track.vae_params, rank=3, channels=5)
+    autoencoders.save(vae, track.vae_params, track.grids, path)
+
+
+def write_other_latents(track, path):
+    every = np.arange(len(track.grids))
+    rows = {name: track.latents.rows(name, every) for name in ("mean", "std", "cond")}
+    rows |= {f"{name}_mirrored": track.latents.rows(f"{name}_mirrored", every) for name in ("mean", "std", "cond")}
+    rows["mean"] = rows["mean"] + 1
+    header = track.latents.header
+    latentstore.write(path, "safetensors", iter([rows]), lambda: header)
+
+
+@pytest.mark.parametrize("change", [{"frames": 0}, {"batch": 0}])
+def test_a_section_without_frames_is_refused(change):
+    (name,) = change
+    with pytest.raises(InputError, match=rf"^radar\.sample\.{name}: expected at least 1, got 0$"):
+        params.build(SampleParams, {**SECTION, **change}, "radar.sample")

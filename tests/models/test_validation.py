@@ -1,0 +1,59 @@
+"""Threshold and second step are the best there are on the validation split; nothing of the test split is seen."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from echoes.diffusion.samplers import SigmaRange, karras_sigmas
+from echoes.evaluation.clouds import evaluate_frame
+from echoes.models import clouds, denoisers, methods, reconstruction, validation
+from echoes.models.batches import condition_batch
+from echoes.models.methods import Decoder
+from echoes.models.validation import Validation
+
+
+@pytest.fixture(scope="module")
+def decoder(track):
+    return Decoder(track.vae, denoisers.whitening(track.latents.header), track.grids.scaling, 0.5)
+
+
+def iou(track, made):
+    """Mean IoU of cells over the validation split."""
+    frames = track.grids.frames("val")
+    pairs = zip(made, frames, strict=True)
+    return np.mean(
+        [
+            evaluate_frame(c.predicted(), clouds.target(track.grids, int(f)), track.grids.grid)["iou_3d"]
+            for c, f in pairs
+        ]
+    )
+
+
+def sampled(track, generator, decoder, threshold):
+    frames = track.grids.frames("val")
+    cond = condition_batch(track.grids, track.latents, "encoder", frames, np.zeros(len(frames), bool))
+    shape = track.latents.header.content["latent_shape"]
+    return methods.clouds(generator, replace(decoder, threshold=threshold), cond, frames.tolist(), shape, 0)[0]
+
+
+def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstructions(track, decoder):
+    generator = methods.cd(track.model, track.cd_params, [], 0)
+    found = Validation(decoder, track.grids, track.latents, "encoder", 0).threshold(generator)
+    scores = {}
+    for threshold in validation.THRESHOLDS:
+        repeated = reconstruction.reconstruct(track.vae, track.grids, track.grids.frames("val"), threshold)
+        scores[threshold] = iou(track, sampled(track, generator, decoder, threshold)) + iou(track, repeated)
+    assert scores[found] == pytest.approx(max(scores.values()))
+    assert len(set(scores.values())) > 5
+
+
+def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decoder):
+    p = replace(track.cd_params, sigmas=SigmaRange(18, 0.004, 160.0, 7.0))
+    found = Validation(decoder, track.grids, track.latents, "encoder", 0).middle(track.model, p, 0.4)
+    levels = [level for level in karras_sigmas(p.sigmas).tolist() if 1 / 8 <= level <= 8]
+    scores = {
+        level: iou(track, sampled(track, methods.cd(track.model, p, [level], 0), decoder, 0.4)) for level in levels
+    }
+    assert scores[found] == pytest.approx(max(scores.values()))
+    assert len(set(scores.values())) > 2

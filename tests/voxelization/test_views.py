@@ -1,0 +1,53 @@
+"""Turned copies of training frames: of those only, and as the sensors would have seen them."""
+
+import numpy as np
+import pytest
+
+from echoes import seeds
+from echoes.readers import ego_motion
+from echoes.readers.frames import Entry, Frame
+from echoes.voxelization.views import Turns, turned, views
+
+ENTRIES = [Entry("drive", float(i), f"drive/{i}") for i in range(5)]
+SPLITS = ["train", "purged", "val", "train", "test"]
+
+
+def frame() -> Frame:
+    rng = seeds.rng(0, "frame")
+    velocity = np.array([8.0, 0.5, 0.0])
+    xyz = rng.uniform((2, -15, -1), (31, 15, 5), (100, 3))
+    doppler = -(xyz / np.linalg.norm(xyz, axis=1, keepdims=True)) @ velocity
+    radar = np.column_stack([xyz, doppler, rng.uniform(40, 100, 100)]).astype(np.float32)
+    target = np.column_stack([xyz, rng.random(100)]).astype(np.float32)
+    return Frame("drive", 1.5, radar, target, (1.0, 0.0, 0.5), velocity)
+
+
+def test_only_training_frames_have_turned_copies_and_purged_ones_are_left_out():
+    listed = views(ENTRIES, SPLITS, Turns(2, 0.2, 0))
+    assert [(view.entry.key[-1], view.split) for view in listed] == [
+        *[("0", "train")] * 3,
+        ("2", "val"),
+        *[("3", "train")] * 3,
+        ("4", "test"),
+    ]
+    assert [view.turn_rad == 0 for view in listed] == [True, False, False, True, True, False, False, True]
+    assert max(abs(view.turn_rad) for view in listed) <= 0.2
+
+
+def test_the_copies_of_a_frame_do_not_depend_on_the_other_frames():
+    alone = views(ENTRIES[3:4], ["train"], Turns(2, 0.2, 0))
+    assert alone == views(ENTRIES, SPLITS, Turns(2, 0.2, 0))[4:7]
+
+
+def test_a_quarter_turn_brings_what_was_ahead_to_the_left():
+    ahead = Frame("drive", 0.0, np.array([[2, 0, 1, -3, 50]], np.float32), None, (1.0, 0.0, 0.5))
+    left = turned(ahead, np.pi / 2)
+    np.testing.assert_allclose(left.radar, [[0, 2, 1, -3, 50]], atol=1e-6)
+    assert left.target_origin == pytest.approx((0.0, 1.0, 0.5))
+
+
+def test_static_points_of_a_turned_frame_still_fit_its_velocity():
+    seen = turned(frame(), 0.7)
+    assert seen.ego_velocity is not None
+    over_ground = ego_motion.over_ground(seen.radar, seen.ego_velocity, None)
+    np.testing.assert_allclose(over_ground, 0, atol=1e-4)
