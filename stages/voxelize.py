@@ -36,7 +36,7 @@ def main(track: str) -> None:
             if pair is not None:
                 grids.append(pair.sequence, pair.stamp, view.split, pair.radar, pair.target, pair.observed)
         made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
-        grids.seal(grid, made_with, layout.scaling, {"raw": files.digest(root)})
+        grids.seal(grid, made_with, layout.scaling, source.ego_motion, {"raw": files.digest(root)})
     stamps.write(listed, Path("metrics", track, "plots", "stamps.csv"))
     metrics.write(Path("metrics", track, "voxelize.json"), statistics.summary())
 

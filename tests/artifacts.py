@@ -48,7 +48,7 @@ def write_grids(path: Path, splits: tuple[str, ...] = SPLITS) -> Grids:
         for i, split in enumerate(splits):
             bits = visibility.pack(observed(i))
             grids.append(f"street-{i // 5}", 0.1 * (i % 5), split, radar(i), target(i), bits)
-        grids.seal(GRID, {"source": {"reader": "simulated"}}, SCALING, {"raw": "r"})
+        grids.seal(GRID, {"source": {"reader": "simulated"}}, SCALING, "recorded", {"raw": "r"})
     return Grids(path)
 
 

@@ -115,7 +115,7 @@ def test_training_frames_without_a_target_cell_are_refused(tmp_path):
                 target = empty if split == "train" else artifacts.target(i)
                 bits = visibility.pack(artifacts.observed(i))
                 grids.append("street-0", 0.1 * i, split, artifacts.radar(i), target, bits)
-            grids.seal(artifacts.GRID, {}, artifacts.SCALING, {})
+            grids.seal(artifacts.GRID, {}, artifacts.SCALING, "recorded", {})
 
     with pytest.raises(InputError, match="got none in any training frame"):
         write()

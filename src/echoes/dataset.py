@@ -43,7 +43,9 @@ class GridsWriter:
         self.frames[split] += 1
         self._occupied += len(target.indices) if split == "train" else 0
 
-    def seal(self, grid: Grid, params: dict[str, Any], scaled: Scaling, parents: dict[str, str]) -> None:
+    def seal(
+        self, grid: Grid, params: dict[str, Any], scaled: Scaling, ego_motion: str, parents: dict[str, str]
+    ) -> None:
         """Close with the header; raises InputError unless every split has a frame and train an occupied cell."""
         for split, count in self.frames.items():
             if count == 0:
@@ -55,6 +57,7 @@ class GridsWriter:
             "radar_channels": list(RADAR_CHANNELS),
             "target_channels": list(TARGET_CHANNELS),
             "scaling": asdict(scaled),
+            "ego_motion": ego_motion,
             "sequences": self.sequences,
             "occupied_share": self._occupied / (self.frames["train"] * self._cells),
         }

@@ -49,5 +49,6 @@ def digest(path: Path) -> str:
 
 def _flush(path: Path) -> None:
     for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
+        file.chmod(0o644)  # some writers make files that only their owner may read
         with file.open("rb") as opened:
             os.fsync(opened.fileno())

@@ -10,17 +10,15 @@ from echoes import seeds
 from echoes.autoencoder.latents import Moments, Whitening
 from echoes.errors import InputError
 
-SHAPES = {2: (3, 4, 6), 3: (3, 2, 4, 6)}
+SHAPES = {2: (3, 6, 8), 3: (3, 2, 4, 6)}
 
 
 def posteriors(rank, count=20):
+    """Means and deviations (count, 3, *S) of three channels with statistics of their own."""
     rng = seeds.rng(0, "test", rank)
-    mean = rng.normal([[5.0], [0.0], [-100.0]], [[0.1], [1.0], [3.0]], (count, 3, 48)).reshape(
-        count, *SHAPES[rank][:1], -1
-    )
+    mean = rng.normal([[5.0], [0.0], [-100.0]], [[0.1], [1.0], [3.0]], (count, 3, 48))
     std = rng.uniform(0.05, 0.5, (count, 3, 48))
-    shape = (count, *SHAPES[rank]) if rank == 3 else (count, 3, 6, 8)
-    return mean.reshape(shape).astype(np.float32), std.reshape(shape).astype(np.float32)
+    return tuple(a.reshape(count, *SHAPES[rank]).astype(np.float32) for a in (mean, std))
 
 
 @pytest.mark.parametrize("rank", [2, 3])

@@ -88,9 +88,9 @@ def frame(project: Path, source: simulated.Source) -> simulated.Frame:
 def train(project: Path, frame: simulated.Frame) -> Callable[..., Grids]:
     """train(condition): data/radar with grids, an autoencoder and a consistency model of random weights."""
 
-    def build(condition: str, seed: int = 0) -> Grids:
+    def build(condition: str, seed: int = 0, ego_motion: str = "recorded") -> Grids:
         data = project / "data" / "radar"
-        grids = write_grids(data / "grids.zarr", frame)
+        grids = write_grids(data / "grids.zarr", frame, ego_motion)
         torch.manual_seed(seed)
         write_models(data, grids, condition)
         return grids
@@ -98,7 +98,7 @@ def train(project: Path, frame: simulated.Frame) -> Callable[..., Grids]:
     return build
 
 
-def write_grids(path: Path, frame: simulated.Frame) -> Grids:
+def write_grids(path: Path, frame: simulated.Frame, ego_motion: str) -> Grids:
     """The same frame in every place."""
     assert frame.target is not None
     radar = voxels.radar_cells(frame.radar, GRID)
@@ -108,7 +108,7 @@ def write_grids(path: Path, frame: simulated.Frame) -> Grids:
         grids = GridsWriter(writer, GRID)
         for split in ("train", "train", "val", "test"):
             grids.append(frame.sequence, frame.stamp, split, radar, target, observed)
-        grids.seal(GRID, {}, SCALING, {"raw": "r"})
+        grids.seal(GRID, {}, SCALING, ego_motion, {"raw": "r"})
     return Grids(path)
 
 

@@ -26,6 +26,7 @@ from echoes.models.methods import Decoder
 from echoes.readers import simulated
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
+from echoes.voxelization.views import View
 
 CPU = torch.device("cpu")
 STREET = "data/raw/radar"
@@ -135,13 +136,26 @@ def test_a_single_frame_is_padded_and_gives_the_cloud_it_gives_beside_others(tra
     assert first.shape != second.shape or not np.allclose(first, second)  # the noise is that of the frame's number
 
 
+def test_a_frame_keeps_its_place_and_its_noise_beside_frames_that_are_skipped(train, project: Path) -> None:
+    grids: Grids = train("encoder")
+    enhancer, cells = Enhancer(project / "data" / "radar", 1, CPU), grids.cells("radar", 0)
+    expected, _ = enhancer.clouds([6, 8], [cells, cells])
+    (first, skipped, third), seconds = enhance.enhanced(enhancer, [cells, None, cells], first=6)
+    assert skipped is None
+    assert seconds > 0
+    for found, cloud in zip((first, third), expected, strict=True):
+        assert found is not None
+        np.testing.assert_array_equal(found, cloud)
+    assert enhance.enhanced(enhancer, [None, None], first=0) == ([None, None], 0.0)
+
+
 def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
     root = project / STREET
     layout = params.load(pairs.GridParams, "radar.grid")
     for motion in ("none", "recorded", "estimated"):
         chosen = replace(source, ego_motion=motion)
         entry = simulated.index(root, chosen)[4]
-        pair = pairs.prepare(simulated.read, root, chosen, layout, entry)
+        pair = pairs.prepare(simulated.read, root, chosen, layout, View(entry, "test", 0.0))
         cells, velocity = enhance.radar_cells(simulated.read, root, chosen, layout.grid(), entry)
         assert pair is not None
         assert cells is not None
@@ -174,7 +188,7 @@ def astyx(project: Path, points: list[str]) -> None:
 
 
 def test_frames_without_points_are_skipped_counted_and_reported(train, project: Path) -> None:
-    train("encoder")
+    train("encoder", ego_motion="none")
     astyx(project, ["10 0 0 1 60\n", "", "12 3 1 2 70\n11 2 1 0 65\n", "900 0 0 1 60\n"])
     result = run("--track", "radar", "recording", "out")
     assert result.exit_code == 0, result.output
@@ -187,7 +201,7 @@ def test_frames_without_points_are_skipped_counted_and_reported(train, project: 
 
 
 def test_a_recording_without_any_point_leaves_nothing_behind(train, project: Path) -> None:
-    train("encoder")
+    train("encoder", ego_motion="none")
     astyx(project, ["", ""])
     result = run("--track", "radar", "recording", "out")
     assert_one_line(result, "recording: expected radar points inside the grid of radar, got none in 2 frames")
@@ -274,3 +288,9 @@ def test_models_that_do_not_belong_together_are_refused(train: Callable[..., Gri
 def test_batches_hold_every_item_once_in_order() -> None:
     assert list(enhance.batches(range(5), 2)) == [[0, 1], [2, 3], [4]]
     assert list(enhance.batches([], 2)) == []
+
+
+def test_another_ego_motion_than_in_training_is_refused(train, project: Path) -> None:
+    train("encoder", ego_motion="estimated")
+    result = run("--track", "radar", STREET, "out")
+    assert_one_line(result, "radar.source.ego_motion: expected estimated, as the track was trained, got recorded")

@@ -57,6 +57,17 @@ def test_the_estimated_velocity_is_the_recorded_one() -> None:
         assert found.motion.residual_mps < 0.1
 
 
+def test_points_that_move_do_not_count_for_the_residual() -> None:
+    rng = np.random.default_rng(0)
+    busy = replace(FRAMES[0], radar=FRAMES[0].radar.copy())
+    moving = rng.random(len(busy.radar)) < 0.6
+    busy.radar[moving, 3] += rng.uniform(3, 15, moving.sum()).astype(np.float32)
+    (found,) = gathered([busy])
+    assert found.motion is not None
+    assert found.motion.static_share < 0.5
+    assert found.motion.residual_mps < 0.1
+
+
 def test_doppler_of_the_wrong_sign_is_found_by_the_direction_of_travel_and_by_the_recorded_velocity() -> None:
     forward, recorded = warnings(scaled(1, 1, 1, -1, 1))
     assert forward.startswith("Doppler sign: the ego velocity points backwards in 100% of ")

@@ -97,6 +97,14 @@ def test_the_path_of_a_mixture_keeps_the_quantile(z, expected):
     assert found == pytest.approx(expected, abs=2e-4)
 
 
+@pytest.fixture(scope="module")
+def quantiles():
+    """400 quantiles of the normal distribution (400, 1), and those of the mixture (400,)."""
+    shares = (torch.arange(400, dtype=torch.float64) + 0.5) / 400
+    ends = [exact.MIXTURE.quantile(float(share), 0.0) for share in shares]
+    return torch.from_numpy(norm.ppf(shares.numpy()))[:, None], torch.tensor(ends, dtype=torch.float64)
+
+
 @pytest.mark.parametrize(
     ("solver", "steps", "distance"),
     [
@@ -106,11 +114,9 @@ def test_the_path_of_a_mixture_keeps_the_quantile(z, expected):
         (samplers.heun, 40, 0.0045),
     ],
 )
-def test_samples_of_a_mixture_are_as_near_to_it_as_the_solver_allows(solver, steps, distance):
-    shares = (torch.arange(400, dtype=torch.float64) + 0.5) / 400
-    noise = torch.from_numpy(norm.ppf(shares.numpy()))
-    found = solver(exact.MIXTURE.denoise, noise[:, None], sigmas(steps)).squeeze(1).sort().values
-    expected = torch.tensor([exact.MIXTURE.quantile(float(s), 0.0) for s in shares], dtype=torch.float64)
+def test_samples_of_a_mixture_are_as_near_to_it_as_the_solver_allows(quantiles, solver, steps, distance):
+    noise, expected = quantiles
+    found = solver(exact.MIXTURE.denoise, noise, sigmas(steps)).squeeze(1).sort().values
     assert (found - expected).abs().mean().item() == pytest.approx(distance, rel=0.03)
 
 

@@ -113,8 +113,8 @@ def test_a_descriptor_has_length_1_does_not_know_the_order_and_shrugs_off_small_
     found = methods.descriptor(indices.astype(np.uint8), GRID)
     assert np.linalg.norm(found) == pytest.approx(1.0)
     np.testing.assert_array_equal(methods.descriptor(indices[::-1], GRID), found)
-    shifted = methods.descriptor(indices + [0, 1, 0], GRID)
-    far = methods.descriptor(indices + [0, 7, 15], GRID)
+    shifted = methods.descriptor(indices + np.array([0, 1, 0]), GRID)
+    far = methods.descriptor(indices + np.array([0, 7, 15]), GRID)
     assert 1 > found @ shifted > 0.8
     assert found @ shifted > found @ far + 0.1
 

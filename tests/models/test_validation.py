@@ -20,14 +20,9 @@ def decoder(track):
 
 def iou(track, made):
     """Mean IoU of cells over the validation split."""
-    frames = track.grids.frames("val")
-    pairs = zip(made, frames, strict=True)
-    return np.mean(
-        [
-            evaluate_frame(c.predicted(), clouds.target(track.grids, int(f)), track.grids.grid)["iou_3d"]
-            for c, f in pairs
-        ]
-    )
+    targets = [clouds.target(track.grids, int(frame)) for frame in track.grids.frames("val")]
+    pairs = zip(made, targets, strict=True)
+    return np.mean([evaluate_frame(cloud.predicted(), t, track.grids.grid)["iou_3d"] for cloud, t in pairs])
 
 
 def sampled(track, generator, decoder, threshold):

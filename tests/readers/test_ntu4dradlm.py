@@ -1,7 +1,10 @@
 """The reader of bags, on recordings written here in the format of NTU4DRadLM."""
 
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -317,3 +320,16 @@ def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
 def test_two_bags_are_two_sequences(recording):
     shutil.copy(recording / "loop.bag", recording / "more.bag")
     assert {entry.sequence for entry in ntu4dradlm.index(recording, SOURCE)} == {"loop", "more"}
+
+
+def test_processes_that_inherit_an_open_bag_read_what_one_process_reads(tmp_path):
+    xyz, doppler, power = street(0, 2000)
+    stamps = [START_S + 0.1 * i for i in range(60)]
+    channels = {"Doppler": doppler, "Power": power}
+    bags.write(tmp_path / "loop.bag", [(RADAR, s, bags.cloud(s, xyz, channels)) for s in stamps])
+    entries = ntu4dradlm.index(tmp_path, SOURCE)  # opens the bag in this process
+    read = partial(ntu4dradlm.read, tmp_path, SOURCE)
+    alone = [read(entry).radar for entry in entries]
+    with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
+        together = [frame.radar for frame in pool.map(read, entries)]
+    np.testing.assert_array_equal(together, alone)

@@ -57,7 +57,7 @@ def test_the_work_is_done_by_as_many_processes_as_were_asked_for():
 def test_an_error_of_a_worker_comes_through_with_its_message(cluster):
     for workers, scheduler in ((1, ""), (2, ""), (0, cluster)):
         before = []
-        with pytest.raises(InputError, match="^frame 5: expected points, got none$"):
+        with pytest.raises(InputError, match=r"^frame 5: expected points, got none$"):
             before.extend(parallel.ordered(partial(broken, at=5), ITEMS, workers, scheduler))
         assert before == [0, 1, 2, 3, 4][: len(before)]
 

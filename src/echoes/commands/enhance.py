@@ -40,6 +40,9 @@ def enhance(track: str, root: Path, output: Path, steps: int, form: Format, over
     source = params.load(Source, f"{track}.source")
     entries = listed(root, source)
     enhancer = Enhancer(Path("data", track), steps, device.best())
+    if source.ego_motion != enhancer.ego_motion:
+        key = f"{track}.source.ego_motion"
+        raise InputError(f"{key}: expected {enhancer.ego_motion}, as the track was trained, got {source.ego_motion}")
     work = partial(radar_cells, READERS[source.reader].read, root, source, enhancer.grid)
     rows: list[Row] = []
     network_s: list[float] = []  # per frame

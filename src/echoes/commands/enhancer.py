@@ -36,6 +36,7 @@ class Enhancer:
         model, p, header = denoisers.load_cd(cd_path, place)
         require_parent(cd_path, header, vae_path, vae_header)
         self.grid = Grid.from_header(vae_header.content["axes"])
+        self.ego_motion = str(vae_header.content["ego_motion"])  # how Doppler was made in training
         self._scaling = params.build(Scaling, vae_header.content["scaling"], f"{vae_path}: scaling")
         threshold = float(header.content["threshold"])
         self._decoder = Decoder(self._vae, denoisers.whitening(header), self._scaling, threshold)

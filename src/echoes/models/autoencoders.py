@@ -31,7 +31,7 @@ def build(p: VaeParams, rank: int, channels: int) -> Vae:
 
 
 def save(vae: Vae, p: VaeParams, grids: Grids, path: Path) -> None:
-    content = {name: grids.header.content[name] for name in ("axes", "target_channels", "scaling")}
+    content = {name: grids.header.content[name] for name in ("axes", "target_channels", "scaling", "ego_motion")}
     header = Header("vae", asdict(p), {"grids": grids.header.identity}, content)
     weights.save(vae.state_dict(), header, path)
 

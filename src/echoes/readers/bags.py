@@ -1,5 +1,6 @@
 """ROS 1 bags: which clouds a topic has and when, and one of them by its stamp."""
 
+import os
 import struct
 import threading
 from collections.abc import Iterator
@@ -73,7 +74,7 @@ def _reading(path: Path) -> Iterator[Reader]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
-        yield _opened(path, path.stat().st_mtime_ns, threading.get_ident())
+        yield _opened(path, path.stat().st_mtime_ns, os.getpid(), threading.get_ident())
     except InputError:
         raise
     except DAMAGE as error:
@@ -82,8 +83,10 @@ def _reading(path: Path) -> Iterator[Reader]:
 
 
 @lru_cache(maxsize=8)
-def _opened(path: Path, modified_ns: int, thread: int) -> Reader:
+def _opened(path: Path, modified_ns: int, process: int, thread: int) -> Reader:
     """Opening reads the whole index, seconds for a long bag; so a thread keeps the bags it reads open.
+
+    Of each process its own: a forked one would share the place in the file with its parent.
 
     Sizes of chunks are safe: behind each chunk lies its index, which opening reads.
     """
