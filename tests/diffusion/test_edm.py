@@ -113,7 +113,14 @@ def test_the_denoiser_of_a_mixture_is_the_known_one(x, sigma, expected):
 
 @pytest.mark.parametrize(
     ("sigma", "expected"),
-    [(0.05, 0.002308412), (0.1, 0.007917856), (0.5, 0.174444831), (1.0, 0.425608234), (5.0, 0.736956591)],
+    [
+        (0.05, 0.002308412),
+        (0.1, 0.007917856),
+        (0.5, 0.174444831),
+        (1.0, 0.425608234),
+        (5.0, 0.736956591),
+        (80.0, 0.759259915),
+    ],
 )
 def test_the_error_of_the_exact_denoiser_is_the_least_there_is(sigma, expected):
     clean = exact.MIXTURE.draw(torch.Size((200, 1, 40, 50))).double()

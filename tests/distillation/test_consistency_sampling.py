@@ -10,14 +10,14 @@ GAUSSIAN = exact.Gaussian(0.3, 0.5)
 LOW, HIGH = 0.004, 160.0
 
 
-def sample(between, count=50_000, model=None):
+def sample(between, count=50_000, model=None, low=LOW):
     generator = torch.Generator().manual_seed(0)
     noise = torch.randn(count, 1, generator=generator)
     return consistency(
         model or GAUSSIAN.consistency(LOW),
         noise,
         HIGH,
-        LOW,
+        low,
         between,
         lambda k: torch.randn(count, 1, generator=torch.Generator().manual_seed(1 + k)),
     )
@@ -37,10 +37,10 @@ def test_each_step_calls_once_and_puts_back_the_noise_that_is_missing():
         calls.append((noisy.std().item(), sigma))
         return torch.zeros_like(noisy)
 
-    sample([10.0, 1.38], model=model)
+    sample([10.0, 1.38], model=model, low=1.0)
     assert [sigma[0].item() for _, sigma in calls] == pytest.approx([HIGH, 10.0, 1.38])
     assert all(sigma.shape == (50_000,) for _, sigma in calls)
-    deviations = [HIGH, (10.0**2 - LOW**2) ** 0.5, (1.38**2 - LOW**2) ** 0.5]
+    deviations = [HIGH, (10.0**2 - 1) ** 0.5, (1.38**2 - 1) ** 0.5]
     assert [deviation for deviation, _ in calls] == pytest.approx(deviations, rel=0.01)
 
 

@@ -78,6 +78,21 @@ def test_the_second_step_of_a_frame_takes_the_same_noise_in_any_batch(track):
     torch.testing.assert_close(sample([6, 4]), sample([4, 5, 6])[[2, 0]], rtol=1e-4, atol=1e-4)
 
 
+def test_a_further_step_takes_noise_of_its_own(track):
+    seen = []
+
+    def denoise(noisy, sigma):
+        seen.append(noisy / sigma[0])
+        return torch.zeros_like(noisy)
+
+    frames = list(range(50))
+    methods.cd(track.model, track.cd_params, [5.0, 1.5], 0).sample(
+        denoise, methods.noise_of(frames, SHAPE, 0, "sample"), frames
+    )
+    correlations = torch.corrcoef(torch.stack([noise.flatten() for noise in seen]))
+    torch.testing.assert_close(correlations, torch.eye(3), atol=0.1, rtol=0)
+
+
 def test_clouds_are_those_of_the_decoded_samples_and_carry_the_time_they_took(track):
     decoder = Decoder(track.vae, denoisers.whitening(track.latents.header), track.grids.scaling, 0.5)
     cond = torch.from_numpy(track.grids.radar_batch([0, 1, 2]))

@@ -73,6 +73,14 @@ def test_distillation_is_one_loss_per_frame_and_depends_on_all_three_networks(ca
         assert (distil(case, **{name: other}) != found).float().mean() > 0.8, name
 
 
+@pytest.mark.parametrize("name", ["student", "target", "teacher"])
+def test_each_network_encodes_the_radar_with_its_own_encoder(case, name):
+    other = copy.deepcopy(case[0].denoiser)
+    for part in other.encoder.parameters():
+        torch.nn.init.normal_(part, std=0.2)
+    assert (distil(case, **{name: other}) != distil(case)).float().mean() > 0.6
+
+
 def test_only_the_student_gets_a_gradient(case):
     track, spread, batch = case
     nets = [copy.deepcopy(track.denoiser).requires_grad_(True) for _ in range(3)]

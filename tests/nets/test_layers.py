@@ -79,6 +79,16 @@ def test_an_embedding_modulates_its_own_sample_only(rank):
     assert (after[1] - before[1]).abs().max() > 0.01
 
 
+def test_an_embedding_scales_and_shifts_what_was_normalised():
+    block = layers.ResBlock(2, 6, 6, features=10)
+    block.conv2 = nn.Identity()
+    x, embedding = torch.randn(2, 6, 8, 12), torch.randn(2, 10)
+    plain = block.norm2(block.conv1(F.silu(block.norm1(x))))
+    nn.init.constant_(block.modulate.bias[:6], 0.5)
+    nn.init.constant_(block.modulate.bias[6:], -2.0)
+    torch.testing.assert_close(block(x, embedding), x + F.silu(1.5 * plain - 2.0))
+
+
 def test_dropout_acts_in_training_alone():
     block = layers.ResBlock(2, 6, 6, dropout=0.5)
     nn.init.normal_(block.conv2.weight)

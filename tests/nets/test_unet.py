@@ -47,6 +47,16 @@ def test_every_parameter_learns(rank):
 
 
 @pytest.mark.parametrize("rank", [2, 3])
+def test_what_the_lower_levels_cannot_hold_goes_past_them(rank):
+    unet = trained(rank)
+    x, c_noise = batch(rank)
+    with torch.no_grad():
+        for way_up in unet.widen:
+            way_up.weight.zero_()
+        assert (unet(x, c_noise) - unet(x.flip(-1), c_noise)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("rank", [2, 3])
 def test_noise_level_and_condition_change_the_answer_of_their_own_sample(rank):
     unet = trained(rank, features=2)
     x, c_noise = batch(rank)
