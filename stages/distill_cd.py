@@ -1,11 +1,9 @@
 """Stage distill_cd: a frozen denoiser -> a consistency model of one or two calls, and its occupancy threshold."""
 
-import copy
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
 from echoes.dataset import Grids
-from echoes.distillation.consistency import ConsistencyModel
 from echoes.entry import run
 from echoes.models import autoencoders, batches, denoisers, methods, objectives
 from echoes.models.validation import Validation
@@ -25,7 +23,7 @@ def main(track: str) -> None:
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", header, data / "latents", latents.header)
-    student = ConsistencyModel(copy.deepcopy(teacher).requires_grad_(True), p.sigmas.low).to(place)
+    student = denoisers.student_of(teacher, p.sigmas.low).to(place)
     target, ema = Ema(student, p.target_ema), Ema(student, p.ema)
     load = batches.load_latents(grids, latents, denoisers.condition(header), p.mirror, "distill_cd", p.seed)
     loss = objectives.distillation(student, target.model, teacher, p, denoisers.whitening(header), place)

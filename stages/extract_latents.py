@@ -6,6 +6,7 @@ from pathlib import Path
 from echoes import latentstore, metrics, params
 from echoes.dataset import Grids
 from echoes.entry import run
+from echoes.errors import InputError
 from echoes.models import autoencoders
 from echoes.models.extraction import Extraction
 from echoes.provenance import require_parent
@@ -16,6 +17,10 @@ from echoes.training import device
 class Params:
     format: latentstore.Format
     batch: int
+
+    def __post_init__(self) -> None:
+        if self.batch < 2:
+            raise InputError(f"batch: expected at least 2, got {self.batch}")
 
 
 def main(track: str) -> None:

@@ -74,7 +74,7 @@ def test_evaluate_reports_the_same_keys_for_every_method(workspace: Path) -> Non
     assert [report[m]["calls"] for m in METHODS] == [0, 0, 1, 7, 1, 2, 0]
 
 
-def test_a_deterministic_stage_run_twice_writes_the_same_bytes(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_that_runs_twice_writes_the_same_bytes(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
     made = {"voxelize": "grids.zarr", "train_vae": "vae.safetensors", "extract_latents": "latents"}
     made |= {"train_ldm": "ldm.safetensors", "distill_cd": "cd.safetensors", "sample": "samples.zarr"}

@@ -24,12 +24,22 @@ def test_a_wrong_input_is_one_line_and_status_2(monkeypatch, capsys):
     assert capsys.readouterr().err == "train_ldm: radar.ldm.lr: expected a number, got 'fast'\n"
 
 
-def test_an_error_of_ours_is_not_hidden(monkeypatch):
+def test_a_loss_that_is_not_finite_is_one_line_too(monkeypatch, capsys):
     def main(track):
-        raise FloatingPointError("the loss is nan")
+        raise FloatingPointError("the loss is nan at step 7")
 
     monkeypatch.setattr("sys.argv", ["stages/train_ldm.py", "radar"])
-    with pytest.raises(FloatingPointError):
+    with pytest.raises(SystemExit):
+        entry.run(main)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_error_of_ours_is_not_hidden(monkeypatch):
+    def main(track):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("sys.argv", ["stages/train_ldm.py", "radar"])
+    with pytest.raises(ZeroDivisionError):
         entry.run(main)
 
 

@@ -1,4 +1,4 @@
-"""How a stage starts: the track from the command line; a user's error is one line and a status of 2."""
+"""How a stage starts: the track from the command line; what a user can mend is one line and a status of 2."""
 
 import logging
 import sys
@@ -16,6 +16,6 @@ def run(main: Callable[[str], None]) -> None:
         sys.exit(f"usage: python stages/{stage}.py TRACK")
     try:
         main(sys.argv[1])
-    except InputError as error:
+    except (InputError, FloatingPointError) as error:  # the latter: a training whose loss is not finite
         print(f"{stage}: {error}", file=sys.stderr)
         sys.exit(2)

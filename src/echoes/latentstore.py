@@ -84,7 +84,7 @@ class Shards:
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path / INDEX}: expected the index of latents, got none that is whole") from error
         self.header = provenance.parse(text, "latents", path)
-        self._shards = [_map(file) for file, _ in listed]
+        self._path, self._shards = path, [_map(file) for file, _ in listed]
         for (file, rows), shard in zip(listed, self._shards, strict=True):
             if any(array.shape[:1] != (rows,) for array in shard.values()):
                 shapes = [array.shape for array in shard.values()]
@@ -92,6 +92,8 @@ class Shards:
         self._starts = np.cumsum([0, *(rows for _, rows in listed)])
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
+        if name not in self._shards[0]:
+            raise InputError(f"{self._path}: expected latents named {name}, got {', '.join(sorted(self._shards[0]))}")
         shards = np.searchsorted(self._starts, indices, side="right") - 1
         first = self._shards[0][name]
         out = np.empty((len(indices), *first.shape[1:]), np.float32)

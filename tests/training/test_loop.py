@@ -118,7 +118,7 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(value):
         for step, _ in loop.train("train", module, lambda indices, step: DATA[indices].abs(), loss, 10, SCHEDULE):
             seen.append(step)
 
-    with pytest.raises(FloatingPointError, match=f"^train: the loss is .*{value} at step 3$"):
+    with pytest.raises(FloatingPointError, match=f"^the loss is .*{value} at step 3$"):
         run()
     assert seen == [0, 1, 2]
     assert all(torch.isfinite(p).all() for p in module.parameters())

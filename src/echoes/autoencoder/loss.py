@@ -14,7 +14,7 @@ from echoes.autoencoder.vae import Posterior
 
 # In network range, where the loss turns from square to linear: below it lies the noise of what is measured,
 # which is not worth latent capacity; the Doppler of what moves lies above.
-HUBER = 0.25
+HUBER = 0.1
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from echoes.autoencoder.loss import LossWeights
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
 from echoes.dataset import Grids
 from echoes.provenance import Header
-from echoes.training.loop import Schedule
+from echoes.training.loop import Schedule, check_share
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,10 @@ class VaeParams(Schedule):
     loss: LossWeights
     mirror: bool
     ema: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share("ema", self.ema)
 
 
 def build(p: VaeParams, rank: int, channels: int) -> Vae:

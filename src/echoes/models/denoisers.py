@@ -1,5 +1,6 @@
 """The denoiser of a track and its consistency model: built from params, saved, rebuilt from files."""
 
+import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,12 +13,13 @@ from echoes.autoencoder.latents import Whitening
 from echoes.diffusion.edm import Denoiser, NoiseLevels
 from echoes.diffusion.samplers import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
+from echoes.errors import InputError
 from echoes.grids import COMPRESSION
 from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
 from echoes.nets.unet import UNet, UNetConfig
 from echoes.provenance import Header
-from echoes.training.loop import Schedule
+from echoes.training.loop import Schedule, check_share
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,14 @@ class LdmParams(Schedule):
     mirror: bool
     ema: float
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.drop <= 1:
+            raise InputError(f"drop: expected 0 to 1, got {self.drop}")
+        check_share("ema", self.ema)
+        if self.sigma_data <= 0:
+            raise InputError(f"sigma_data: expected more than 0, got {self.sigma_data}")
+
 
 @dataclass(frozen=True)
 class CdParams(Schedule):
@@ -59,6 +69,11 @@ class CdParams(Schedule):
     mirror: bool
     target_ema: float
     ema: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_share("target_ema", self.target_ema)
+        check_share("ema", self.ema)
 
 
 def build(p: LdmParams, rank: int, latent_channels: int, radar_channels: int) -> Denoiser:
@@ -108,6 +123,18 @@ def load_cd(path: Path, device: torch.device) -> tuple[ConsistencyModel, CdParam
     weights.restore(denoiser, tensors, path)
     model = ConsistencyModel(denoiser, p.sigmas.low).to(device).eval().requires_grad_(False)
     return model, p, header
+
+
+def student_of(teacher: Denoiser, sigma_min: float) -> ConsistencyModel:
+    """A consistency model that starts from the teacher's weights and trains without dropout.
+
+    Dropout in the student alone would be one more difference that the loss takes for an error.
+    """
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    for module in student.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return ConsistencyModel(student, sigma_min)
 
 
 def whitening(header: Header) -> Whitening:

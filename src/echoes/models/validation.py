@@ -9,6 +9,7 @@ import torch
 from echoes.dataset import Grids, batches_of
 from echoes.diffusion.samplers import karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
+from echoes.errors import InputError
 from echoes.evaluation.clouds import Target
 from echoes.evaluation.thresholds import Probable, choose_threshold, iou_3d
 from echoes.latentstore import LatentStore
@@ -54,6 +55,9 @@ class Validation:
         """
         scale = model.denoiser.sigma_data
         levels = [s for s in karras_sigmas(p.sigmas).tolist()[1:-2] if scale / WIDEST <= s <= scale * WIDEST]
+        if not levels:
+            between = f"between {scale / WIDEST} and {scale * WIDEST}"
+            raise InputError(f"cd.sigmas: expected a level {between} for the second step, got none in {p.sigmas}")
         scores = [self._iou(methods.cd(model, p, [sigma], self._seed), threshold) for sigma in levels]
         return levels[int(np.argmax(scores))]
 

@@ -38,6 +38,18 @@ class Schedule:
             raise InputError(f"batch: expected at least 2, got {self.batch}")
         if self.steps < 1:
             raise InputError(f"steps: expected at least 1, got {self.steps}")
+        for name in ("lr", "clip"):
+            if getattr(self, name) <= 0:
+                raise InputError(f"{name}: expected more than 0, got {getattr(self, name)}")
+        for name in ("warmup", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+
+
+def check_share(name: str, value: float) -> None:
+    """Raises InputError unless `value` is at least 0 and below 1, as a decay or a dropout is."""
+    if not 0 <= value < 1:
+        raise InputError(f"{name}: expected at least 0 and less than 1, got {value}")
 
 
 def train(
@@ -76,7 +88,7 @@ def train(
                 mean = loss(batch).mean()
             value = mean.item()
             if not math.isfinite(value):
-                raise FloatingPointError(f"{name}: the loss is {value} at step {step}")
+                raise FloatingPointError(f"the loss is {value} at step {step}")
             optimizer.zero_grad()
             mean.backward()
             nn.utils.clip_grad_norm_(trained, schedule.clip)
