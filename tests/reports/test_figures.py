@@ -41,7 +41,7 @@ def draw_all(folder: Path) -> None:
     figures.training_curves({"train_ldm": folder / "ldm.csv"}, ["loss", "val_loss"], folder / "curves.png")
     edges = {"range_m": np.linspace(0, 50, 11)}
     figures.histograms({"simulated": {"range_m": np.full(10, 0.1)}}, edges, folder / "histograms.png")
-    figures.overlay(np.c_[cloud(40), cloud(40)[:, :2]], cloud(200), folder / "overlay.png")
+    figures.overlay(np.c_[cloud(40), cloud(40)[:, :2]], cloud(200), [np.eye(2)], folder / "overlay.png")
 
 
 def test_pictures_repeat_byte_for_byte(tmp_path):
@@ -94,7 +94,7 @@ def test_red_recedes_in_the_overlay(tmp_path):
     shares = []
     for doppler in (5.0, -5.0):
         radar = np.c_[cloud(60), np.full(60, doppler), np.zeros(60)]
-        figures.overlay(radar, np.zeros((0, 3)), tmp_path / "o.png")
+        figures.overlay(radar, np.zeros((0, 3)), [], tmp_path / "o.png")
         image = pixels(tmp_path / "o.png")[:, :700]  # without the colour bar
         shares.append(float(np.mean(image[..., 0] - image[..., 2])))
     assert shares[0] > 0 > shares[1]

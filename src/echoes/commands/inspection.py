@@ -31,7 +31,7 @@ def inspect(root: Path, source: Any, most: int, picture: Path) -> str:
     entry = chosen[shown[len(shown) // 2]]
     frame = reader.read(root, source, entry)
     target = np.zeros((0, 4)) if frame.target is None else frame.target
-    figures.overlay(frame.radar, target, picture)
+    figures.overlay(frame.radar, target, [box.outline() for box in frame.boxes], picture)
     title = f"{root}: reader {source.reader}, {len(chosen)} of {len(entries)} frames read"
     drawn = f"radar over target from above, {entry.sequence} at {entry.stamp:.3f} s: {picture}"
     return f"{title}\n\n{findings(entries, read, source.doppler).text()}\n\n{drawn}"

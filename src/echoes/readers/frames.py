@@ -43,6 +43,12 @@ class Box:
     size: tuple[float, float, float]  # length, width, height [m]
     yaw_rad: float  # about z, from x to y
 
+    def outline(self) -> np.ndarray:
+        """(4, 2) x, y [m] of the corners, from above."""
+        corners = np.array([(1, 1), (1, -1), (-1, -1), (-1, 1)]) * np.array(self.size[:2]) / 2
+        cos, sin = np.cos(self.yaw_rad), np.sin(self.yaw_rad)
+        return corners @ np.array([[cos, sin], [-sin, cos]]) + np.array(self.centre[:2])
+
 
 @dataclass(frozen=True)
 class Frame:

@@ -186,11 +186,12 @@ def histograms(shares: Mapping[str, Mapping[str, np.ndarray]], edges: Mapping[st
         _save(figure, path)
 
 
-def overlay(radar: np.ndarray, lidar: np.ndarray, path: Path) -> None:
+def overlay(radar: np.ndarray, lidar: np.ndarray, outlines: Sequence[np.ndarray], path: Path) -> None:
     """Radar over LiDAR from above, to see whether they fit and which sign Doppler has.
 
-    radar   (N, 5) x, y, z [m], Doppler [m/s], power [dB]; at least one point. Red recedes, blue approaches.
-    lidar   (M, 3 or more) x, y, z [m], drawn in grey; may be empty. The view is where radar points are.
+    radar      (N, 5) x, y, z [m], Doppler [m/s], power [dB]; at least one point. Red recedes, blue approaches.
+    lidar      (M, 3 or more) x, y, z [m], drawn in grey; may be empty. The view is where radar points are.
+    outlines   (K, 2) x, y [m] of the corners of each annotated object; may be none.
     """
     reach_mps = max(float(np.quantile(np.abs(radar[:, 3]), 0.98)), 0.1)
     (x_lo, y_lo), (x_hi, y_hi) = np.quantile(radar[:, :2], (0.01, 0.99), axis=0)
@@ -201,6 +202,9 @@ def overlay(radar: np.ndarray, lidar: np.ndarray, path: Path) -> None:
         colours = Normalize(-reach_mps, reach_mps)
         y_m, x_m, doppler_mps = radar[:, 1], radar[:, 0], radar[:, 3]
         points = ax.scatter(y_m, x_m, s=14, c=doppler_mps, cmap="coolwarm", norm=colours, lw=0.3, edgecolors="#57606a")
+        for corners in outlines:
+            x_m, y_m = np.concatenate([corners, corners[:1]]).T
+            ax.plot(y_m, x_m, color="#1a7f37", linewidth=1.0)
         ax.plot(0, 0, marker="^", color="black", markersize=7)
         ax.set(xlabel="y [m]", ylabel="x [m]", aspect="equal")
         ax.set(xlim=(max(y_hi, 0) + 2, min(y_lo, 0) - 2), ylim=(min(x_lo, 0) - 2, max(x_hi, 0) + 2))
