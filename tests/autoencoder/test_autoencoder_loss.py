@@ -10,7 +10,7 @@ from echoes.autoencoder.loss import LossWeights
 from echoes.autoencoder.vae import Posterior
 
 SHAPES = {2: (40, 50), 3: (10, 20, 10)}
-WEIGHTS = LossWeights(regression=3.0, unobserved=0.2, kl=1e-4)
+WEIGHTS = LossWeights(reflectivity=3.0, doppler=5.0, power=2.0, unobserved=0.2, kl=1e-4)
 NORMAL = Posterior(torch.zeros(2, 1, 2), torch.zeros(2, 1, 2))  # without divergence
 
 
@@ -87,7 +87,7 @@ def test_unknown_cells_do_not_count_when_their_weight_is_0():
     goal, decoded = target(3), torch.randn(2, 5, *SHAPES[3])
     observed = (torch.rand(2, *SHAPES[3]) < 0.5).float().maximum(goal[:, 0])
     changed = torch.where((observed > 0)[:, None], decoded, 7 * torch.randn_like(decoded))
-    ignoring = LossWeights(regression=3.0, unobserved=0.0, kl=1e-4)
+    ignoring = LossWeights(reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.0, kl=1e-4)
     torch.testing.assert_close(
         total(decoded, goal, observed, weights=ignoring), total(changed, goal, observed, weights=ignoring)
     )
@@ -116,12 +116,13 @@ def test_values_are_compared_where_they_were_measured_and_nowhere_else():
     torch.testing.assert_close(total(said, goal), before)
 
 
-def test_the_regression_weighs_as_much_as_the_ramp_allows():
+@pytest.mark.parametrize(("channel", "name"), [(1, "reflectivity"), (2, "doppler"), (4, "power")])
+def test_each_measured_value_has_its_weight_and_weighs_as_much_as_the_ramp_allows(channel, name):
     goal = target(3)
     said = perfect(goal)
-    said[:, 1] += 1.0
+    said[:, channel] += 1.0
     found = [total(said, goal, ramp=ramp).mean().item() for ramp in (0.0, 0.5, 1.0)]
-    full = WEIGHTS.regression * (1.0 - loss.HUBER / 2)
+    full = getattr(WEIGHTS, name) * (1.0 - loss.HUBER / 2)
     assert found == pytest.approx([0.0, full / 2, full], abs=1e-3)
 
 
@@ -144,6 +145,6 @@ def test_a_frame_without_an_occupied_cell_has_a_finite_loss_and_gradient():
 def test_the_divergence_counts_with_its_weight():
     goal = target(3)
     far = Posterior(torch.full((2, 1, 2), 2.0), torch.zeros(2, 1, 2))  # a divergence of 2
-    weights = LossWeights(regression=3.0, unobserved=0.2, kl=0.5)
+    weights = LossWeights(reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.2, kl=0.5)
     difference = total(perfect(goal), goal, posterior=far, weights=weights) - total(perfect(goal), goal)
     torch.testing.assert_close(difference, torch.full((2,), 1.0), atol=1e-4, rtol=0)

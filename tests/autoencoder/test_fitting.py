@@ -48,7 +48,7 @@ def test_a_step_is_the_same_batch_in_any_order_of_steps_and_another_step_another
 
 def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_first_half(grids):
     vae = Vae(3, 5, VaeConfig((8, 8), (1, 1), 2))
-    weights = LossWeights(regression=3.0, unobserved=0.2, kl=1e-4)
+    weights = LossWeights(reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.2, kl=1e-4)
     objective = fitting.objective(vae, grids.occupied_share, weights, torch.device("cpu"))
     target, observed, _ = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(INDICES, 0)
 

@@ -39,7 +39,7 @@ VAE = {
     **SCHEDULE,
     "variant": "kl",
     "size": {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4},
-    "loss": {"regression": 1.0, "unobserved": 0.2, "kl": 1e-4},
+    "loss": {"reflectivity": 1.0, "doppler": 1.0, "power": 1.0, "unobserved": 0.2, "kl": 1e-4},
     "mirror": False,
     "ema": 0.9,
 }

@@ -30,7 +30,7 @@ VAE = {
     **SCHEDULE,
     "variant": "kl",
     "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
-    "loss": {"regression": 3.0, "unobserved": 0.2, "kl": 1e-4},
+    "loss": {"reflectivity": 3.0, "doppler": 3.0, "power": 3.0, "unobserved": 0.2, "kl": 1e-4},
     "mirror": True,
     "ema": 0.9,
 }

@@ -15,15 +15,20 @@ from echoes.autoencoder.vae import Posterior
 # In network range, where the loss turns from square to linear: below it lies the noise of what is measured,
 # which is not worth latent capacity; the Doppler of what moves lies above.
 HUBER = 0.1
+VALIDITY = 0.3  # weight of whether Doppler and power are known: it is evidence of no surface
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """regression   weight of the measured values, reached after half of the training.
-    unobserved      weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
-    kl              weight of the mean divergence per latent."""
+    """reflectivity, doppler, power   weights of what was measured, reached after half of the training.
+    unobserved                      weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
+    kl                              weight of the mean divergence per latent.
 
-    regression: float
+    Power fluctuates from return to return; what it is weighed with is taken from the structure."""
+
+    reflectivity: float
+    doppler: float
+    power: float
     unobserved: float
     kl: float
 
@@ -66,8 +71,9 @@ def target_loss(
     occupied, reflectivity, doppler, valid, power = target.unbind(1)
     weight = torch.where(observed > 0, 1.0, weights.unobserved)
     structure = occupancy_loss(decoded[:, 0], occupied, weight, rate)
-    values = masked_huber(decoded[:, 1], reflectivity, occupied)
-    values = values + masked_huber(decoded[:, 2], doppler, valid) + masked_huber(decoded[:, 4], power, valid)
+    values = weights.reflectivity * masked_huber(decoded[:, 1], reflectivity, occupied)
+    values = values + weights.doppler * masked_huber(decoded[:, 2], doppler, valid)
+    values = values + weights.power * masked_huber(decoded[:, 4], power, valid)
     validity = F.binary_cross_entropy_with_logits(decoded[:, 3], valid, reduction="none") * occupied
     validity = validity.flatten(1).sum(1) / occupied.flatten(1).sum(1).clamp(min=1)
-    return structure + ramp * weights.regression * (values + 0.1 * validity) + weights.kl * posterior.kl()
+    return structure + ramp * (values + VALIDITY * validity) + weights.kl * posterior.kl()
