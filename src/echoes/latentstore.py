@@ -80,7 +80,8 @@ class Shards:
     def __init__(self, path: Path) -> None:
         try:
             index = json.loads((path / INDEX).read_text())
-            text, listed = index["header"], [(path / shard["file"], shard["rows"]) for shard in index["shards"]]
+            # Only the last part of a name: a shard lies in this folder, whatever the index says.
+            text, listed = index["header"], [(path / Path(s["file"]).name, s["rows"]) for s in index["shards"]]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path / INDEX}: expected the index of latents, got none that is whole") from error
         self.header = provenance.parse(text, "latents", path)
