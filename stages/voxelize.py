@@ -12,7 +12,7 @@ from echoes.entry import run
 from echoes.readers.choice import READERS, Source
 from echoes.readers.splits import BySequence, ByTime, assign
 from echoes.voxelization import pairs, stamps
-from echoes.voxelization.parallel import ordered
+from echoes.voxelization.parallel import WHERE, ordered
 from echoes.voxelization.statistics import Statistics
 from echoes.voxelization.views import views
 
@@ -35,7 +35,8 @@ def main(track: str) -> None:
             statistics.take(pair, view.split)
             if pair is not None:
                 grids.append(pair.sequence, pair.stamp, view.split, pair.radar, pair.target, pair.observed)
-        made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
+        recording = {name: value for name, value in asdict(source).items() if name not in WHERE}
+        made_with = {"source": recording, "grid": asdict(layout), "split": asdict(split)}
         grids.seal(grid, made_with, layout.scaling, source.ego_motion, {"raw": files.digest(root)})
     stamps.write(listed, Path("metrics", track, "plots", "stamps.csv"))
     metrics.write(Path("metrics", track, "voxelize.json"), statistics.summary())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from distributed import LocalCluster
 
 from echoes import files, metrics
 from echoes.errors import InputError
@@ -82,6 +83,22 @@ def test_a_stage_that_runs_twice_writes_the_same_bytes(workspace: Path, monkeypa
     for stage in made:
         run(stage)
     assert {stage: files.digest(workspace / "data" / "radar" / name) for stage, name in made.items()} == before
+
+
+@pytest.mark.parametrize("where", ["two processes", "a Dask cluster"])
+def test_frames_read_elsewhere_give_the_same_bytes(
+    where: str, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = small_params()
+    shutil.copytree(workspace / "data" / "raw", tmp_path / "data" / "raw")
+    monkeypatch.chdir(tmp_path)
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+        elsewhere = {"workers": 2} if where == "two processes" else {"scheduler": cluster.scheduler_address}
+        params["radar"]["source"] |= elsewhere
+        Path("params.yaml").write_text(yaml.safe_dump(params))
+        run("voxelize")
+    made, expected = (folder / "data" / "radar" / "grids.zarr" for folder in (tmp_path, workspace))
+    assert files.digest(made) == files.digest(expected)
 
 
 def test_an_artifact_whose_parent_changed_is_refused(

@@ -13,6 +13,7 @@ from echoes.errors import InputError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+WHERE = ("workers", "scheduler")  # of a source: where its frames are read, not what is in them
 IN_FLIGHT = 8  # tasks submitted ahead per worker: keeps all busy, and memory bounded
 
 
