@@ -25,7 +25,7 @@ def main(track: str) -> None:
     listed = reader.index(root, source)
     usable = stamps.usable(listed, root)
     splits = assign(usable, split)
-    chosen = views(usable, splits, layout.turns)
+    chosen = views(usable, splits, layout.copies)
     work = partial(pairs.prepare, reader.read, root, source, layout)
     statistics = Statistics(listed=len(listed), refused=len(listed) - len(usable), purged=splits.count("purged"))
     with arrays.writing(Path("data", track, "grids.zarr")) as writer:

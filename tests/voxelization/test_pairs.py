@@ -24,11 +24,11 @@ GRID = {
     "ground": {"method": "none"},
     "radius_m": 1.5,
     "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
-    "turns": {"copies": 0, "most_rad": 0.0, "seed": 0},
+    "copies": {"count": 0, "most_rad": 0.0, "least_share": 1.0, "seed": 0},
 }
 PARAMS = params.build(GridParams, GRID, "radar.grid")
 ENTRY = Entry("drive", 1.5, "drive/3", 0.0)
-VIEW = View(ENTRY, "train", 0.0)
+VIEW = View(ENTRY, "train", 0.0, 1.0)
 ROOT = Path("data", "raw", "radar")
 DOPPLER = Doppler(span_mps=None, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
 VELOCITY = np.array([8.0, 0.5, 0.0])

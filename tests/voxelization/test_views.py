@@ -1,4 +1,4 @@
-"""Turned copies of training frames: of those only, and as the sensors would have seen them."""
+"""Altered copies of training frames: of those only, and as the sensors would have seen them."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from echoes import seeds
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization.views import Turns, turned, views
+from echoes.voxelization.views import Copies, thinned, turned, views
 
 ENTRIES = [Entry("drive", float(i), f"drive/{i}") for i in range(5)]
 SPLITS = ["train", "purged", "val", "train", "test"]
@@ -22,8 +22,8 @@ def frame() -> Frame:
     return Frame("drive", 1.5, radar, target, (1.0, 0.0, 0.5), velocity)
 
 
-def test_only_training_frames_have_turned_copies_and_purged_ones_are_left_out():
-    listed = views(ENTRIES, SPLITS, Turns(2, 0.2, 0))
+def test_only_training_frames_have_copies_and_purged_ones_are_left_out():
+    listed = views(ENTRIES, SPLITS, Copies(2, 0.2, 0.5, 0))
     assert [(view.entry.key[-1], view.split) for view in listed] == [
         *[("0", "train")] * 3,
         ("2", "val"),
@@ -32,11 +32,13 @@ def test_only_training_frames_have_turned_copies_and_purged_ones_are_left_out():
     ]
     assert [view.turn_rad == 0 for view in listed] == [True, False, False, True, True, False, False, True]
     assert max(abs(view.turn_rad) for view in listed) <= 0.2
+    assert [view.share == 1 for view in listed] == [view.turn_rad == 0 for view in listed]
+    assert all(0.5 <= view.share <= 1 for view in listed)
 
 
 def test_the_copies_of_a_frame_do_not_depend_on_the_other_frames():
-    alone = views(ENTRIES[3:4], ["train"], Turns(2, 0.2, 0))
-    assert alone == views(ENTRIES, SPLITS, Turns(2, 0.2, 0))[4:7]
+    alone = views(ENTRIES[3:4], ["train"], Copies(2, 0.2, 0.5, 0))
+    assert alone == views(ENTRIES, SPLITS, Copies(2, 0.2, 0.5, 0))[4:7]
 
 
 def test_a_quarter_turn_brings_what_was_ahead_to_the_left():
@@ -51,3 +53,12 @@ def test_static_points_of_a_turned_frame_still_fit_its_velocity():
     assert seen.ego_velocity is not None
     over_ground = ego_motion.over_ground(seen.radar, seen.ego_velocity, None)
     np.testing.assert_allclose(over_ground, 0, atol=1e-4)
+
+
+def test_a_thinned_frame_keeps_its_share_of_the_radar_and_all_of_the_target():
+    given = frame()
+    seen = thinned(given, 0.5)
+    assert 30 < len(seen.radar) < 70
+    assert {tuple(row) for row in seen.radar} <= {tuple(row) for row in given.radar}
+    assert seen.target is given.target
+    np.testing.assert_array_equal(seen.radar, thinned(given, 0.5).radar)

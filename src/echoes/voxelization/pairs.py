@@ -15,7 +15,7 @@ from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import Cells
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization.views import Turns, View, turned
+from echoes.voxelization.views import Copies, View, thinned, turned
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class GridParams:
     ground    how the ground is taken out of the target.
     radius_m  a target cell takes Doppler and power from the nearest radar point within this distance.
     scaling   physical units <-> network range.
-    turns     turned copies of the training frames.
+    copies    altered copies of the training frames.
     """
 
     z: Range
@@ -34,7 +34,7 @@ class GridParams:
     ground: NoGround | PlaneGround
     radius_m: float
     scaling: Scaling
-    turns: Turns
+    copies: Copies
 
     def grid(self) -> Grid:
         return Grid.of(self.z, self.y, self.x)
@@ -61,7 +61,7 @@ def prepare(
     Raises InputError for a recording without a target, and what the reader raises.
     """
     entry = view.entry
-    frame = turned(read(root, source, entry), view.turn_rad)
+    frame = turned(thinned(read(root, source, entry), view.share), view.turn_rad)
     if frame.target is None:
         raise InputError(f"{root}: expected a LiDAR recording beside the radar's to train on, got none for {entry.key}")
     grid = params.grid()

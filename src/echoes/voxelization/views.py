@@ -1,4 +1,4 @@
-"""Which frames are voxelized, and how often: small recordings show each training frame from several headings."""
+"""Which frames are voxelized, and how often: small recordings show each training frame in several ways."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,44 +11,59 @@ from echoes.readers.frames import Entry, Frame
 
 
 @dataclass(frozen=True)
-class Turns:
-    """copies of each training frame, turned about the vertical axis by up to `most_rad` either way.
+class Copies:
+    """Altered copies of each training frame; validation and test frames stay as they are.
 
-    A turned pair is what the sensors would have seen with another heading, but for the borders of their
-    fields of view. Validation and test frames stay as they are.
+    count         copies of each frame.
+    most_rad      a copy is turned about the vertical axis by up to this angle either way: what the sensors
+                  would have seen with another heading, but for the borders of their fields of view.
+    least_share   a copy keeps at least this share of the radar's points, as a weaker radar would.
     """
 
-    copies: int
+    count: int
     most_rad: float
+    least_share: float
     seed: int
 
     def __post_init__(self) -> None:
-        for name in ("copies", "most_rad"):
+        for name in ("count", "most_rad"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if not 0 < self.least_share <= 1:
+            raise InputError(f"least_share: expected more than 0 and at most 1, got {self.least_share}")
 
 
 @dataclass(frozen=True)
 class View:
-    """An entry of a split, to be turned by an angle about z, from x to y."""
+    """An entry of a split, to be turned by an angle about z, from x to y, with a share of its radar points."""
 
     entry: Entry
     split: str
     turn_rad: float
+    share: float
 
 
-def views(entries: Sequence[Entry], splits: Sequence[str], turns: Turns) -> list[View]:
-    """Each entry that was not purged, and after a training entry its turned copies."""
+def views(entries: Sequence[Entry], splits: Sequence[str], copies: Copies) -> list[View]:
+    """Each entry that was not purged, and after a training entry its altered copies."""
     listed = []
     for entry, split in zip(entries, splits, strict=True):
         if split == "purged":
             continue
-        angles = [0.0]
+        listed.append(View(entry, split, 0.0, 1.0))
         if split == "train":
-            drawn = seeds.rng(turns.seed, "turn", entry.sequence, entry.key)
-            angles += drawn.uniform(-turns.most_rad, turns.most_rad, turns.copies).tolist()
-        listed += [View(entry, split, angle) for angle in angles]
+            rng = seeds.rng(copies.seed, "copies", entry.sequence, entry.key)
+            turns = rng.uniform(-copies.most_rad, copies.most_rad, copies.count).tolist()
+            shares = rng.uniform(copies.least_share, 1.0, copies.count).tolist()
+            listed += [View(entry, split, turn, share) for turn, share in zip(turns, shares, strict=True)]
     return listed
+
+
+def thinned(frame: Frame, share: float) -> Frame:
+    """The frame with that share of its radar points, the same ones each time."""
+    if share == 1:
+        return frame
+    drawn = seeds.rng(len(frame.radar), "thinned", frame.sequence, repr(frame.stamp), repr(share))
+    return replace(frame, radar=frame.radar[drawn.random(len(frame.radar)) < share])
 
 
 def turned(frame: Frame, angle_rad: float) -> Frame:
