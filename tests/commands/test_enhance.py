@@ -155,7 +155,7 @@ def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
     for motion in ("none", "recorded", "estimated"):
         chosen = replace(source, ego_motion=motion)
         entry = simulated.index(root, chosen)[4]
-        pair = pairs.prepare(simulated.read, root, chosen, layout, View(entry, "test", 0.0))
+        pair = pairs.prepare(simulated.read, root, chosen, layout, View(entry, "test", 0.0, 1.0))
         cells, velocity = enhance.radar_cells(simulated.read, root, chosen, layout.grid(), entry)
         assert pair is not None
         assert cells is not None
