@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from echoes.arrays import Reader
-from echoes.dataset import Grids
+from echoes.dataset import Grids, spread
 from echoes.evaluation.bootstrap import summarise
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models import clouds
@@ -51,7 +51,7 @@ def report(
 def panels(samples: Samples, grids: Grids, count: int) -> list[list[Panel]]:
     """A row of bird's-eye panels for each of `count` frames, evenly spread over the test split."""
     rows = []
-    for i in np.linspace(0, len(samples.frames) - 1, min(count, len(samples.frames))).astype(int):
+    for i in spread(np.arange(len(samples.frames)), count):
         truth = clouds.from_cells("target", grids.cells("target", int(samples.frames[i])))
         known = clouds.target(grids, int(samples.frames[i]))
         row = []

@@ -27,8 +27,8 @@ class Extraction:
         every, train = np.arange(len(self._grids)), set(self._grids.frames("train").tolist())
         for frames in batches_of(every, size):
             batch: dict[str, np.ndarray] = {}
+            target, radar = self._grids.target_batch(frames), self._grids.radar_as_target_batch(frames)
             for ending, flip in (("", False), ("_mirrored", True)):
-                target, radar = self._grids.target_batch(frames), self._grids.radar_as_target_batch(frames)
                 mean, std = self._encode(target, flip)
                 batch |= {f"mean{ending}": mean, f"std{ending}": std, f"cond{ending}": self._encode(radar, flip)[0]}
             inside = [i for i, frame in enumerate(frames) if int(frame) in train]

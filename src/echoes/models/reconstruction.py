@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from echoes.autoencoder.vae import Vae
-from echoes.dataset import Grids, batches_of
+from echoes.dataset import Grids, batches_of, spread
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models import clouds
 from echoes.training.loop import half_precision
@@ -15,10 +15,8 @@ FRAMES = 64  # of the split, evenly spread: enough for two digits
 
 def scores(vae: Vae, grids: Grids, split: str) -> dict[str, float]:
     """iou_3d and count_ratio of encode-decode at probability 0.5, mean over frames of a split."""
-    frames = grids.frames(split)
-    frames = frames[np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).astype(int)]
     found = []
-    for chosen in batches_of(frames, BATCH):
+    for chosen in batches_of(spread(grids.frames(split), FRAMES), BATCH):
         for frame, cloud in zip(chosen, reconstruct(vae, grids, chosen, 0.5), strict=True):
             found.append(evaluate_frame(cloud.predicted(), clouds.target(grids, int(frame)), grids.grid))
     return {f"val_{key}": float(np.nanmean([f[key] for f in found])) for key in ("iou_3d", "count_ratio")}

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from echoes.dataset import Grids, batches_of
+from echoes.dataset import Grids, batches_of, spread
 from echoes.diffusion.samplers import SigmaRange
 from echoes.errors import InputError
 from echoes.latentstore import LatentStore
@@ -59,9 +59,8 @@ class Sampling:
             "cd_1": methods.cd(model, cd_params, [], p.seed),
             "cd_2": methods.cd(model, cd_params, [float(self._header.content["middle"])], p.seed),
         }
-        test = grids.frames("test")
-        self.frames = test[np.linspace(0, len(test) - 1, min(p.frames, len(test))).astype(int)]
-        self._batches = list(batches_of(self.frames, p.batch))
+        self.frames = spread(grids.frames("test"), p.frames)
+        self._batches = batches_of(self.frames, p.batch)
         self._milliseconds: dict[str, list[float]] = {}
 
     @property

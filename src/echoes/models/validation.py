@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from echoes.dataset import Grids, batches_of
+from echoes.dataset import Grids, batches_of, spread
 from echoes.diffusion.samplers import karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
@@ -29,8 +29,7 @@ class Validation:
     """The validation split of a track, and the scores of a method on it."""
 
     def __init__(self, decoder: Decoder, grids: Grids, latents: LatentStore, condition: str, seed: int) -> None:
-        frames = grids.frames("val")
-        self._frames = frames[np.linspace(0, len(frames) - 1, min(FRAMES, len(frames))).astype(int)]
+        self._frames = spread(grids.frames("val"), FRAMES)
         self._targets: list[Target] = [clouds.target(grids, int(frame)) for frame in self._frames]
         self._decoder = replace(decoder, threshold=THRESHOLDS[0])  # the clouds hold all that a threshold may keep
         self._grids, self._latents, self._condition, self._seed = grids, latents, condition, seed

@@ -8,7 +8,6 @@ A reader is a module with a frozen `Source` dataclass (its section of params.yam
 `read` runs in worker processes and in any order, so it keeps no state between frames.
 """
 
-import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -87,12 +86,3 @@ def check_points(points: np.ndarray, columns: tuple[str, ...], origin: Path | st
             f"{origin}: expected finite numbers, got {points[row, column]} for {columns[column]} of point {row}"
         )
     return np.ascontiguousarray(points, dtype=np.float32)
-
-
-def check_increasing(stamps: list[float], origin: Path | str) -> None:
-    """Raises InputError naming `origin` where a stamp does not come after the one before it."""
-    for i, (before, after) in enumerate(itertools.pairwise(stamps)):
-        if not after > before:
-            raise InputError(
-                f"{origin}: expected stamps that increase, got {after:.6f} s after {before:.6f} s (frame {i + 1})"
-            )

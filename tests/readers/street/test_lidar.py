@@ -5,27 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.readers.street.solids import shapes
 
 from echoes.readers.street import lidar, scenario
-from echoes.readers.street.shapes import BOX, Shapes
+from echoes.readers.street.shapes import BOX
 
 ROOT = Path(__file__).resolve().parents[3] / "data" / "raw" / "radar"
 STREET = scenario.load(ROOT)
-
-
-def shapes(*parts, reflectivity=0.5):
-    """Shapes of (kind, centre, half, yaw)."""
-    kind, centre, half, yaw = zip(*parts, strict=True)
-    count = len(parts)
-    return Shapes(
-        np.array(kind),
-        np.array(centre, float),
-        np.array(half, float),
-        np.array(yaw, float),
-        np.zeros((count, 3)),
-        np.zeros(count, np.int64),
-        np.full(count, reflectivity),
-    )
 
 
 WALL = shapes((BOX, (21, 0, 0), (1, 40, 40), 0))

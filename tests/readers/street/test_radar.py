@@ -1,6 +1,7 @@
 """The radar of the simulated street: the radar equation, detection, resolution, Doppler and ghosts."""
 
 from dataclasses import fields, replace
+from functools import partial
 from math import hypot, inf, log10, sqrt
 from pathlib import Path
 
@@ -8,30 +9,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.readers.street.solids import shapes
 
 from echoes.readers.street import echo, ghosts, radar, scenario, scene
 from echoes.readers.street.echo import Echoes
 from echoes.readers.street.scatterers import Scatterers
-from echoes.readers.street.shapes import BOX, Shapes
+from echoes.readers.street.shapes import BOX
 
 ROOT = Path(__file__).resolve().parents[3] / "data" / "raw" / "radar"
 STREET = scenario.load(ROOT)
 RADAR = STREET.radar
-
-
-def shapes(*parts):
-    """Shapes of (kind, centre, half, yaw)."""
-    kind, centre, half, yaw = zip(*parts, strict=True)
-    count = len(parts)
-    return Shapes(
-        np.array(kind),
-        np.array(centre, float),
-        np.array(half, float),
-        np.array(yaw, float),
-        np.zeros((count, 3)),
-        np.full(count, scene.FACADE),
-        np.full(count, 0.5),
-    )
+facades = partial(shapes, material=scene.FACADE)
 
 
 def test_power_falls_by_12_db_when_the_range_doubles():
@@ -109,14 +97,14 @@ def test_the_noise_of_a_strong_echo_is_the_floor():
 
 
 def test_what_a_wall_hides_is_not_lit():
-    wall = shapes((BOX, (10, 0, 0), (0.5, 3, 3), 0))
+    wall = facades((BOX, (10, 0, 0), (0.5, 3, 3), 0))
     points = np.array([(20, 0, 0), (9.5, 1, 1), (20, 15, 0), (5, 0, 0)], float)
     assert echo.visible(points, wall, -inf).tolist() == [False, True, True, True]
 
 
 def test_a_facade_mirrors_an_oncoming_vehicle_with_its_velocity():
     # the street side of the wall is the plane y = 8; the vehicle at y = 2 appears at y = 14
-    street = shapes((BOX, (20, 0, 0), (2, 1, 1), 0), (BOX, (20, 13, 0), (30, 5, 5), 0))
+    street = facades((BOX, (20, 0, 0), (2, 1, 1), 0), (BOX, (20, 13, 0), (30, 5, 5), 0))
     street.velocity[0] = (-10, 1, 0)
     vehicle = replace(echoes([(20, 2, 0)], power_db=100.0), shape=np.array([0]))
     ghost = ghosts.facades(vehicle, street, np.array([1]), np.array([5.0, 0, 0]), RADAR)
@@ -126,7 +114,7 @@ def test_a_facade_mirrors_an_oncoming_vehicle_with_its_velocity():
 
 
 def test_a_facade_behind_another_one_mirrors_nothing():
-    street = shapes(
+    street = facades(
         (BOX, (20, 0, 0), (2, 1, 1), 0), (BOX, (20, 13, 0), (30, 2, 5), 0), (BOX, (20, 9, 0), (30, 1, 5), 0)
     )
     vehicle = replace(echoes([(20, 2, 0)], power_db=100.0), shape=np.array([0]))

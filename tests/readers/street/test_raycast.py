@@ -6,24 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.readers.street.solids import shapes
 
 from echoes.readers.street.raycast import GROUND, NOTHING, cast
-from echoes.readers.street.shapes import BOX, CYLINDER, ELLIPSOID, Shapes
-
-
-def shapes(*parts):
-    """Shapes of (kind, centre, half, yaw)."""
-    kind, centre, half, yaw = zip(*parts, strict=True)
-    count = len(parts)
-    return Shapes(
-        np.array(kind),
-        np.array(centre, float),
-        np.array(half, float),
-        np.array(yaw, float),
-        np.zeros((count, 3)),
-        np.zeros(count, np.int64),
-        np.full(count, 0.5),
-    )
+from echoes.readers.street.shapes import BOX, CYLINDER, ELLIPSOID
 
 
 def shoot(direction, *parts, ground_m=-inf, origin=(0, 0, 0), max_range_m=100.0):
