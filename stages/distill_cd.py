@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.entry import run
 from echoes.models import autoencoders, batches, denoisers, methods, objectives
 from echoes.models.validation import Validation

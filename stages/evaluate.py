@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from echoes import metrics, params
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.entry import run
 from echoes.models import comparison
 from echoes.reports import figures

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.entry import run
 from echoes.errors import InputError
 from echoes.models import autoencoders

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from echoes import arrays, latentstore, metrics, params
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.entry import run
 from echoes.models.sampling import SampleParams, Sampling
 from echoes.training import device

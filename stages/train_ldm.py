@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from echoes import latentstore, metrics, params, seeds
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.entry import run
 from echoes.models import batches, denoisers, objectives
 from echoes.provenance import require_parent

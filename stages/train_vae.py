@@ -6,7 +6,7 @@ import torch
 
 from echoes import metrics, params, seeds
 from echoes.autoencoder import fitting
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.entry import run
 from echoes.models import autoencoders, reconstruction
 from echoes.reports.curves import Curve

@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from echoes import arrays, files, metrics, params
-from echoes.dataset import GridsWriter
+from echoes.dataset.grids import GridsWriter
 from echoes.entry import run
 from echoes.readers.choice import READERS, Source
 from echoes.readers.splits import BySequence, ByTime, assign

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from echoes import arrays, latentstore, seeds
-from echoes.dataset import Grids, GridsWriter
+from echoes.dataset.grids import Grids, GridsWriter
 from echoes.grids import Grid, Range
 from echoes.provenance import Header
 from echoes.rasters import visibility

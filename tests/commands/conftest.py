@@ -10,7 +10,7 @@ import yaml
 
 from echoes import arrays, params
 from echoes.autoencoder.vae import VaeConfig
-from echoes.dataset import Grids, GridsWriter
+from echoes.dataset.grids import Grids, GridsWriter
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.grids import Grid, Range
 from echoes.models import autoencoders, denoisers

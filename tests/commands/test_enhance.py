@@ -17,7 +17,7 @@ from echoes import params
 from echoes.cli import app
 from echoes.commands import enhance
 from echoes.commands.enhancer import Enhancer
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.errors import InputError
 from echoes.models import denoisers, methods
 from echoes.models.autoencoders import load as load_vae

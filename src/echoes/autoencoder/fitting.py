@@ -9,7 +9,7 @@ from torch import Tensor
 from echoes import seeds
 from echoes.autoencoder.loss import LossWeights, target_loss
 from echoes.autoencoder.vae import Vae
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 
 Batch = tuple[Tensor, Tensor, float]  # target, observed, share of the training that is done
 Y_AXIS = -2  # of (..., D, H, W): left and right of the sensor

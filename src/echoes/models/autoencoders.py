@@ -9,7 +9,7 @@ import torch
 from echoes import params, weights
 from echoes.autoencoder.loss import LossWeights
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.provenance import Header
 from echoes.training.loop import Schedule, check_share
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from echoes import seeds
 from echoes.autoencoder.fitting import Y_AXIS
 from echoes.autoencoder.latents import Whitening
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.latentstore import LatentStore
 
 

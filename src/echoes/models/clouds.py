@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from echoes.dataset import Grids
+from echoes.dataset.grids import Grids
 from echoes.evaluation.clouds import Cells as Predicted
 from echoes.evaluation.clouds import Target
 from echoes.rasters.scaling import Scaling, to_physical

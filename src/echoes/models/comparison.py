@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from echoes.arrays import Reader
-from echoes.dataset import Grids, spread
+from echoes.dataset.frames import spread
+from echoes.dataset.grids import Grids
 from echoes.evaluation.bootstrap import summarise
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models import clouds

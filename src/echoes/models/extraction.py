@@ -9,7 +9,8 @@ import torch
 from echoes.autoencoder.fitting import Y_AXIS
 from echoes.autoencoder.latents import Moments
 from echoes.autoencoder.vae import Vae
-from echoes.dataset import Grids, batches_of
+from echoes.dataset.frames import batches_of
+from echoes.dataset.grids import Grids
 from echoes.provenance import Header
 from echoes.training.loop import half_precision
 

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from echoes import seeds
 from echoes.autoencoder.latents import Whitening
-from echoes.dataset import Grids, batches_of
+from echoes.dataset.frames import batches_of
+from echoes.dataset.grids import Grids
 from echoes.diffusion import edm
 from echoes.diffusion.edm import Denoiser, given
 from echoes.diffusion.samplers import karras_sigmas

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from echoes.autoencoder.vae import Vae
-from echoes.dataset import Grids, batches_of, spread
+from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.grids import Grids
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models import clouds
 from echoes.training.loop import half_precision

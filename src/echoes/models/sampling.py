@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from echoes.dataset import Grids, batches_of, spread
+from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.grids import Grids
 from echoes.diffusion.samplers import SigmaRange
 from echoes.errors import InputError
 from echoes.latentstore import LatentStore

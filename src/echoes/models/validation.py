@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from echoes.dataset import Grids, batches_of, spread
+from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.grids import Grids
 from echoes.diffusion.samplers import karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError

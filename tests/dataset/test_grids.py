@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 import artifacts
 from echoes import arrays
-from echoes.dataset import Grids, GridsWriter, batches_of
+from echoes.dataset.frames import batches_of
+from echoes.dataset.grids import Grids, GridsWriter
 from echoes.errors import InputError
 from echoes.rasters import visibility
 from echoes.rasters.voxels import Cells

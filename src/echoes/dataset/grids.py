@@ -1,4 +1,4 @@
-"""grids.zarr: what voxelize writes and every later stage reads, frame by frame."""
+"""grids.zarr of radar clouds: what voxelize writes and every later stage reads, frame by frame."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from echoes.arrays import Reader, Writer
+from echoes.dataset.frames import SPLITS
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.provenance import Header
 from echoes.rasters import scaling, visibility, voxels
 from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS, Cells
-
-SPLITS = ("train", "val", "test")
 
 
 class GridsWriter:
@@ -123,13 +122,3 @@ class Grids:
 
     def _dense(self, frames: list[Cells]) -> np.ndarray:
         return np.stack([voxels.dense(cells, self.grid.shape) for cells in frames])
-
-
-def spread(frames: np.ndarray, most: int) -> np.ndarray:
-    """At most `most` of `frames` (N,), evenly spread from the first to the last."""
-    return frames[np.linspace(0, len(frames) - 1, min(most, len(frames))).astype(int)]
-
-
-def batches_of(frames: np.ndarray, size: int) -> list[np.ndarray]:
-    """`frames` (N,) in pieces of `size`; a single one left over joins the last piece, because alone it is slow."""
-    return np.split(frames, range(size, len(frames) - 1, size))

@@ -1,0 +1,15 @@
+"""Splits of the frames of a track, evenly spread frames, and batches of them."""
+
+import numpy as np
+
+SPLITS = ("train", "val", "test")
+
+
+def spread(frames: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of `frames` (N,), evenly spread from the first to the last."""
+    return frames[np.linspace(0, len(frames) - 1, min(most, len(frames))).astype(int)]
+
+
+def batches_of(frames: np.ndarray, size: int) -> list[np.ndarray]:
+    """`frames` (N,) in pieces of `size`; a single one left over joins the last piece, because alone it is slow."""
+    return np.split(frames, range(size, len(frames) - 1, size))

@@ -1,0 +1,70 @@
+"""What every reader of micro-Doppler recordings gives: an index of recordings, and what one of them holds.
+
+A reader is a module with a frozen `Source` dataclass (its section of params.yaml) and two functions:
+
+    index(root: Path, source: Source) -> list[Recorded]                       cheap: lists, labels and checks
+    read(root: Path, source: Source, recorded: Recorded) -> Signal | Returns | Picture     pure
+
+`read` runs in worker processes and in any order, so it keeps no state between recordings.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One recording, before it is read.
+
+    key         unique: what `read` needs to find it again, and what a split never cuts between its crops.
+    labels      kind of label -> its value, such as {"user": "3", "activity": "walk"}; every recording of a reader
+                has the same kinds, the most telling last.
+    duration_s  of what can be cut into crops; 0 for a single picture.
+    """
+
+    key: str
+    labels: dict[str, str]
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Slow-time samples of one range cell, or of a continuous wave.
+
+    samples       (N,) complex64, whose phase turns forward (positive frequency) when the target APPROACHES, or
+                  float32 for a sensor with one channel, which does not know the sign of a velocity.
+    rate_hz       samples per second.
+    wavelength_m  of the carrier; the radial velocity [m/s], positive = receding, is -frequency * wavelength_m / 2.
+    """
+
+    samples: np.ndarray
+    rate_hz: float
+    wavelength_m: float
+
+
+@dataclass(frozen=True)
+class Returns:
+    """Detected points of a person, scan after scan.
+
+    stamps    (S,) float64 s, of each scan from the start of the recording, increasing.
+    scan      (N,) int64, which scan a return belongs to.
+    doppler   (N,) float32 m/s, positive = receding.
+    power     (N,) float32 linear.
+    """
+
+    stamps: np.ndarray
+    scan: np.ndarray
+    doppler: np.ndarray
+    power: np.ndarray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A spectrogram that was stored as an image.
+
+    values  (C, H, W) float32 0..1; the first row is the highest velocity, the first column the earliest time.
+            C is 1 for power, 3 for an RGB image that is trained as it is.
+    """
+
+    values: np.ndarray
