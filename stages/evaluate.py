@@ -1,32 +1,27 @@
-"""Stage evaluate: clouds of every method against the targets -> metrics with intervals, and figures."""
+"""Stage evaluate: what every method made against the real test split -> metrics with intervals, and figures."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from echoes import metrics, params
-from echoes.dataset.grids import Grids
+from echoes.dataset import choice
 from echoes.entry import run
-from echoes.models import comparison
-from echoes.reports import figures
+from echoes.models.microdoppler import evaluation as spectrograms
+from echoes.models.microdoppler.comparison import SpectrogramEvaluation
+from echoes.models.radar import evaluation as clouds
+from echoes.models.radar.comparison import CloudEvaluation
 
-
-@dataclass(frozen=True)
-class Params:
-    resamples: int
-    seed: int
-    panels: int
+EVALUATE: dict[str, Callable[..., dict[str, Any]]] = {"radar": clouds.evaluate, "microdoppler": spectrograms.evaluate}
 
 
 def main(track: str) -> None:
-    p = params.load(Params, f"{track}.evaluate")
+    p = params.load(CloudEvaluation | SpectrogramEvaluation, f"{track}.evaluate")
     data, measured = Path("data", track), Path("metrics", track)
-    grids = Grids(data / "grids.zarr")
-    samples = comparison.Samples(data / "samples.zarr", grids)
-    report = comparison.report(samples, grids, metrics.read(measured / "sample.json"), p.seed, p.resamples)
+    grids = choice.read(data / "grids.zarr")
+    timings = metrics.read(measured / "sample.json")
+    report = EVALUATE[grids.family](grids, data / "samples.zarr", timings, p, measured / "plots")
     metrics.write(measured / "evaluate.json", report)
-    rows = comparison.panels(samples, grids, p.panels)
-    figures.birdseye(rows, grids.grid, measured / "plots" / "birdseye.png", "height [m]")
-    figures.error_over_range(report, ["chamfer_m", "f1@1.0m"], measured / "plots" / "error_over_range.png")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
-from echoes.dataset.grids import Grids
+from echoes.dataset import choice
 from echoes.entry import run
 from echoes.errors import InputError
 from echoes.models import autoencoders
@@ -26,7 +26,7 @@ class Params:
 def main(track: str) -> None:
     p = params.load(Params, f"{track}.latents")
     data = Path("data", track)
-    grids = Grids(data / "grids.zarr")
+    grids = choice.read(data / "grids.zarr")
     vae, header = autoencoders.load(data / "vae.safetensors", device.best())
     require_parent(data / "vae.safetensors", header, grids.path, grids.header)
     extraction = Extraction(vae, grids, header)

@@ -1,26 +1,25 @@
-"""Stage sample: every method on the frames of the test split -> clouds, and how long each took."""
+"""Stage sample: every method of a track -> what it makes, and how long each took."""
 
 from pathlib import Path
 
-from echoes import arrays, latentstore, metrics, params
-from echoes.dataset.grids import Grids
+from echoes import arrays, metrics, params
+from echoes.dataset import choice
 from echoes.entry import run
-from echoes.models.sampling import SampleParams, Sampling
+from echoes.models import trained
+from echoes.models.microdoppler import sampling as spectrograms
+from echoes.models.radar import sampling as clouds
 from echoes.training import device
+
+SAMPLING = {"radar": clouds.Sampling, "microdoppler": spectrograms.Sampling}
 
 
 def main(track: str) -> None:
-    p = params.load(SampleParams, f"{track}.sample")
+    p = params.load(trained.SampleParams, f"{track}.sample")
     data = Path("data", track)
-    grids, latents = Grids(data / "grids.zarr"), latentstore.read(data / "latents")
-    sampling = Sampling(data, grids, latents, p, device.best())
+    grids = choice.read(data / "grids.zarr")
+    sampling = SAMPLING[grids.family](trained.load(data, grids, device.best()), grids, p)
     with arrays.writing(data / "samples.zarr") as writer:
-        for method in sampling.methods:
-            for cloud in sampling.clouds(method):
-                writer.append_ragged(f"{method}_indices", cloud.indices)
-                writer.append_ragged(f"{method}_features", cloud.features)
-        writer.append("frame", sampling.frames)
-        writer.seal(sampling.header())
+        sampling.write(writer)
     metrics.write(Path("metrics", track, "sample.json"), sampling.timings())
 
 

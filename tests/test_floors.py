@@ -14,6 +14,7 @@ FLOORS = [
     {"autoencoder", "diffusion", "voxelization"},
     {"distillation"},
     {"models"},
+    {"exports"},
     {"stages", "commands"},
     {"cli"},
 ]

@@ -62,6 +62,28 @@ def enhance(
 
 
 @app.command()
+def generate(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for arrays and pictures.")],
+    track: Annotated[str, typer.Option(help="Trained track of labelled spectrograms.")],
+    user: Annotated[str, typer.Option(help="Whose; every known one if left out.")] = "",
+    activity: Annotated[str, typer.Option(help="What is done, or the class; every known one if left out.")] = "",
+    count: Annotated[int, typer.Option(min=1, help="Spectrograms of each label.")] = 16,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same spectrograms.")] = 0,
+    method: Annotated[Literal["ldm", "cd_1", "cd_2"], typer.Option(help="Solver, or one or two calls.")] = "ldm",
+    batch: Annotated[int, typer.Option(min=1, help="Spectrograms in the network at once.")] = 32,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those of an earlier run.")] = False,
+) -> None:
+    """New spectrograms of a user and an activity.
+
+    Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label.
+    """
+    from echoes.commands import generate as command
+
+    wanted = {kind: value for kind, value in (("user", user), ("activity", activity)) if value}
+    typer.echo(command.generate(track, wanted, count, seed, method, batch, output, overwrite))
+
+
+@app.command()
 def inspect(
     recording: Recording,
     reader: Annotated[str, typer.Option(help="Reader; parameters from the first track that has it.")] = "",
@@ -78,6 +100,23 @@ def inspect(
 
     source = sources.chosen(reader, track, Path("params.yaml"))
     typer.echo(inspection.inspect(recording, source, frames, output))
+
+
+@app.command()
+def export(
+    output: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the pipeline.")],
+    track: Annotated[str, typer.Option(help="Trained track of labelled spectrograms.")],
+    to: Annotated[Literal["diffusers"], typer.Option(help="Library that shall load it.")] = "diffusers",
+    model: Annotated[Literal["ldm", "cd"], typer.Option(help="Denoiser, or its 1- and 2-step distillation.")] = "ldm",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
+) -> None:
+    """Trained track -> a folder that another library loads.
+
+    For diffusers (`pip install 'echoes[diffusers]'`): DiffusionPipeline.from_pretrained(DIR, trust_remote_code=True).
+    """
+    from echoes.commands import export as command
+
+    typer.echo(command.export(track, to, model, output, overwrite))
 
 
 @app.command()

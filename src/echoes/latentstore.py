@@ -1,4 +1,4 @@
-"""Latents on disk: float16 arrays with one row per frame, as memory-mapped safetensors shards or as Zarr."""
+"""Latents on disk: one row per frame, as memory-mapped safetensors shards or as Zarr; float16, labels int32."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +17,7 @@ from echoes.provenance import Header
 Format = Literal["safetensors", "zarr"]
 SHARD_BYTES = 64 << 20
 INDEX = "index.json"
+DTYPES = {"F16": "<f2", "I32": "<i4"}
 
 
 class LatentStore(Protocol):
@@ -25,7 +26,7 @@ class LatentStore(Protocol):
     header: Header
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
-        """Rows (B, ...) float32 of the array `name`, in the order of `indices` (B,)."""
+        """Rows (B, ...) of the array `name`, float32 or int32, in the order of `indices` (B,)."""
         ...
 
 
@@ -38,7 +39,7 @@ def write(path: Path, form: Format, batches: Iterator[Mapping[str, np.ndarray]],
         with arrays.writing(path) as writer:
             for batch in batches:
                 for name, rows in batch.items():
-                    writer.append(name, rows.astype(np.float16))
+                    writer.append(name, _stored(rows))
             writer.seal(header())
         return
     with files.replacing(path) as folder:
@@ -49,12 +50,16 @@ def write(path: Path, form: Format, batches: Iterator[Mapping[str, np.ndarray]],
         (folder / INDEX).write_text(json.dumps({"header": text, "shards": shards}))
 
 
+def _stored(rows: np.ndarray) -> np.ndarray:
+    return rows.astype(np.float16 if rows.dtype.kind == "f" else np.int32)
+
+
 def _write_shards(folder: Path, batches: Iterator[Mapping[str, np.ndarray]]) -> list[dict[str, Any]]:
     shards: list[dict[str, Any]] = []
     pending: list[Mapping[str, np.ndarray]] = []
 
     def flush() -> None:
-        joined = {n: np.concatenate([b[n] for b in pending]).astype(np.float16) for n in sorted(pending[0])}
+        joined = {name: _stored(np.concatenate([b[name] for b in pending])) for name in sorted(pending[0])}
         file = f"shard-{len(shards):05d}.safetensors"
         save_file(joined, folder / file)
         shards.append({"file": file, "rows": len(next(iter(joined.values())))})
@@ -97,7 +102,7 @@ class Shards:
             raise InputError(f"{self._path}: expected latents named {name}, got {', '.join(sorted(self._shards[0]))}")
         shards = np.searchsorted(self._starts, indices, side="right") - 1
         first = self._shards[0][name]
-        out = np.empty((len(indices), *first.shape[1:]), np.float32)
+        out = np.empty((len(indices), *first.shape[1:]), _read(first.dtype))
         for shard in np.unique(shards):
             chosen = shards == shard
             out[chosen] = self._shards[shard][name][indices[chosen] - self._starts[shard]]
@@ -112,11 +117,16 @@ class ZarrLatents:
         self.header = self._reader.header
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
-        return np.concatenate([self._reader.rows(name, int(i), int(i) + 1) for i in indices]).astype(np.float32)
+        found = np.concatenate([self._reader.rows(name, int(i), int(i) + 1) for i in indices])
+        return found.astype(_read(found.dtype))
+
+
+def _read(stored: np.dtype) -> type[np.number]:
+    return np.float32 if stored.kind == "f" else np.int32
 
 
 def _map(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a safetensors file of float16, memory-mapped (8 bytes of length, a JSON header, the data)."""
+    """The arrays of a safetensors file, memory-mapped (8 bytes of length, a JSON header, the data)."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -127,11 +137,12 @@ def _map(path: Path) -> dict[str, np.ndarray]:
         out: dict[str, np.ndarray] = {}
         for name, entry in table.items():
             (begin, end), shape = entry["data_offsets"], tuple(entry["shape"])
-            if entry["dtype"] != "F16" or not 0 <= begin <= end <= size - 8 - length or end - begin != 2 * prod(shape):
-                raise InputError(f"{path}: expected {name} as float16 within {size} bytes, got {entry}")
-            out[name] = np.memmap(path, np.float16, "r", 8 + length + begin, shape)
+            dtype = np.dtype(DTYPES[entry["dtype"]])
+            if not 0 <= begin <= end <= size - 8 - length or end - begin != dtype.itemsize * prod(shape):
+                raise InputError(f"{path}: expected {name} as {dtype} within {size} bytes, got {entry}")
+            out[name] = np.memmap(path, dtype, "r", 8 + length + begin, shape)
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: expected a safetensors file of float16 arrays, got {error}") from error
+        raise InputError(f"{path}: expected a safetensors file of {', '.join(DTYPES)} arrays, got {error}") from error
     return out

@@ -1,15 +1,42 @@
-"""Batches for the autoencoder: frames as they are or left-right mirrored, the same for the same step."""
+"""Batches for the autoencoder, the same for the same step; its loss, and how both families are trained."""
+
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
 
 import artifacts
-from echoes.autoencoder import fitting
+from echoes.autoencoder import equivariance, fitting, quantizers
+from echoes.autoencoder.codebook import VqConfig
+from echoes.autoencoder.equivariance import EquivarianceConfig
 from echoes.autoencoder.loss import LossWeights
+from echoes.autoencoder.scalars import FsqConfig
+from echoes.autoencoder.spectrogram_loss import SpectrogramLoss, reconstruction
+from echoes.autoencoder.teachers import AlignmentConfig, TeacherFile, TeacherTraining
 from echoes.autoencoder.vae import Vae, VaeConfig
+from echoes.errors import InputError
+from echoes.training.ema import Ema
+from echoes.training.loop import Schedule, train
 
 INDICES = np.arange(7)
+CPU = torch.device("cpu")
+SCHEDULE = Schedule(
+    steps=30, batch=8, lr=3e-3, warmup=0, decay="constant", weight_decay=0.0, clip=1.0, precision="float32", seed=0
+)
+OCCUPANCY = LossWeights(kind="occupancy", reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.2, kl=1e-4)
+
+
+def autoencoder(rank, channels, variant="kl"):
+    torch.manual_seed(0)
+    config, vq = VaeConfig((8, 8), (1, 1), 2), VqConfig(codes=16, decay=0.9, commitment=0.25, restart=5)
+    return Vae(rank, channels, config, quantizers.build(variant, 2, 1e-4, vq, FsqConfig((5, 5))))
+
+
+def spectrogram_loss(scale_weight=0.0, alignment=0.0):
+    trained = TeacherTraining(width=2, **asdict(replace(SCHEDULE, steps=1)))
+    aligned = AlignmentConfig(alignment, 0.0, 0.0, "trained", trained, TeacherFile(""))
+    return SpectrogramLoss("spectrogram", 1.0, 0.5, 1e-4, EquivarianceConfig(scale_weight, (0.5,)), aligned)
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +74,7 @@ def test_a_step_is_the_same_batch_in_any_order_of_steps_and_another_step_another
 
 
 def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_first_half(grids):
-    vae = Vae(3, 5, VaeConfig((8, 8), (1, 1), 2))
-    weights = LossWeights(reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.2, kl=1e-4)
-    objective = fitting.objective(vae, grids.occupied_share, weights, torch.device("cpu"))
+    objective = fitting.objective(autoencoder(3, 5), grids.occupied_share, OCCUPANCY, CPU)
     target, observed, _ = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(INDICES, 0)
 
     def found(done):
@@ -61,3 +86,83 @@ def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_
     assert quarter - start == pytest.approx((half - start) / 2, rel=1e-4)
     assert end == pytest.approx(half)
     assert half > start + 0.1
+
+
+def test_spectrograms_are_never_altered(crops):
+    load = fitting.load_spectrograms(crops)
+    for step in range(5):
+        expected = crops.target_batch(crops.frames("train")[[4, 1]])
+        np.testing.assert_array_equal(load(np.array([4, 1]), step), expected)
+
+
+def test_without_further_terms_the_loss_of_spectrograms_is_reconstruction_and_penalty(crops):
+    vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
+    found = fitting.spectrogram_objective(vae, spectrogram_loss(), None, CPU)(x)
+    torch.testing.assert_close(found, reconstruction(vae.decode(vae.encode(x).mean), x, 1.0, 0.5))
+
+
+def test_the_equivariance_counts_with_its_weight(crops):
+    vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
+    with_term, without = (fitting.spectrogram_objective(vae, spectrogram_loss(w), None, CPU)(x) for w in (0.5, 0.0))
+    expected = equivariance.equivariance_loss(vae.decode, vae.encode(x).mean, x, 4, 0.5)
+    torch.testing.assert_close(with_term - without, 0.5 * expected)
+
+
+def test_the_alignment_weighs_in_the_encoder_what_its_weight_says_of_the_reconstruction(crops):
+    """The gradients of both terms in the encoder's last weights are then as long as the weight tells."""
+    vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch(np.arange(8)))
+    weights = spectrogram_loss(alignment=0.3)
+    aligner, last = fitting.align(vae, crops, weights, 0, CPU), vae.encoder[-1].weight
+    whole = fitting.spectrogram_objective(vae, weights, aligner, CPU)(x).mean()
+    alone = fitting.spectrogram_objective(vae, weights, None, CPU)(x).mean()
+    total, rest = (torch.autograd.grad(loss, last, retain_graph=True)[0] for loss in (whole, alone))
+    assert ((total - rest).norm() / rest.norm()).item() == pytest.approx(0.3, rel=0.02)
+
+
+@pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
+def test_every_variant_learns_spectrograms_with_all_terms(crops, variant):
+    vae = autoencoder(2, 1, variant)
+    task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1), False, SCHEDULE, CPU)
+    ema = Ema(vae, 0.9)
+    assert task.count == len(crops.frames("train"))
+    losses = []
+    for step, value in train("train_vae", task.module, task.load, task.loss, task.count, SCHEDULE):
+        ema.update(step)
+        losses.append(value)
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])
+    trained = vae.state_dict()
+    for name in (n for n in trained if n.startswith("bottleneck")):
+        assert torch.equal(ema.model.state_dict()[name], trained[name])
+    if variant == "vq":
+        assert bool(ema.model.bottleneck.started)
+        assert vae.bottleneck.live()["codebook_utilisation"] > 0.1
+
+
+def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
+    found = []
+    for _ in range(2):
+        vae = autoencoder(2, 1, "vq")
+        task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1), False, SCHEDULE, CPU)
+        short = replace(SCHEDULE, steps=4)
+        steps = train("train_vae", task.module, task.load, task.loss, task.count, short)
+        found.append([value for _, value in steps])
+    assert found[0] == found[1]
+
+
+def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
+    vae = autoencoder(3, 5)
+    task = fitting.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
+    decoded = vae.decode(torch.randn(1, 2, 2, 4, 2))[:, grids.target_channel("occupancy")]
+    assert decoded.sigmoid().mean().item() == pytest.approx(grids.occupied_share, rel=1e-4)
+    assert task.module is vae
+    assert task.loss(task.load(INDICES[:3], 0)).shape == (3,)
+    assert task.count == 7
+
+
+def test_the_loss_of_another_family_and_mirrored_spectrograms_are_refused(grids, crops):
+    with pytest.raises(InputError, match=r"loss\.kind: expected occupancy, for grids of radar, got spectrogram"):
+        fitting.task(autoencoder(3, 5), grids, spectrogram_loss(), False, SCHEDULE, CPU)
+    with pytest.raises(InputError, match=r"loss\.kind: expected spectrogram, for grids of spectrograms, got occupancy"):
+        fitting.task(autoencoder(2, 1), crops, OCCUPANCY, False, SCHEDULE, CPU)
+    with pytest.raises(InputError, match="mirror: expected false for spectrograms"):
+        fitting.task(autoencoder(2, 1), crops, spectrogram_loss(), True, SCHEDULE, CPU)

@@ -1,4 +1,4 @@
-"""Latents of exactly a quarter of the grid, a posterior, and a head that starts at the share of occupied cells."""
+"""Latents of exactly 1 / factor of the grid, a posterior, and a head that starts at the share of occupied cells."""
 
 import math
 
@@ -6,11 +6,23 @@ import numpy as np
 import pytest
 import torch
 
-from echoes.autoencoder.vae import SIZES, Posterior, Vae, VaeConfig
+from echoes.autoencoder import quantizers
+from echoes.autoencoder.codebook import VqConfig
+from echoes.autoencoder.posteriors import Posterior
+from echoes.autoencoder.quantizers import Gaussian
+from echoes.autoencoder.scalars import FsqConfig
+from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
+from echoes.errors import InputError
 from echoes.nets.layers import depth_to_space
 
 CONFIG = VaeConfig(channels=(8, 12), blocks=(1, 1), latent_channels=3)
 GRIDS = {2: (16, 32), 3: (8, 16, 32)}
+FACTORS = {"tiny": 4, "ultra_lightweight": 4, "lightweight": 4, "standard": 4, "f8d4": 8, "f16d32": 16}
+BOTTLENECKS = {"kl": 1e-4, "vq": VqConfig(16, 0.9, 0.25, 10), "fsq": FsqConfig((8, 5, 5))}
+
+
+def autoencoder(rank, channels, config=CONFIG):
+    return Vae(rank, channels, config, Gaussian(config.latent_channels, 1e-4))
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +33,7 @@ def _seed():
 @pytest.mark.parametrize("rank", [2, 3])
 @pytest.mark.parametrize("channels", [1, 5])
 def test_latents_are_a_quarter_of_the_grid_and_the_decoder_gives_the_grid_back(rank, channels):
-    vae, x = Vae(rank, channels, CONFIG), torch.randn(2, channels, *GRIDS[rank])
+    vae, x = autoencoder(rank, channels), torch.randn(2, channels, *GRIDS[rank])
     posterior = vae.encode(x)
     latent = (2, 3, *(s // 4 for s in GRIDS[rank]))
     assert posterior.mean.shape == posterior.logvar.shape == posterior.sample().shape == latent
@@ -32,18 +44,89 @@ def test_latents_are_a_quarter_of_the_grid_and_the_decoder_gives_the_grid_back(r
 
 @pytest.mark.parametrize("rank", [2, 3])
 @pytest.mark.parametrize("size", SIZES)
-def test_every_size_that_has_a_name_builds(rank, size):
+def test_latents_of_every_size_that_has_a_name_are_the_grid_divided_by_its_factor(rank, size):
+    factor, config, grid = FACTORS[size], SIZES[size], (32, 16, 48)[:rank]
+    assert config.factor == factor
     with torch.device("meta"):
-        vae = Vae(rank, 5, SIZES[size])
-        posterior = vae.encode(torch.zeros(2, 5, *GRIDS[rank]))
-        assert posterior.mean.shape[2:] == tuple(s // 4 for s in GRIDS[rank])
-        assert vae.decode(posterior.mean).shape == (2, 5, *GRIDS[rank])
+        vae = autoencoder(rank, 5, config)
+        posterior = vae.encode(torch.zeros(2, 5, *grid))
+        expected = (config.latent_channels, *(s // factor for s in grid))
+        assert posterior.mean.shape[1:] == vae.latent_shape(grid) == expected
+        assert vae.decode(posterior.mean).shape == (2, 5, *grid)
+
+
+def test_full_size_spectrograms_have_the_latents_of_the_literature():
+    with torch.device("meta"):
+        assert autoencoder(2, 1, SIZES["f8d4"]).latent_shape((256, 256)) == (4, 32, 32)
+        assert autoencoder(2, 3, SIZES["f16d32"]).latent_shape((256, 256)) == (32, 16, 16)
+        assert autoencoder(2, 1, SIZES["tiny"]).latent_shape((64, 64)) == (4, 16, 16)
+
+
+@pytest.mark.parametrize(("levels", "factor"), [(1, 2), (2, 4), (3, 8), (4, 16)])
+@pytest.mark.parametrize("rank", [2, 3])
+def test_each_level_halves_the_latents_and_every_weight_learns(rank, levels, factor):
+    vae = autoencoder(rank, 2, VaeConfig(tuple(range(4, 4 + levels)), (1,) * levels, 3))
+    x = torch.randn(1, 2, *(32, 16, 16)[:rank])
+    posterior = vae.encode(x)
+    decoded = vae.decode(posterior.sample())
+    assert posterior.mean.shape == (1, 3, *(s // factor for s in x.shape[2:]))
+    assert decoded.shape == x.shape
+    (decoded.pow(2).sum() + vae.bottleneck.penalty(posterior).sum()).backward()
+    assert all(p.grad is not None for p in vae.parameters())
+
+
+@pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
+@pytest.mark.parametrize("rank", [2, 3])
+def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder(rank, variant):
+    vae = Vae(rank, 1, CONFIG, quantizers.build(variant, 3, *BOTTLENECKS.values()))
+    x = torch.randn(2, 1, *GRIDS[rank])
+    posterior = vae.encode(x)
+    vae.bottleneck.update(posterior.sample())
+    assert posterior.mean.shape == posterior.std.shape == (2, 3, *(s // 4 for s in GRIDS[rank]))
+    decoded = vae.decode(posterior.sample())
+    assert decoded.shape == x.shape
+    decoded.pow(2).sum().backward()
+    assert vae.encoder[0].weight.grad.abs().sum() > 0
+    assert vae.bottleneck.penalty(posterior).shape == (2,)
+    torch.testing.assert_close(vae.decode(vae.bottleneck.snap(posterior.mean)), vae.decode(posterior.mean))
+    assert set(vae.bottleneck.live()) == (set() if variant == "kl" else {"codebook_utilisation", "codebook_perplexity"})
+    assert vae.bottleneck.counts(posterior.mean).sum() == (0 if variant == "kl" else posterior.mean[:, 0].numel())
+
+
+@pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
+def test_weights_rebuild_an_autoencoder_that_decodes_the_same(variant):
+    vae, other = (Vae(2, 1, CONFIG, quantizers.build(variant, 3, *BOTTLENECKS.values())) for _ in range(2))
+    latents = 0.5 * torch.randn(2, 3, 4, 8)
+    vae.bottleneck.update(latents)
+    other.load_state_dict(vae.state_dict())
+    assert torch.equal(other.decode(latents), vae.decode(latents))
+
+
+def test_a_gaussian_bottleneck_weighs_its_divergence():
+    posterior = Posterior(torch.full((2, 1, 2), 2.0), torch.zeros(2, 1, 2))  # a divergence of 2
+    assert Gaussian(1, 0.25).penalty(posterior).tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("sizes", [(16, 24), (8, 16), (10, 16)])
+def test_a_grid_that_the_factor_does_not_divide_is_refused(sizes):
+    vae = autoencoder(2, 1, VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2))
+    with pytest.raises(InputError, match=r"size: expected multiples of 16 cells along each axis, got \["):
+        vae.encode(torch.zeros(1, 1, *sizes))
+
+
+def test_a_config_without_levels_or_with_other_numbers_of_blocks_is_refused():
+    with pytest.raises(InputError, match=r"blocks: expected one number for each of the 2 levels of channels, got"):
+        VaeConfig((8, 8), (1,), 4)
+    with pytest.raises(InputError, match="channels: expected at least one level, got none"):
+        VaeConfig((), (), 4)
+    with pytest.raises(InputError, match="latent_channels: expected at least 1, got 0"):
+        VaeConfig((8,), (1,), 0)
 
 
 def test_sizes_grow_in_the_order_of_their_names():
     def weights(config):
         with torch.device("meta"):
-            return sum(p.numel() for p in Vae(3, 5, config).parameters())
+            return sum(p.numel() for p in autoencoder(3, 5, config).parameters())
 
     counts = [weights(SIZES[name]) for name in ("tiny", "ultra_lightweight", "lightweight", "standard")]
     assert counts == sorted(set(counts))
@@ -52,7 +135,7 @@ def test_sizes_grow_in_the_order_of_their_names():
 @pytest.mark.parametrize(("rate", "bias"), [(0.005, -5.293305), (0.01, -4.595120), (0.02, -3.891820)])
 @pytest.mark.parametrize("rank", [2, 3])
 def test_an_untrained_head_gives_the_probability_it_was_told_in_every_cell(rank, rate, bias):
-    vae = Vae(rank, 3, CONFIG)
+    vae = autoencoder(rank, 3)
     vae.set_prior(1, rate)
     decoded = vae.decode(torch.randn(2, 3, *(s // 4 for s in GRIDS[rank])))
     torch.testing.assert_close(decoded[:, 1], torch.full_like(decoded[:, 1], bias))
@@ -63,7 +146,7 @@ def test_an_untrained_head_gives_the_probability_it_was_told_in_every_cell(rank,
 
 @pytest.mark.parametrize(("rate", "entropy"), [(0.005, 0.031479), (0.01, 0.056002), (0.02, 0.098039)])
 def test_the_first_cross_entropy_is_the_entropy_of_the_share_of_occupied_cells(rate, entropy):
-    vae = Vae(3, 2, CONFIG)
+    vae = autoencoder(3, 2)
     vae.set_prior(0, rate)
     occupied = torch.zeros(8, 16, 32, 32)
     occupied.view(-1)[torch.randperm(occupied.numel())[: round(rate * occupied.numel())]] = 1
@@ -89,7 +172,7 @@ def test_samples_have_the_mean_and_the_deviation_of_the_posterior():
 
 
 def test_the_variance_stays_finite_whatever_the_encoder_says():
-    vae = Vae(2, 1, CONFIG)
+    vae = autoencoder(2, 1)
     for value, bound in ((1e6, 10.0), (-1e6, -20.0)):
         with torch.no_grad():
             vae.encoder[-1].bias[3:] = value
@@ -98,7 +181,7 @@ def test_the_variance_stays_finite_whatever_the_encoder_says():
 
 
 def test_every_input_cell_reaches_the_latents_and_every_latent_the_output():
-    vae = Vae(3, 2, CONFIG)
+    vae = autoencoder(3, 2)
     x = torch.randn(1, 2, 8, 16, 16, requires_grad=True)
     latents = vae.encode(x).mean
     latents.pow(2).sum().backward()
@@ -111,7 +194,7 @@ def test_every_input_cell_reaches_the_latents_and_every_latent_the_output():
 
 def test_the_head_is_the_only_layer_at_full_size():
     """Full resolution is never convolved: each layer sees at most the folded grid."""
-    vae, seen = Vae(3, 5, CONFIG), []
+    vae, seen = autoencoder(3, 5), []
     for module in vae.modules():
         if isinstance(module, torch.nn.Conv3d):
             module.register_forward_hook(lambda module, given, out: seen.append(tuple(given[0].shape[2:])))

@@ -4,15 +4,16 @@ import math
 
 import pytest
 import torch
-from torch import nn
 
 import exact
+from diffusion import known
 from echoes.diffusion import edm
-from echoes.diffusion.edm import Denoiser, NoiseLevels
+from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser
+from echoes.diffusion.edm import EdmConfig, NoiseLevels
 from echoes.errors import InputError
 from echoes.nets.unet import UNet, UNetConfig
 
-SMALL = UNetConfig(channels=(8, 16), blocks=1, heads=2, dropout=0.0)
+SMALL = UNetConfig(channels=(8, 16), blocks=1, heads=2, attention="full", window=2, dropout=0.0)
 SHAPES = {2: (2, 8, 8), 3: (2, 4, 4, 8)}
 
 
@@ -21,8 +22,8 @@ def _seed():
     torch.manual_seed(0)
 
 
-def denoiser(rank, sigma_data=1.0):
-    return Denoiser(UNet(rank, SHAPES[rank][0], SHAPES[rank][0], SMALL), sigma_data)
+def loss(network, parameterization, clean):
+    return parameterization.loss(Denoiser(network, parameterization, None), clean, UNCONDITIONED)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_a_common_scale_of_data_and_noise_changes_c_noise_alone():
 def test_the_loss_of_an_untrained_network_on_whitened_latents_is_one_per_sample(rank):
     clean = torch.randn(4000, *SHAPES[rank])
     with torch.no_grad():
-        found = edm.loss(denoiser(rank), clean, NoiseLevels(0.3, 1.2))
+        found = loss(UNet(rank, SHAPES[rank][0], SHAPES[rank][0], SMALL, 0), known.edm(1.0, 0.3, 1.2), clean)
     assert found.shape == (4000,)
     assert found.mean().item() == pytest.approx(1.0, abs=0.01)
 
@@ -68,30 +69,15 @@ def test_the_loss_of_an_untrained_network_on_whitened_latents_is_one_per_sample(
 @pytest.mark.parametrize("sigma_data", [0.5, 1.0])
 def test_at_every_noise_level_the_loss_of_the_optimal_network_is_one(sigma, sigma_data):
     clean = sigma_data * torch.randn(1000, 1, 10, 10)
-    found = edm.loss(Denoiser(exact.Zero(), sigma_data), clean, NoiseLevels(math.log(sigma), 1e-9))
+    found = loss(exact.Zero(), known.edm(sigma_data, math.log(sigma), 1e-9), clean)
     assert found.mean().item() == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.parametrize(("levels", "expected"), [((-1.2, 1.2), 2.0982), ((-0.4, 1.0), 2.7641)])
 def test_a_wrong_sigma_data_shows_in_the_first_loss(levels, expected):
     clean = torch.randn(100_000, 1, 2, 2)
-    found = edm.loss(Denoiser(exact.Zero(), 0.5), clean, NoiseLevels(*levels))
+    found = loss(exact.Zero(), known.edm(0.5, *levels), clean)
     assert found.mean().item() == pytest.approx(expected, abs=0.03)
-
-
-class Known(nn.Module):
-    """The network whose preconditioned denoiser is a known one (Karras et al. 2022, Eq. 7 solved for F)."""
-
-    def __init__(self, denoise, sigma_data):
-        super().__init__()
-        self.denoise, self.sigma_data = denoise, sigma_data
-
-    def forward(self, x, c_noise, features=None):
-        sigma = (4 * c_noise).exp()
-        total = edm.expand((sigma**2 + self.sigma_data**2).sqrt(), x)
-        noisy = x * total
-        c_skip, c_out = self.sigma_data**2 / total**2, edm.expand(sigma, x) * self.sigma_data / total
-        return (self.denoise(noisy, sigma) - c_skip * noisy) / c_out
 
 
 @pytest.mark.parametrize(
@@ -107,8 +93,7 @@ class Known(nn.Module):
 def test_the_denoiser_of_a_mixture_is_the_known_one(x, sigma, expected):
     noisy, level = torch.full((1, 1, 1, 1), x, dtype=torch.float64), torch.tensor([sigma], dtype=torch.float64)
     assert exact.MIXTURE.denoise(noisy, level).item() == pytest.approx(expected, rel=1e-10)
-    model = Denoiser(Known(exact.MIXTURE.denoise, 0.5), 0.5)
-    assert model(noisy, level).item() == pytest.approx(expected, rel=1e-6)
+    assert known.denoiser(exact.MIXTURE.denoise, "edm")(noisy, level).item() == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +120,7 @@ def test_the_error_of_the_exact_denoiser_is_the_least_there_is(sigma, expected):
 @pytest.mark.parametrize(("levels", "expected"), [((-1.2, 1.2), 1.330405), ((-0.4, 1.0), 1.750570)])
 def test_the_loss_of_the_exact_denoiser_of_a_mixture_is_the_known_one(levels, expected):
     clean = exact.MIXTURE.draw(torch.Size((50_000, 1, 2, 2))).double()
-    found = edm.loss(Denoiser(Known(exact.MIXTURE.denoise, 0.5), 0.5), clean, NoiseLevels(*levels))
+    found = loss(known.behind(exact.MIXTURE.denoise, "edm", 0.5), known.edm(0.5, *levels), clean)
     assert found.mean().item() == pytest.approx(expected, abs=0.03)
 
 
@@ -155,57 +140,22 @@ def test_noise_without_spread_is_refused():
         NoiseLevels(0.0, 0.0)
 
 
+def test_data_without_spread_is_refused():
+    with pytest.raises(InputError, match=r"^sigma_data: expected more than 0, got -1.0$"):
+        EdmConfig(-1.0, NoiseLevels(0.0, 1.0))
+
+
 def test_the_uncertainty_starts_at_nothing_and_is_least_at_the_logarithm_of_the_loss():
-    model = Denoiser(exact.Zero(), 1.0)
-    sigma = torch.logspace(-2, 2, 7)
+    model, sigma = known.edm(1.0, 3.0, 1e-9), torch.logspace(-2, 2, 7)
     torch.testing.assert_close(model.log_variance(sigma), torch.zeros(7))
     clean = 2 * torch.randn(50, 1, 20, 20)
     with torch.no_grad():
         torch.manual_seed(1)
-        plain = edm.loss(model, clean, NoiseLevels(3.0, 1e-9)).mean()
+        plain = loss(exact.Zero(), model, clean).mean()
         model.uncertainty[2].bias.fill_(plain.log())
         torch.manual_seed(1)
-        found = edm.loss(model, clean, NoiseLevels(3.0, 1e-9)).mean()
+        found = loss(exact.Zero(), model, clean).mean()
+        torch.manual_seed(1)
+        error = model.error(Denoiser(exact.Zero(), model, None), clean, UNCONDITIONED).mean()
     torch.testing.assert_close(found, 1 + plain.log())
-
-
-class Copy(nn.Module):
-    def forward(self, cond):
-        return cond
-
-
-class Taking(nn.Module):
-    """A network that returns what conditions it."""
-
-    def forward(self, x, c_noise, features):
-        return features
-
-
-def test_a_dropped_condition_is_the_learned_null_and_the_others_stay():
-    model = Denoiser(Taking(), 1.0, Copy(), features=2)
-    with torch.no_grad():
-        model.null.copy_(torch.tensor([5.0, -5.0]))
-    cond = torch.randn(3, 2, 4, 4)
-    found = model.features(cond, torch.tensor([True, False, True]))
-    torch.testing.assert_close(found[1], cond[1])
-    for i in (0, 2):
-        torch.testing.assert_close(found[i], torch.tensor([5.0, -5.0])[:, None, None].expand(2, 4, 4))
-    torch.testing.assert_close(model.features(cond), cond)
-    assert model.features(cond, torch.tensor([True, True, True])).grad_fn is not None  # the null is learned
-
-
-def test_the_condition_reaches_the_network_neither_scaled_nor_noised():
-    model, cond = Denoiser(Taking(), 1.0, Copy(), features=2), torch.randn(3, 2, 4, 4)
-    sigma = torch.tensor([0.1, 1.0, 50.0])
-    zero = torch.zeros(3, 2, 4, 4)
-    c_out = edm.preconditioning(sigma, 1.0)[1]
-    torch.testing.assert_close(edm.given(model, cond)(zero, sigma), edm.expand(c_out, zero) * cond)
-
-
-def test_a_sample_is_denoised_alike_in_any_batch():
-    model = denoiser(3)
-    torch.nn.init.normal_(model.network.out.weight, std=0.1)
-    noisy, sigma = torch.randn(4, *SHAPES[3]), torch.tensor([0.1, 0.5, 2.0, 40.0])
-    with torch.no_grad():
-        together = model(noisy, sigma)
-        torch.testing.assert_close(model(noisy[2:], sigma[2:]), together[2:])
+    torch.testing.assert_close(error, plain)  # what validation reports knows no uncertainty

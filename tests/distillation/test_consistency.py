@@ -7,17 +7,21 @@ import torch
 from torch import nn
 
 import exact
+from diffusion import known
 from echoes.diffusion import samplers
-from echoes.diffusion.edm import Denoiser, given
-from echoes.diffusion.samplers import SigmaRange, karras_sigmas
+from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, given
+from echoes.diffusion.guidance import Guidance, guided
+from echoes.diffusion.paths import EXPLODING
+from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation import consistency, curriculum
-from echoes.distillation.consistency import ConsistencyModel, boundary
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.nets.conditions import Condition, LabelConditioner
 from echoes.nets.unet import UNet, UNetConfig
 from echoes.training.ema import Ema
 
 GAUSSIAN = exact.Gaussian(0.3, 0.5)
 CENTRED = exact.Gaussian(0.0, 0.5)
-SMALL = UNetConfig(channels=(8, 16), blocks=1, heads=2, dropout=0.0)
+SMALL = UNetConfig(channels=(8, 16), blocks=1, heads=2, attention="full", window=2, dropout=0.0)
 SHAPES = {2: (2, 8, 8), 3: (2, 4, 4, 8)}
 
 
@@ -28,27 +32,67 @@ def _seed():
 
 def network(rank):
     """A network that says something, unlike a new one."""
-    unet = UNet(rank, SHAPES[rank][0], SHAPES[rank][0], SMALL)
+    unet = UNet(rank, SHAPES[rank][0], SHAPES[rank][0], SMALL, 0)
     nn.init.normal_(unet.out.weight, std=1.0)
     return unet
 
 
-def test_the_boundary_constants_are_those_of_the_paper():
-    c_skip, c_out = boundary(torch.tensor([0.002, 0.5], dtype=torch.float64), 0.002, 0.5)
+def constants(sigma, sigma_min, sigma_data):
+    """What noisy and the network of EDM are multiplied with: f for (1, F = 0) and for (0, F = 1)."""
+
+    class Says(nn.Module):
+        def forward(self, x, c_noise, condition):
+            return torch.full_like(x, said)
+
+    model = ConsistencyModel(Denoiser(Says(), known.edm(sigma_data), None), sigma_min)
+    said = 0.0
+    c_skip = model(torch.ones(len(sigma), 1, dtype=torch.float64), sigma).squeeze(1)
+    said = 1.0
+    return c_skip, model(torch.zeros(len(sigma), 1, dtype=torch.float64), sigma).squeeze(1)
+
+
+def test_under_edm_the_constants_are_those_of_the_paper():
+    """c_skip and c_out of Song et al. 2023, Appendix C; golden values at sigma_min and 0.5."""
+    sigma = torch.cat([torch.tensor([0.002, 0.5]), torch.logspace(-2, 2, 50)]).double()
+    sigma[0] = 0.002
+    c_skip, c_out = constants(sigma, 0.002, 0.5)
     assert (c_skip[0].item(), c_out[0].item()) == (1.0, 0.0)
-    assert (c_skip[1].item(), c_out[1].item()) == pytest.approx((0.502004, 0.352139177), rel=1e-6)
+    assert (c_skip[1].item(), c_out[1].item()) == pytest.approx((0.502004, 0.352139177), abs=5e-5)
+    torch.testing.assert_close(c_out, (sigma - 0.002) * 0.5 / (sigma**2 + 0.25).sqrt())
+    assert ((c_skip - 0.25 / ((sigma - 0.002) ** 2 + 0.25)).abs() < 1.01 * 0.002 / (4 * 0.5)).all()
 
 
 @pytest.mark.parametrize("rank", [2, 3])
-@pytest.mark.parametrize("sigma_data", [0.3, 0.5, 1.0, 1.3])
+@pytest.mark.parametrize("name", known.ALL)
 @pytest.mark.parametrize("sigma_min", [0.002, 0.004, 0.0123])
-def test_the_model_is_bit_for_bit_the_identity_at_sigma_min_for_any_network(rank, sigma_data, sigma_min):
+def test_the_model_is_bit_for_bit_the_identity_at_sigma_min_for_any_network(rank, name, sigma_min):
     noisy = 3 * torch.randn(4, *SHAPES[rank])
-    model = ConsistencyModel(Denoiser(network(rank), sigma_data), sigma_min)
+    model = ConsistencyModel(Denoiser(network(rank), known.ALL[name], None), sigma_min)
     with torch.no_grad():
         found = model(noisy, torch.full((4,), sigma_min))
         assert torch.equal(found, noisy)
         assert not torch.equal(model(noisy, torch.full((4,), 1.1 * sigma_min)), noisy)
+
+
+@pytest.mark.parametrize("name", known.ALL)
+def test_the_model_begins_as_one_euler_step_of_its_denoiser(name):
+    denoiser, noise = known.denoiser(exact.MIXTURE.denoise, name), torch.randn(4, 1, 5, dtype=torch.float64)
+    model = ConsistencyModel(denoiser, 0.01)
+    start = denoiser.path.start(torch.tensor(80.0, dtype=torch.float64)) * noise
+    found = model(start, torch.full((4,), 80.0, dtype=torch.float64))
+    levels = torch.tensor([80.0, 0.01], dtype=torch.float64)
+    torch.testing.assert_close(found, samplers.euler(denoiser, noise, levels, denoiser.path))
+
+
+def test_the_condition_of_the_model_is_that_of_its_denoiser():
+    denoiser = Denoiser(known.Taking(), known.flow(), LabelConditioner((3, 9), 6))
+    model, labels, drop = ConsistencyModel(denoiser, 0.01), torch.tensor([[1, 2]]), torch.tensor([[True, False]])
+    for dropped in (None, drop):
+        assert torch.equal(model.condition(labels, dropped).vector, denoiser.condition(labels, dropped).vector)
+    noisy, sigma = torch.randn(1, 6, 4, 4), torch.ones(1)
+    condition = model.condition(labels)
+    expected = 0.01 * noisy + 0.99 * denoiser(noisy, sigma, condition)
+    torch.testing.assert_close(given(model, condition)(noisy, sigma), expected)
 
 
 @pytest.mark.parametrize(("x", "sigma", "expected"), [(80.0, 80.0, 0.7981192562), (1.0, 1.0, 0.6130520212)])
@@ -63,20 +107,21 @@ def test_the_exact_consistency_function_has_a_loss_that_vanishes_with_the_step()
     f, clean = GAUSSIAN.consistency(0.002), 0.3 + 0.5 * torch.randn(2000, 4, dtype=torch.float64)
     found = []
     for steps in (10, 20, 40, 80):
-        sigmas = karras_sigmas(SigmaRange(steps, 0.002, 80.0, 7.0))[:-1]
+        sigmas = karras_sigmas(SigmaRange(steps, 0.002, 80.0, 7.0, "karras", 1.0))[:-1]
         high, low = curriculum.neighbours(sigmas, len(clean))
-        found.append(consistency.loss(f, f, GAUSSIAN.denoise, clean, high, low).mean().item())
+        found.append(consistency.loss(f, f, GAUSSIAN.denoise, clean, high, low, EXPLODING).mean().item())
     assert found[-1] < 1e-4
     for coarse, fine in pairwise(found):
         assert coarse / fine > 4  # of third order in the step, until the constant of the pseudo-Huber loss shows
 
 
 @pytest.mark.parametrize("shape", [(6, 2, 8, 8), (6, 2, 4, 4, 8)])
-def test_the_loss_is_one_number_per_sample(shape):
+@pytest.mark.parametrize("name", known.ALL)
+def test_the_loss_is_one_number_per_sample(shape, name):
     rank = len(shape) - 2
-    model = ConsistencyModel(Denoiser(network(rank), 1.0), 0.004)
+    model = ConsistencyModel(Denoiser(network(rank), known.ALL[name], None), 0.004)
     high, low = torch.full((6,), 2.0), torch.full((6,), 1.5)
-    found = consistency.loss(model, model, CENTRED.denoise, torch.randn(shape), high, low)
+    found = consistency.loss(model, model, CENTRED.denoise, torch.randn(shape), high, low, known.ALL[name].path)
     assert found.shape == (6,)
     assert (found > 0).all()
 
@@ -84,7 +129,8 @@ def test_the_loss_is_one_number_per_sample(shape):
 def cd_loss(teacher, target=None, high=1.0):
     torch.manual_seed(0)
     f, clean = CENTRED.consistency(0.002), 0.5 * torch.randn(64, 1, 4, 4)
-    return consistency.loss(f, target or f, teacher, clean, torch.full((64,), high), torch.full((64,), 0.8 * high))
+    levels = torch.full((64,), high), torch.full((64,), 0.8 * high)
+    return consistency.loss(f, target or f, teacher, clean, *levels, EXPLODING)
 
 
 def test_another_teacher_is_another_loss():
@@ -104,11 +150,28 @@ def test_another_target_is_another_loss():
     assert (changed > 3 * cd_loss(CENTRED.denoise)).float().mean() > 0.9
 
 
+def test_a_guided_teacher_is_another_loss():
+    """Its condition shifts the data, guidance shifts it further; each sample at a noise level of its own."""
+
+    def shifted(noisy, sigma, condition):
+        return CENTRED.denoise(noisy - condition.vector[:, :, None, None], sigma) + condition.vector[:, :, None, None]
+
+    one, none = (Condition(None, torch.full((64, 1), value)) for value in (1.0, 0.0))
+    known_loss = cd_loss(given(shifted, one))
+    assert torch.equal(cd_loss(guided(shifted, one, none, Guidance(1.0, 0.0, 9.0))), known_loss)
+    assert torch.equal(cd_loss(guided(shifted, one, none, Guidance(2.0, 3.0, 9.0))), known_loss)  # elsewhere
+    further = cd_loss(given(shifted, Condition(None, torch.full((64, 1), 2.0))))
+    torch.testing.assert_close(cd_loss(guided(shifted, one, none, Guidance(2.0, 0.0, 9.0))), further)
+    assert (further - known_loss).abs().mean() > 0.1 * known_loss.mean()
+
+
 def test_only_the_student_learns():
-    student, target, teacher = (Denoiser(network(2), 1.0) for _ in range(3))
+    student, target, teacher = (Denoiser(network(2), known.edm(), None) for _ in range(3))
     model, goal = ConsistencyModel(student, 0.004), ConsistencyModel(target, 0.004)
     high, low = torch.full((3,), 2.0), torch.full((3,), 1.5)
-    consistency.loss(model, goal, given(teacher, None), torch.randn(3, *SHAPES[2]), high, low).sum().backward()
+    consistency.loss(
+        model, goal, given(teacher, UNCONDITIONED), torch.randn(3, *SHAPES[2]), high, low, EXPLODING
+    ).sum().backward()
     assert all(p.grad is None for m in (target, teacher) for p in m.parameters())
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in student.network.out.parameters())
 
@@ -131,7 +194,8 @@ def test_the_distance_is_quadratic_for_small_and_linear_for_large_errors_and_kno
 def test_an_ideal_student_spreads_as_far_as_the_steps_of_its_teacher_go(solver, ratios):
     start = torch.ones(1, 1, dtype=torch.float64)
     for steps, ratio in ratios.items():
-        end = solver(CENTRED.denoise, start, karras_sigmas(SigmaRange(steps, 0.002, 80.0, 7.0))[:-1]).item()
+        sigmas = karras_sigmas(SigmaRange(steps, 0.002, 80.0, 7.0, "karras", 1.0))[:-1]
+        end = solver(CENTRED.denoise, start, sigmas, EXPLODING).item()
         assert end / 0.5 == pytest.approx(ratio, abs=6e-4)
 
 
@@ -151,20 +215,24 @@ class Gain(nn.Module):
         nn.init.zeros_(self.gain[-1].weight)
         nn.init.zeros_(self.gain[-1].bias)
 
-    def forward(self, x, c_noise, features=None):
+    def forward(self, x, c_noise, condition):
         return self.gain(c_noise[:, None]) * x
 
 
-def distilled(teacher, steps=1500):
+def distilled(teacher, parameterization, steps=800):
     """Standard deviation of one-step samples of a student of `teacher`, data N(0, 1)."""
-    levels = SigmaRange(20, 0.02, 10.0, 7.0)
-    student, sigmas = ConsistencyModel(Denoiser(Gain(), 1.0), levels.low), karras_sigmas(levels)[:-1].float()
+    levels = SigmaRange(20, 0.02, 10.0, 7.0, "karras", 1.0)
+    student, sigmas = (
+        ConsistencyModel(Denoiser(Gain(), parameterization, None), levels.low),
+        karras_sigmas(levels)[:-1].float(),
+    )
     target, average = Ema(student, 0.95), Ema(student, 0.99)
+    path = student.denoiser.path
     optimizer = torch.optim.Adam(student.denoiser.network.parameters(), lr=1e-2)
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 1e-2 * (1 - step / steps)
         high, low = curriculum.neighbours(sigmas, 256)
-        loss = consistency.loss(student, target.model, teacher, torch.randn(256, 1), high, low).mean()
+        loss = consistency.loss(student, target.model, teacher, torch.randn(256, 1), high, low, path).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -174,9 +242,11 @@ def distilled(teacher, steps=1500):
     return (average.model(levels.high * noise, torch.full((50_000,), levels.high)).std() / noise.std()).item()
 
 
-def test_a_student_of_an_exact_teacher_spreads_as_far_as_the_data_in_one_step():
-    assert 0.97 < distilled(exact.Gaussian(0.0, 1.0).denoise) < 1.03
+@pytest.mark.parametrize("name", ["edm", "flow"])
+def test_a_student_of_an_exact_teacher_spreads_as_far_as_the_data_in_one_step(name):
+    parameterization = {"edm": known.edm(), "flow": known.flow()}[name]
+    assert 0.97 < distilled(exact.Gaussian(0.0, 1.0).denoise, parameterization) < 1.03
 
 
 def test_a_student_of_a_teacher_of_narrower_data_is_narrower():
-    assert 0.4 < distilled(exact.Gaussian(0.0, 0.5).denoise) < 0.6
+    assert 0.4 < distilled(exact.Gaussian(0.0, 0.5).denoise, known.edm()) < 0.6

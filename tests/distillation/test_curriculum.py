@@ -2,10 +2,10 @@
 
 import torch
 
-from echoes.diffusion.samplers import SigmaRange, karras_sigmas
+from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation import curriculum
 
-SIGMAS = karras_sigmas(SigmaRange(18, 0.004, 160.0, 7.0))[:-1].float()
+SIGMAS = karras_sigmas(SigmaRange(18, 0.004, 160.0, 7.0, "karras", 1.0))[:-1].float()
 
 
 def test_every_pair_of_neighbours_comes_equally_often_and_no_other():

@@ -2,9 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
+from torch import Tensor, nn
+from torchmetrics import Metric
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
 
 from echoes import seeds
 from echoes.evaluation import distributions
@@ -87,6 +92,33 @@ def test_kernel_distance_of_two_samples_each_is_the_one_by_hand():
     x, y = np.array([[0.0], [1.0]]), np.array([[2.0], [-1.0]])
     # off-diagonal kernels: (0 + 1)^3 and (-2 + 1)^3; between: 1, 1, 27, 0
     assert distributions.kid(x, y) == pytest.approx(1.0 - 1.0 - 2 * 29 / 4)
+
+
+class Given(nn.Module):
+    """The features that a metric is given are those it compares."""
+
+    num_features = 16
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
+
+
+def by_torchmetrics(metric: Metric, first: np.ndarray, second: np.ndarray) -> Metric:
+    metric.set_dtype(torch.float64)
+    for features, real in ((first, True), (second, False)):
+        metric.update(torch.from_numpy(features), real=real)
+    return metric
+
+
+@pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance` will save")
+def test_frechet_and_kernel_distances_are_those_of_torchmetrics():
+    rng = seeds.rng(0, "correlated")
+    mixing = rng.normal(size=(2, 16, 16)) / 4
+    first, second = (rng.normal(size=(300, 16)) @ m + i for i, m in enumerate(mixing))
+    frechet = by_torchmetrics(FrechetInceptionDistance(feature=Given()), first, second)
+    assert distributions.frechet(first, second) == pytest.approx(float(frechet.compute()), rel=1e-6)
+    kid = by_torchmetrics(KernelInceptionDistance(feature=Given(), subsets=1, subset_size=300), first, second)
+    assert distributions.kid(first, second) == pytest.approx(float(kid.compute()[0]), rel=1e-5)
 
 
 @pytest.mark.parametrize("shapes", [((1, 3), (5, 3)), ((5, 3), (5, 4)), ((5,), (5, 3))])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from echoes.errors import InputError
 from echoes.readers.frames import Entry
-from echoes.readers.splits import BySequence, ByTime, assign
+from echoes.readers.splits import ByRecording, BySequence, ByTime, assign, assign_labelled
 
 
 def drive(sequence, stamps):
@@ -126,3 +126,109 @@ def test_impossible_parameters_are_refused_by_name(values, word):
     good = {"by": "time", "block_s": 10.0, "purge_s": 3.0, "val": 0.1, "test": 0.2, "seed": 0}
     with pytest.raises(InputError, match=f"^{word}: "):
         ByTime(**(good | values))
+
+
+CROP_S = 2.0
+
+
+def crops(recording, count, hop_s=0.5):
+    return drive(recording, [hop_s * k for k in range(count)])
+
+
+def labelled(recordings):
+    """Crops of recordings (label, count), and the label of each crop."""
+    entries, labels = [], []
+    for number, (label, count) in enumerate(recordings):
+        own = crops(f"{label}-{number:02d}", count)
+        entries += own
+        labels += [("me", label)] * len(own)
+    return entries, labels
+
+
+def divided(recordings, split):
+    entries, labels = labelled(recordings)
+    return entries, labels, assign_labelled(entries, labels, CROP_S, split)
+
+
+BY_RECORDING = ByRecording("recording", val=0.1, test=0.3, seed=0)
+BY_TIME = ByTime("time", block_s=6.0, purge_s=0.4, val=0.15, test=0.25, seed=0)
+COUNTS = st.integers(1, 40)
+RECORDINGS = st.lists(st.tuples(st.sampled_from(["walk", "run", "fall"]), COUNTS), min_size=9, max_size=20)
+
+
+@given(RECORDINGS, st.integers(0, 1000))
+def test_each_label_has_whole_recordings_to_train_on_and_to_test(recordings, seed):
+    assume(min(Counter(label for label, _ in recordings).values()) >= 3)
+    entries, labels, names = divided(recordings, replace(BY_RECORDING, seed=seed))
+    found = {(entry.sequence, name) for entry, name in zip(entries, names, strict=True)}
+    assert len(found) == len(recordings)
+    for label in set(labels):
+        own = {name for name, other in zip(names, labels, strict=True) if other == label}
+        assert own == {"train", "val", "test"}
+
+
+def test_whole_recordings_meet_the_shares_of_each_label():
+    _, labels, names = divided([("walk", 1)] * 40 + [("run", 1)] * 20, BY_RECORDING)
+    assert Counter(zip(labels, names, strict=True)) == {
+        (("me", "walk"), "train"): 24,
+        (("me", "walk"), "val"): 4,
+        (("me", "walk"), "test"): 12,
+        (("me", "run"), "train"): 12,
+        (("me", "run"), "val"): 2,
+        (("me", "run"), "test"): 6,
+    }
+
+
+def test_labels_are_drawn_by_themselves():
+    """Otherwise the same places in the order of the recordings, such as all of one radar, would be tested."""
+    _, _, names = divided([("walk", 1)] * 40 + [("run", 1)] * 40, BY_RECORDING)
+    assert names[:40] != names[40:]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["walk", "run"]), st.integers(20, 80)), min_size=2, max_size=6),
+    st.integers(0, 999),
+)
+def test_no_crop_overlaps_or_is_near_one_of_another_split(recordings, seed):
+    try:
+        entries, labels, names = divided(recordings, replace(BY_TIME, seed=seed))
+    except InputError:
+        assume(False)
+    kept = [(e, name) for e, name in zip(entries, names, strict=True) if name != "purged"]
+    for (first, a), (second, b) in combinations(kept, 2):
+        if a != b and first.sequence == second.sequence:
+            assert abs(first.stamp - second.stamp) - CROP_S >= 0.4
+    for label in set(labels):
+        assert {"train", "test"} <= {name for name, other in zip(names, labels, strict=True) if other == label}
+
+
+@given(RECORDINGS, st.randoms())
+def test_the_order_of_the_crops_does_not_matter(recordings, shuffled):
+    assume(min(Counter(label for label, _ in recordings).values()) >= 3)
+    entries, labels = labelled(recordings)
+    order = list(range(len(entries)))
+    shuffled.shuffle(order)
+    names = assign_labelled(entries, labels, CROP_S, BY_RECORDING)
+    again = assign_labelled([entries[i] for i in order], [labels[i] for i in order], CROP_S, BY_RECORDING)
+    assert again == [names[i] for i in order]
+
+
+@pytest.mark.parametrize(
+    ("recordings", "split", "message"),
+    [
+        (
+            [("walk", 9)] * 3 + [("run", 9)] * 2,
+            BY_RECORDING,
+            "^split: expected 3 or more recordings of me, run, got 2; split.by: time divides recordings$",
+        ),
+        ([("walk", 90), ("run", 20)], BY_TIME, "^split: expected 3 or more blocks of me, run, got 2$"),
+        (
+            [("walk", 36)],
+            replace(BY_TIME, purge_s=2.9),
+            "^split: expected train data of me, walk, got none; train 0, val",
+        ),
+    ],
+)
+def test_a_label_with_too_little_is_refused_by_name(recordings, split, message):
+    with pytest.raises(InputError, match=message):
+        [divided(recordings, replace(split, seed=seed)) for seed in range(20)]

@@ -18,6 +18,7 @@ from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.views import View
 
 GRID = {
+    "raster": "voxels",
     "z": {"start": -2.0, "stop": 6.0, "size": 8},
     "y": {"start": -16.0, "stop": 16.0, "size": 32},
     "x": {"start": 0.0, "stop": 32.0, "size": 32},

@@ -1,18 +1,81 @@
-"""What the training loop needs to fit the autoencoder: batches of targets, and their loss."""
+"""What the training loop needs to fit the autoencoder of either family: what is trained, its batches, its loss."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from echoes import seeds
+from echoes.autoencoder import equivariance, spectrogram_loss, teachers
+from echoes.autoencoder.alignment import Aligner, adaptive_weight
 from echoes.autoencoder.loss import LossWeights, target_loss
+from echoes.autoencoder.spectrogram_loss import SpectrogramLoss
 from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.errors import InputError
+from echoes.training.loop import Schedule
 
 Batch = tuple[Tensor, Tensor, float]  # target, observed, share of the training that is done
 Y_AXIS = -2  # of (..., D, H, W): left and right of the sensor
+
+
+@dataclass(frozen=True)
+class Task:
+    """module  what is trained: the autoencoder and what its loss learns beside it.
+    load    (indices into the train split, step) -> batch.
+    loss    batch -> (B,).
+    count   frames of the train split.
+    """
+
+    module: nn.Module
+    load: Callable[[np.ndarray, int], Any]
+    loss: Callable[[Any], Tensor]
+    count: int
+
+
+def task(
+    vae: Vae,
+    data: Grids | Spectrograms,
+    loss: LossWeights | SpectrogramLoss,
+    mirror: bool,
+    schedule: Schedule,
+    place: torch.device,
+) -> Task:
+    """The task of a family. Before the first average is taken: it sets the head's prior and may train a teacher.
+
+    Raises InputError for the loss of another family, and for mirrored spectrograms.
+    """
+    if isinstance(data, Grids):
+        if not isinstance(loss, LossWeights):
+            raise InputError(f"loss.kind: expected occupancy, for grids of radar, got {loss.kind}")
+        return occupancy(vae, data, loss, mirror, schedule, place)
+    if not isinstance(loss, SpectrogramLoss):
+        raise InputError(f"loss.kind: expected spectrogram, for grids of spectrograms, got {loss.kind}")
+    if mirror:
+        raise InputError("mirror: expected false for spectrograms, whose velocities have a sign, got true")
+    return spectrograms(vae, data, loss, schedule.seed, place)
+
+
+def occupancy(
+    vae: Vae, grids: Grids, weights: LossWeights, mirror: bool, schedule: Schedule, place: torch.device
+) -> Task:
+    """Targets of radar; the untrained head gives the share of occupied cells."""
+    vae.set_prior(grids.target_channel("occupancy"), grids.occupied_share)
+    load = load_targets(grids, mirror, schedule.seed, schedule.steps)
+    return Task(vae, load, objective(vae, grids.occupied_share, weights, place), len(grids.frames("train")))
+
+
+def spectrograms(vae: Vae, data: Spectrograms, weights: SpectrogramLoss, seed: int, place: torch.device) -> Task:
+    """Spectrograms; where latents are aligned, the map to the teacher's features is trained too."""
+    aligner = align(vae, data, weights, seed, place) if weights.alignment.weight else None
+    parts = nn.ModuleList([vae] if aligner is None else [vae, aligner])
+    return Task(
+        parts, load_spectrograms(data), spectrogram_objective(vae, weights, aligner, place), len(data.frames("train"))
+    )
 
 
 def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[np.ndarray, int], Batch]:
@@ -39,7 +102,49 @@ def objective(vae: Vae, rate: float, weights: LossWeights, device: torch.device)
     def loss(batch: Batch) -> Tensor:
         target, observed = batch[0].to(device), batch[1].to(device)
         posterior = vae.encode(target)
-        decoded = vae.decode(posterior.sample())
-        return target_loss(decoded, target, observed, posterior, rate, weights, min(1.0, 2 * batch[2]))
+        raw_latents = posterior.sample()
+        vae.bottleneck.update(raw_latents)
+        decoded, penalty = vae.decode(raw_latents), vae.bottleneck.penalty(posterior)
+        return target_loss(decoded, target, observed, penalty, rate, weights, min(1.0, 2 * batch[2]))
 
     return loss
+
+
+def load_spectrograms(data: Spectrograms) -> Callable[[np.ndarray, int], Tensor]:
+    """(indices into the train split, step) -> (B, C, F, T). Never altered: a flip turns velocity or time around."""
+    frames = data.frames("train")
+    return lambda indices, step: torch.from_numpy(data.target_batch(frames[indices]))
+
+
+def spectrogram_objective(
+    vae: Vae, weights: SpectrogramLoss, aligner: Aligner | None, place: torch.device
+) -> Callable[[Tensor], Tensor]:
+    """batch -> (B,) loss; a term of weight 0 is not computed."""
+    last = vae.encoder[-1].weight
+    assert isinstance(last, Tensor)
+
+    def loss(batch: Tensor) -> Tensor:
+        clean = batch.to(place)
+        posterior = vae.encode(clean)
+        raw_latents = posterior.sample()
+        vae.bottleneck.update(raw_latents)
+        error = spectrogram_loss.reconstruction(vae.decode(raw_latents), clean, weights.l1, weights.ssim)
+        total = error + vae.bottleneck.penalty(posterior)
+        if weights.equivariance.weight:
+            scale = equivariance.draw(weights.equivariance.scales)
+            gap = equivariance.equivariance_loss(vae.decode, raw_latents, clean, vae.factor, scale)
+            total = total + weights.equivariance.weight * gap
+        if aligner is not None:
+            apart = aligner(raw_latents, clean)
+            total = total + weights.alignment.weight * adaptive_weight(error.mean(), apart.mean(), last) * apart
+        return total
+
+    return loss
+
+
+def align(vae: Vae, data: Spectrograms, weights: SpectrogramLoss, seed: int, place: torch.device) -> Aligner:
+    """The teacher that the weights ask for, and a fresh map from latents to its features."""
+    teacher = teachers.teacher(data, weights.alignment, place)
+    example = torch.from_numpy(data.target_batch(data.frames("train")[:1])).to(place)
+    torch.manual_seed(seeds.number(seed, "train_vae", "projection"))
+    return Aligner(teacher.maps, vae.latent_channels, teacher.maps(example).shape[1], weights.alignment).to(place)

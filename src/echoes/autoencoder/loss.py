@@ -1,16 +1,15 @@
-"""Reconstruction of sparse occupancy with masked regressions + KL, per sample.
+"""Reconstruction of sparse occupancy with masked regressions + penalty of the bottleneck, per sample.
 
 Occupancy is a logit under cross-entropy, scaled to the share of occupied cells, plus a soft Dice
 term; what occupied cells measured is regressed on those cells alone.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from echoes.autoencoder.vae import Posterior
 
 # In network range, where the loss turns from square to linear: below it lies the noise of what is measured,
 # which is not worth latent capacity; the Doppler of what moves lies above.
@@ -22,10 +21,11 @@ VALIDITY = 0.3  # weight of whether Doppler and power are known: it is evidence 
 class LossWeights:
     """reflectivity, doppler, power   weights of what was measured, reached after half of the training.
     unobserved                      weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
-    kl                              weight of the mean divergence per latent.
+    kl                              weight of the mean divergence per latent, where the bottleneck is Gaussian.
 
     Power fluctuates from return to return; what it is weighed with is taken from the structure."""
 
+    kind: Literal["occupancy"]
     reflectivity: float
     doppler: float
     power: float
@@ -56,7 +56,7 @@ def target_loss(
     decoded: Tensor,
     target: Tensor,
     observed: Tensor,
-    posterior: Posterior,
+    penalty: Tensor,
     rate: float,
     weights: LossWeights,
     ramp: float,
@@ -66,6 +66,7 @@ def target_loss(
     decoded    (B, 5, *S) logits of occupancy and Doppler-valid, values of reflectivity, Doppler, power.
     target     (B, 5, *S) occupancy, reflectivity, Doppler, Doppler-valid, power, in network range.
     observed   (B, *S) 1 where a ray passed or ended.
+    penalty    (B,) weighted penalty of the bottleneck.
     ramp       0..1, share of the regression weight in force: from the start on it steals latent capacity.
     """
     occupied, reflectivity, doppler, valid, power = target.unbind(1)
@@ -76,4 +77,4 @@ def target_loss(
     values = values + weights.power * masked_huber(decoded[:, 4], power, valid)
     validity = F.binary_cross_entropy_with_logits(decoded[:, 3], valid, reduction="none") * occupied
     validity = validity.flatten(1).sum(1) / occupied.flatten(1).sum(1).clamp(min=1)
-    return structure + ramp * (values + VALIDITY * validity) + weights.kl * posterior.kl()
+    return structure + ramp * (values + VALIDITY * validity) + penalty

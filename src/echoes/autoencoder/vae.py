@@ -1,91 +1,97 @@
-"""Autoencoder with a Gaussian posterior: encode, decode. Latents are exactly a quarter of the grid along each axis."""
+"""Autoencoder: encode, decode. Latents are exactly 1 / factor of the grid along each axis."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from echoes.grids import COMPRESSION
+from echoes.autoencoder.posteriors import Point, Posterior
+from echoes.autoencoder.quantizers import Bottleneck
+from echoes.errors import InputError
 from echoes.nets.layers import ResBlock, conv, depth_to_space, norm, space_to_depth
 
 PATCH = 2  # cells folded into channels before the first convolution: full resolution is never convolved
+STRIDE = 2  # between two levels
 
 
 @dataclass(frozen=True)
 class VaeConfig:
-    """channels at half and at quarter resolution, residual blocks at each, and channels of the latents."""
+    """channels and residual blocks of each level, from half resolution down, and channels of the latents."""
 
-    channels: tuple[int, int]
-    blocks: tuple[int, int]
+    channels: tuple[int, ...]
+    blocks: tuple[int, ...]
     latent_channels: int
+
+    def __post_init__(self) -> None:
+        if not self.channels:
+            raise InputError("channels: expected at least one level, got none")
+        if len(self.blocks) != len(self.channels):
+            raise InputError(
+                f"blocks: expected one number for each of the {len(self.channels)} levels of channels, "
+                f"got {list(self.blocks)}"
+            )
+        if self.latent_channels < 1:
+            raise InputError(f"latent_channels: expected at least 1, got {self.latent_channels}")
+
+    @property
+    def factor(self) -> int:
+        """Cells along each axis that share one latent."""
+        return PATCH * STRIDE ** (len(self.channels) - 1)
 
 
 # Sizes by name. The decoder costs what the encoder does; both stay below one call of the denoiser.
+# f8d4 and f16d32: (256, 256) -> (4, 32, 32) as in Rombach et al. 2022, and (32, 16, 16) as in
+# Yao et al. 2025; the widths are our own.
 SIZES = {
     "tiny": VaeConfig(channels=(24, 48), blocks=(1, 1), latent_channels=4),
     "ultra_lightweight": VaeConfig(channels=(32, 64), blocks=(1, 2), latent_channels=4),
     "lightweight": VaeConfig(channels=(48, 128), blocks=(2, 2), latent_channels=4),
     "standard": VaeConfig(channels=(64, 256), blocks=(2, 4), latent_channels=4),
+    "f8d4": VaeConfig(channels=(64, 128, 256), blocks=(2, 2, 2), latent_channels=4),
+    "f16d32": VaeConfig(channels=(64, 128, 256, 256), blocks=(2, 2, 2, 2), latent_channels=32),
 }
 
 
-@dataclass(frozen=True)
-class Posterior:
-    """Mean and logarithm of the variance of the latents, (B, Z, *S / 4) each."""
-
-    mean: Tensor
-    logvar: Tensor
-
-    def sample(self) -> Tensor:
-        return self.mean + torch.randn_like(self.mean) * torch.exp(0.5 * self.logvar)
-
-    def kl(self) -> Tensor:
-        """(B,) divergence from N(0, 1), mean over latents (Kingma and Welling 2014, Appendix B)."""
-        return 0.5 * (self.mean**2 + self.logvar.exp() - 1 - self.logvar).flatten(1).mean(1)
-
-
 class Vae(nn.Module):
-    """(B, C, *S) <-> (B, Z, *S / 4), by folding blocks of cells, one strided convolution and residual blocks."""
+    """(B, C, *S) <-> (B, Z, *S / factor), by folding blocks of cells, strided convolutions and residual blocks."""
 
-    def __init__(self, rank: int, channels: int, config: VaeConfig) -> None:
+    def __init__(self, rank: int, channels: int, config: VaeConfig, bottleneck: Bottleneck) -> None:
         super().__init__()
-        half, quarter = config.channels
-        cells = PATCH**rank
-        self.rank = rank
+        self.rank, self.factor, self.latent_channels = rank, config.factor, config.latent_channels
+        cells = channels * PATCH**rank
+        levels = list(zip(config.channels, config.blocks, strict=True))
         self.encoder = nn.Sequential(
-            conv(rank, channels * cells, half),
-            *[ResBlock(rank, half, half) for _ in range(config.blocks[0])],
-            conv(rank, half, quarter, 2, 2),
-            *[ResBlock(rank, quarter, quarter) for _ in range(config.blocks[1])],
-            norm(quarter),
+            conv(rank, cells, config.channels[0]),
+            *self._down(levels),
+            norm(config.channels[-1]),
             nn.SiLU(),
-            conv(rank, quarter, 2 * config.latent_channels),
+            conv(rank, config.channels[-1], bottleneck.moments),
         )
-        self.decoder_quarter = nn.Sequential(
-            conv(rank, config.latent_channels, quarter),
-            *[ResBlock(rank, quarter, quarter) for _ in range(config.blocks[1])],
-            conv(rank, quarter, half * cells, 1),
-        )
-        self.decoder_half = nn.Sequential(
-            *[ResBlock(rank, half, half) for _ in range(config.blocks[0])],
-            norm(half),
-            nn.SiLU(),
-        )
-        self.head = conv(rank, half, channels * cells)
+        self.bottleneck = bottleneck
+        self.decoder = self._up(levels)
+        self.head = conv(rank, config.channels[0], cells)
 
-    def encode(self, x: Tensor) -> Posterior:
-        """(B, C, *S) in network range -> the posterior of its latents."""
+    def encode(self, x: Tensor) -> Posterior | Point:
+        """(B, C, *S) in network range -> the posterior of its latents; raises InputError for sizes it cannot divide."""
+        expected = self.latent_shape(tuple(x.shape[2:]))
         moments = self.encoder(space_to_depth(x, PATCH)).float()
-        assert all(s * COMPRESSION == size for s, size in zip(moments.shape[2:], x.shape[2:], strict=True))
-        mean, logvar = moments.chunk(2, dim=1)
-        return Posterior(mean, logvar.clamp(-20.0, 10.0))
+        posterior = self.bottleneck.posterior(moments)
+        assert posterior.mean.shape[1:] == expected
+        return posterior
 
     def decode(self, raw_latents: Tensor) -> Tensor:
-        """(B, Z, *S / 4) -> (B, C, *S): logits of the masks, values of the rest."""
-        hidden = F.silu(self.decoder_quarter(raw_latents))
-        hidden = self.decoder_half(depth_to_space(hidden, COMPRESSION // PATCH))
+        """(B, Z, *S / factor) -> (B, C, *S): logits of the masks, values of the rest."""
+        hidden = self.bottleneck.snap(raw_latents)
+        for level, stage in enumerate(self.decoder):
+            hidden = stage(depth_to_space(hidden, STRIDE) if level else hidden)
         return depth_to_space(self.head(hidden), PATCH).float()
+
+    def latent_shape(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        """(Z, *S / factor) of a grid of `sizes`; raises InputError where one is no multiple of the factor."""
+        if any(size % self.factor for size in sizes):
+            raise InputError(f"size: expected multiples of {self.factor} cells along each axis, got {list(sizes)}")
+        return self.latent_channels, *(size // self.factor for size in sizes)
 
     @torch.no_grad()
     def set_prior(self, channel: int, rate: float) -> None:
@@ -97,3 +103,23 @@ class Vae(nn.Module):
         weight = self.head.weight
         assert isinstance(weight, Tensor)
         weight[channel * cells : (channel + 1) * cells] = 0.0
+
+    def _down(self, levels: list[tuple[int, int]]) -> list[nn.Module]:
+        """Residual blocks level by level, with a strided convolution between two of them."""
+        width, blocks = levels[0]
+        modules: list[nn.Module] = [ResBlock(self.rank, width, width) for _ in range(blocks)]
+        for (above, _), (width, blocks) in pairwise(levels):
+            modules.append(conv(self.rank, above, width, STRIDE, STRIDE))
+            modules += [ResBlock(self.rank, width, width) for _ in range(blocks)]
+        return modules
+
+    def _up(self, levels: list[tuple[int, int]]) -> nn.ModuleList:
+        """One stage per level from the lowest up; the caller unfolds what each but the last gives."""
+        stages = []
+        for i, (width, blocks) in reversed(list(enumerate(levels))):
+            lowest = i == len(levels) - 1
+            enter = [conv(self.rank, self.latent_channels, width)] if lowest else []
+            body = [ResBlock(self.rank, width, width) for _ in range(blocks)]
+            leave = [conv(self.rank, width, levels[i - 1][0] * STRIDE**self.rank, 1)] if i else [norm(width)]
+            stages.append(nn.Sequential(*enter, *body, *leave, nn.SiLU()))
+        return nn.ModuleList(stages)

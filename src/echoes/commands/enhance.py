@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from echoes import files, params
 from echoes.commands.enhancer import Enhancer
-from echoes.commands.outputs import INDEX, Format, Row, check_output, write_index, written
+from echoes.commands.folders import check_replaceable
+from echoes.commands.outputs import INDEX, Format, Row, write_index, written
 from echoes.commands.sources import listed
 from echoes.errors import InputError
 from echoes.grids import Grid
@@ -36,7 +37,7 @@ def enhance(track: str, root: Path, output: Path, steps: int, form: Format, over
     Raises InputError, and leaves nothing behind, where the recording, the track or `output` cannot be used.
     """
     output = output.resolve()
-    check_output(output, overwrite)
+    check_replaceable(output, INDEX, overwrite)
     source = params.load(Source, f"{track}.source")
     entries = listed(root, source)
     enhancer = Enhancer(Path("data", track), steps, device.best())

@@ -13,9 +13,9 @@ from echoes.commands.pointclouds import COLUMNS
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.models import autoencoders, denoisers, methods
-from echoes.models.clouds import Cloud
-from echoes.models.denoisers import LdmParams
 from echoes.models.methods import Decoder
+from echoes.models.radar.clouds import Cloud
+from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
 from echoes.provenance import require_parent
 from echoes.rasters import scaling, voxels
 from echoes.rasters.scaling import Scaling
@@ -38,12 +38,12 @@ class Enhancer:
         self.grid = Grid.from_header(vae_header.content["axes"])
         self.ego_motion = str(vae_header.content["ego_motion"])  # how Doppler was made in training
         self._scaling = params.build(Scaling, vae_header.content["scaling"], f"{vae_path}: scaling")
-        threshold = float(header.content["threshold"])
-        self._decoder = Decoder(self._vae, denoisers.whitening(header), self._scaling, threshold)
+        decoder, threshold = Decoder(self._vae, denoisers.whitening(header)), float(header.content["threshold"])
+        self._decoder = CloudDecoder(decoder, self._scaling, threshold)
         between = [float(header.content["middle"])] * (steps - 1)
         self._generator = methods.cd(model, p, between, p.seed)
-        ldm: LdmParams = params.build(LdmParams, header.content["ldm_params"], f"{cd_path}: ldm_params")
-        self._condition, self._seed, self._place = ldm.condition, p.seed, place
+        self._condition = denoisers.ldm_params(header, cd_path).condition.by
+        self._seed, self._place = p.seed, place
         self._latent_shape: list[int] = header.content["latent_shape"]
 
     def clouds(self, numbers: Sequence[int], cells: Sequence[Cells]) -> tuple[list[np.ndarray], float]:
@@ -58,7 +58,8 @@ class Enhancer:
         start = time.perf_counter()
         cond = self._encode(radar) if self._condition == "vae" else radar
         encoding = time.perf_counter() - start
-        made, sampling = methods.clouds(self._generator, self._decoder, cond, numbers, self._latent_shape, self._seed)
+        shape = self._latent_shape
+        made, sampling = decoded_clouds(self._generator, self._decoder, cond, numbers, shape, self._seed)
         return [self._columns(cloud) for cloud in made[:count]], encoding + sampling
 
     def _dense(self, cells: Sequence[Cells]) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from echoes.commands.pointclouds import WRITERS
-from echoes.errors import InputError
 from echoes.readers.frames import Entry
 
 Format = Literal["ply", "pcd", "npy", "csv"]
@@ -28,20 +27,6 @@ class Row:
     entry: Entry
     points: int
     ego_velocity: np.ndarray
-
-
-def check_output(output: Path, overwrite: bool) -> None:
-    """Raises InputError unless `output` may be replaced: it is not there, is empty, or holds earlier clouds."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: expected a folder for the clouds, got a file")
-    if not output.exists() or not any(output.iterdir()):
-        return
-    if not overwrite:
-        raise InputError(
-            f"{output}: expected an empty or a new folder, got one with files; --overwrite replaces clouds"
-        )
-    if not (output / INDEX).is_file():
-        raise InputError(f"{output}: expected clouds to overwrite, got a folder without {INDEX}, which is left alone")
 
 
 def written(

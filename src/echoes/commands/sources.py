@@ -6,21 +6,30 @@ from typing import Any
 
 from echoes import params
 from echoes.errors import InputError
-from echoes.readers.choice import READERS, Source
+from echoes.readers.choice import CLOUDS, READERS, Source
 from echoes.readers.frames import Entry
 
 
 def chosen(reader: str, track: str, path: Path) -> Source:
     """The section `source` of `track` at `path`, or of the first track there with `reader`; one name may be empty."""
-    if reader and reader not in READERS:
-        raise InputError(f"--reader: expected one of {', '.join(READERS)}, got {reader!r}")
+    if reader:
+        _check_clouds("--reader", reader)
     if not reader and not track:
-        raise InputError(f"inspect: expected --reader ({', '.join(READERS)}) or --track, got neither")
+        raise InputError(f"inspect: expected --reader ({', '.join(CLOUDS)}) or --track, got neither")
     name = track or _with_reader(reader, path)
     source: Source = params.load(Source, f"{name}.source", path)
     if reader and source.reader != reader:
         raise InputError(f"{name}.source.reader: expected {reader} as in --reader, got {source.reader}")
     return source
+
+
+def _check_clouds(key: str, reader: str) -> None:
+    """Raises InputError for a reader that is unknown or gives no radar clouds."""
+    if reader not in READERS:
+        raise InputError(f"{key}: expected one of {', '.join(CLOUDS)}, got {reader!r}")
+    if reader not in CLOUDS:
+        known = ", ".join(CLOUDS)
+        raise InputError(f"{key}: expected a reader of radar clouds ({known}), got {reader}, which reads micro-Doppler")
 
 
 def _with_reader(reader: str, path: Path) -> str:
@@ -34,9 +43,10 @@ def _with_reader(reader: str, path: Path) -> str:
 
 def listed(root: Path, source: Any) -> list[Entry]:
     """The frames of a recording, those too whose LiDAR must not be used. Raises InputError where there are none."""
+    _check_clouds("source.reader", source.reader)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; expected a recording for the reader {source.reader}")
-    entries: list[Entry] = READERS[source.reader].index(root, source)
+    entries: list[Entry] = CLOUDS[source.reader].index(root, source)
     if not entries:
         raise InputError(f"{root}: expected frames, got none")
     return entries

@@ -16,6 +16,9 @@ from echoes.rasters import scaling, visibility, voxels
 from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS, Cells
 
+FAMILY = "radar"
+FACTS = ("family", "axes", "target_channels", "scaling", "ego_motion")
+
 
 class GridsWriter:
     """Appends frames to a group, and sums up what the header tells of the train split."""
@@ -52,6 +55,7 @@ class GridsWriter:
         if self._occupied == 0:
             raise InputError("grid: expected target points inside the grid, got none in any training frame")
         content = {
+            "family": FAMILY,
             "axes": grid.header(),
             "radar_channels": list(RADAR_CHANNELS),
             "target_channels": list(TARGET_CHANNELS),
@@ -65,6 +69,9 @@ class GridsWriter:
 
 class Grids:
     """Frames of grids.zarr, as sparse cells in physical units or as dense batches in network range."""
+
+    family = FAMILY
+    rank = 3
 
     def __init__(self, path: Path) -> None:
         """Raises InputError where `path` is no whole grids artifact."""
@@ -83,9 +90,31 @@ class Grids:
     def __len__(self) -> int:
         return len(self._split)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(D, H, W)."""
+        return self.grid.shape
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Of the target."""
+        return tuple(self.header.content["target_channels"])
+
+    @property
+    def channels(self) -> int:
+        return len(self.channel_names)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What of the header the models made from these grids carry on."""
+        return {name: self.header.content[name] for name in FACTS}
+
+    def require_mirror(self, stage: str, mirror: bool) -> None:
+        """Any may be mirrored: left and right of a radar that looks forward are alike."""
+
     def target_channel(self, name: str) -> int:
         """The position of a channel of the target."""
-        return list(self.header.content["target_channels"]).index(name)
+        return self.channel_names.index(name)
 
     def stamps(self) -> np.ndarray:
         return self._reader.all("stamp")

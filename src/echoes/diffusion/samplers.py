@@ -1,86 +1,93 @@
-"""Noise schedules and solvers of the probability-flow ODE dx/dsigma = (x - D(x; sigma)) / sigma.
+"""Solvers of the probability-flow ODE, and of the process that puts noise back at each step.
 
-A solver follows any denoiser down `sigmas`; the step to sigma = 0 is Euler's. Nothing is clamped.
+A solver follows any denoiser down `sigmas`, for noise (B, C, *S) of deviation 1, and gives noisy at the
+last of them; a step to 0 ends at what the denoiser says. Nothing is clamped.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from echoes.diffusion.edm import Denoise, expand
-from echoes.errors import InputError
+from echoes.diffusion.denoiser import Denoise, expand
+from echoes.diffusion.dopri5 import Tolerances, dopri5
+from echoes.diffusion.paths import Path
+
+Solver = Literal["euler", "heun", "dpmpp_2m", "ddim", "ddpm", "dopri5"]
+# The noise (B, C, *S) of deviation 1 that step k puts back.
+Renoise = Callable[[int], Tensor]
 
 
 @dataclass(frozen=True)
-class SigmaRange:
-    """steps levels from `high` to `low`, spaced by `rho` (Karras et al. 2022, Eq. 5)."""
+class SolverConfig:
+    """dopri5: the errors that the solver of this name allows itself."""
 
-    steps: int
-    low: float
-    high: float
-    rho: float
-
-    def __post_init__(self) -> None:
-        if self.steps < 2:
-            raise InputError(f"steps: expected at least 2, got {self.steps}")
-        if not 0 < self.low < self.high:
-            raise InputError(f"low: expected between 0 and high = {self.high}, got {self.low}")
-        if self.rho <= 0:
-            raise InputError(f"rho: expected more than 0, got {self.rho}")
+    solver: Solver
+    dopri5: Tolerances
 
 
-def karras_sigmas(levels: SigmaRange) -> Tensor:
-    """(steps + 1,) float64 noise levels from `high` to `low`, then 0 (Karras et al. 2022, Eq. 5)."""
-    ramp = torch.linspace(0, 1, levels.steps, dtype=torch.float64)
-    high, low = levels.high ** (1 / levels.rho), levels.low ** (1 / levels.rho)
-    sigmas = (high + ramp * (low - high)) ** levels.rho
-    # The ends are exact, so that a schedule and the boundary of a consistency model meet.
-    sigmas[0], sigmas[-1] = levels.high, levels.low
-    return torch.cat([sigmas, sigmas.new_zeros(1)])
-
-
-def slope(denoise: Denoise, x: Tensor, sigma: Tensor) -> Tensor:
-    """dx/dsigma at noise levels (B,) (Karras et al. 2022, Eq. 3)."""
-    return (x - denoise(x, sigma)) / expand(sigma, x)
+def solve(
+    config: SolverConfig, denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Path, renoise: Renoise
+) -> Tensor:
+    """Sample with the solver of this name. renoise: only asked by `ddpm`."""
+    steps: dict[Solver, Callable[[], Tensor]] = {
+        "euler": lambda: euler(denoise, noise, sigmas, path),
+        "heun": lambda: heun(denoise, noise, sigmas, path),
+        "dpmpp_2m": lambda: dpmpp_2m(denoise, noise, sigmas, path),
+        "ddim": lambda: ddim(denoise, noise, sigmas, path, 0.0, renoise),
+        "ddpm": lambda: ddim(denoise, noise, sigmas, path, 1.0, renoise),
+        "dopri5": lambda: dopri5(denoise, noise, sigmas, path, config.dopri5),
+    }
+    return steps[config.solver]()
 
 
 @torch.no_grad()
-def euler(denoise: Denoise, noise: Tensor, sigmas: Tensor) -> Tensor:
-    """First-order steps; one call a step."""
+def euler(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Path) -> Tensor:
+    """First-order steps of sigma; one call a step. The same as steps in the time of flow matching."""
     sigmas = sigmas.to(noise)
-    x = sigmas[0] * noise
+    x = path.start(sigmas[0]) * noise
     for sigma, lower in pairwise(sigmas):
-        x = x + (lower - sigma) * slope(denoise, x, sigma.expand(len(x)))
+        denoised = denoise(x, sigma.expand(len(x)))
+        x = denoised + (lower / sigma) * (x - denoised)
     return x
 
 
 @torch.no_grad()
-def heun(denoise: Denoise, noise: Tensor, sigmas: Tensor) -> Tensor:
+def heun(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Path) -> Tensor:
     """Second-order steps (Karras et al. 2022, Algorithm 1); 2 calls a step, 1 for the step to 0."""
     sigmas = sigmas.to(noise)
-    x = sigmas[0] * noise
+    x = path.start(sigmas[0]) * noise
     for sigma, lower in pairwise(sigmas):
         if lower == 0:
             return denoise(x, sigma.expand(len(x)))
-        x = heun_step(denoise, x, sigma.expand(len(x)), lower.expand(len(x)))
+        x = heun_step(denoise, x, sigma.expand(len(x)), lower.expand(len(x)), path)
     return x
 
 
 @torch.no_grad()
-def heun_step(denoise: Denoise, x: Tensor, sigma: Tensor, lower: Tensor) -> Tensor:
-    """One second-order step from noise levels `sigma` (B,) to `lower` (B,), above 0."""
-    step = expand(lower - sigma, x)
-    first = slope(denoise, x, sigma)
-    return x + step * (first + slope(denoise, x + step * first, lower)) / 2
+def heun_step(denoise: Denoise, x: Tensor, sigma: Tensor, lower: Tensor, path: Path) -> Tensor:
+    """One second-order step of the path's time, from noise levels `sigma` (B,) to `lower` (B,), above 0."""
+    step, scale = expand(path.time(lower) - path.time(sigma), x), expand(path.scale(lower), x)
+    state = expand(path.scale(sigma), x) * x
+    first = velocity(denoise, x, sigma, path)
+    second = velocity(denoise, (state + step * first) / scale, lower, path)
+    return (state + step * (first + second) / 2) / scale
+
+
+def velocity(denoise: Denoise, x: Tensor, sigma: Tensor, path: Path) -> Tensor:
+    """d state / d time at noise levels (B,); for the time sigma Eq. 3 of Karras et al. 2022."""
+    denoised, level = denoise(x, sigma), expand(sigma, x)
+    return path.velocity(denoised, (x - denoised) / level, level)
 
 
 @torch.no_grad()
-def dpmpp_2m(denoise: Denoise, noise: Tensor, sigmas: Tensor) -> Tensor:
-    """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2) for sigma(t) = t; second order, one call a step."""
+def dpmpp_2m(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Path) -> Tensor:
+    """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2); second order in ln sigma, one call a step."""
     sigmas = sigmas.to(noise)
-    x = sigmas[0] * noise
+    x = path.start(sigmas[0]) * noise
     previous, previous_step = None, None
     for sigma, lower in pairwise(sigmas):
         denoised = denoise(x, sigma.expand(len(x)))
@@ -93,4 +100,23 @@ def dpmpp_2m(denoise: Denoise, noise: Tensor, sigmas: Tensor) -> Tensor:
             direction = (1 + share) * denoised - share * previous
         x = (lower / sigma) * x - torch.expm1(-step) * direction
         previous, previous_step = denoised, step
+    return x
+
+
+@torch.no_grad()
+def ddim(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Path, eta: float, renoise: Renoise) -> Tensor:
+    """Steps that put back a share `eta` of the noise (Song et al. 2021, Eq. 12 and 16); one call a step.
+
+    eta 0 is DDIM, Euler's steps of sigma; eta 1 the ancestral sampling of DDPM (Ho et al. 2020, Algorithm
+    2) with its smaller variance. In noisy = state / sqrt(abar) Eq. 16 is
+    added = eta lower sqrt(sigma^2 - lower^2) / sigma.
+    """
+    sigmas = sigmas.to(noise)
+    x = path.start(sigmas[0]) * noise
+    for k, (sigma, lower) in enumerate(pairwise(sigmas)):
+        denoised = denoise(x, sigma.expand(len(x)))
+        added = eta * lower * (sigma**2 - lower**2).sqrt() / sigma
+        x = denoised + (lower**2 - added**2).sqrt() / sigma * (x - denoised)
+        if added > 0:
+            x = x + added * renoise(k)
     return x

@@ -3,36 +3,35 @@
 import torch
 from torch import Tensor, nn
 
-from echoes.diffusion.edm import Denoise, Denoiser, expand
+from echoes.diffusion.denoiser import UNCONDITIONED, Denoise, Denoiser, expand
+from echoes.diffusion.paths import Path
 from echoes.diffusion.samplers import heun_step
-
-
-def boundary(sigma: Tensor, sigma_min: float, sigma_data: float) -> tuple[Tensor, Tensor]:
-    """c_skip and c_out with c_skip = 1, c_out = 0 at sigma_min (Song et al. 2023, Appendix C)."""
-    above = sigma - sigma_min
-    return (
-        1 / ((above / sigma_data) ** 2 + 1),  # written so that it is exactly 1 for any sigma_data
-        above * sigma_data / (sigma**2 + sigma_data**2).sqrt(),
-    )
+from echoes.nets.conditions import Condition
 
 
 class ConsistencyModel(nn.Module):
-    """f(x, sigma): any point of a trajectory -> its end at sigma_min; the identity there for any network."""
+    """f(x, sigma): any point of a trajectory -> its end at sigma_min; the identity there for any denoiser.
+
+    f = x sigma_min / sigma + D(x; sigma) (1 - sigma_min / sigma), one Euler step of the denoiser to
+    sigma_min: with the teacher's weights it begins as the teacher's one-step sample. For EDM this is
+    c_out of Song et al. 2023, Appendix C, and their c_skip to within sigma_min / (4 sigma_data).
+    """
 
     def __init__(self, denoiser: Denoiser, sigma_min: float) -> None:
         super().__init__()
         self.denoiser, self.sigma_min = denoiser, sigma_min
 
-    def features(self, cond: Tensor) -> Tensor:
-        return self.denoiser.features(cond)
+    def condition(self, cond: Tensor, drop: Tensor | None = None) -> Condition:
+        return self.denoiser.condition(cond, drop)
 
-    def forward(self, noisy: Tensor, sigma: Tensor, features: Tensor | None = None) -> Tensor:
+    def unconditional(self, cond: Tensor) -> Condition:
+        return self.denoiser.unconditional(cond)
+
+    def forward(self, noisy: Tensor, sigma: Tensor, condition: Condition = UNCONDITIONED) -> Tensor:
         """noisy (B, C, *S), sigma (B,) -> (B, C, *S), float32."""
-        sigma_data = self.denoiser.sigma_data
-        c_skip, c_out = boundary(sigma, self.sigma_min, sigma_data)
-        c_in = 1 / (sigma**2 + sigma_data**2).sqrt()
-        inner = self.denoiser.network(expand(c_in, noisy) * noisy, sigma.log() / 4, features).float()
-        return expand(c_skip, noisy) * noisy + expand(c_out, noisy) * inner
+        # A quotient of two tensors is exactly 1 where they are equal.
+        kept = expand(torch.full_like(sigma, self.sigma_min) / sigma, noisy)
+        return kept * noisy + (1 - kept) * self.denoiser(noisy, sigma, condition)
 
 
 def pseudo_huber(error: Tensor) -> Tensor:
@@ -45,14 +44,16 @@ def pseudo_huber(error: Tensor) -> Tensor:
     return (error.flatten(1).pow(2).sum(1) / size + c**2).sqrt() - c
 
 
-def loss(student: Denoise, target: Denoise, teacher: Denoise, clean: Tensor, high: Tensor, low: Tensor) -> Tensor:
+def loss(
+    student: Denoise, target: Denoise, teacher: Denoise, clean: Tensor, high: Tensor, low: Tensor, path: Path
+) -> Tensor:
     """(B,) distance of the student at `high` to the target at `low`, one Heun step of the teacher below.
 
-    student, target, teacher   under their condition; only the student is trained (Song et al. 2023,
-                               Algorithm 2). target: a running average of the student.
-    clean (B, C, *S), high and low (B,) neighbouring noise levels.
+    student, target, teacher   under their condition, the teacher perhaps guided; only the student is
+                               trained (Song et al. 2023, Algorithm 2). target: a running average of it.
+    clean (B, C, *S), high and low (B,) neighbouring noise levels; path: the teacher's.
     """
     noisy = clean + torch.randn_like(clean) * expand(high, clean)
     with torch.no_grad():
-        goal = target(heun_step(teacher, noisy, high, low), low)
+        goal = target(heun_step(teacher, noisy, high, low, path), low)
     return pseudo_huber(student(noisy, high) - goal)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from echoes.diffusion.edm import Denoise
+from echoes.diffusion.denoiser import Denoise
 
 
 @torch.no_grad()

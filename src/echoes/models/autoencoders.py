@@ -7,20 +7,31 @@ from typing import Literal
 import torch
 
 from echoes import params, weights
+from echoes.autoencoder import quantizers
+from echoes.autoencoder.codebook import VqConfig
 from echoes.autoencoder.loss import LossWeights
+from echoes.autoencoder.scalars import FsqConfig
+from echoes.autoencoder.spectrogram_loss import SpectrogramLoss
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
 from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
 from echoes.provenance import Header
 from echoes.training.loop import Schedule, check_share
 
 
 @dataclass(frozen=True)
 class VaeParams(Schedule):
-    """The section `<track>.vae`. size: a name, or explicit numbers."""
+    """The section `<track>.vae`.
 
-    variant: Literal["kl"]
-    size: Literal["tiny", "ultra_lightweight", "lightweight", "standard"] | VaeConfig
-    loss: LossWeights
+    variant  what lies between encoder and decoder: a Gaussian, a learned codebook (vq), finite scalars (fsq).
+    size     a name, or explicit numbers.
+    """
+
+    variant: Literal["kl", "vq", "fsq"]
+    vq: VqConfig
+    fsq: FsqConfig
+    size: Literal["tiny", "ultra_lightweight", "lightweight", "standard", "f8d4", "f16d32"] | VaeConfig
+    loss: LossWeights | SpectrogramLoss
     mirror: bool
     ema: float
 
@@ -31,19 +42,19 @@ class VaeParams(Schedule):
 
 def build(p: VaeParams, rank: int, channels: int) -> Vae:
     config = p.size if isinstance(p.size, VaeConfig) else SIZES[p.size]
-    return Vae(rank, channels, config)
+    bottleneck = quantizers.build(p.variant, config.latent_channels, p.loss.kl, p.vq, p.fsq)
+    return Vae(rank, channels, config, bottleneck)
 
 
-def save(vae: Vae, p: VaeParams, grids: Grids, path: Path) -> None:
-    content = {name: grids.header.content[name] for name in ("axes", "target_channels", "scaling", "ego_motion")}
-    header = Header("vae", asdict(p), {"grids": grids.header.identity}, content)
-    weights.save(vae.state_dict(), header, path)
+def save(vae: Vae, p: VaeParams, data: Grids | Spectrograms, path: Path) -> None:
+    content = {**data.facts, "channels": data.channels}
+    weights.save(vae.state_dict(), Header("vae", asdict(p), {"grids": data.header.identity}, content), path)
 
 
 def load(path: Path, device: torch.device) -> tuple[Vae, Header]:
     """The autoencoder for inference, on `device`, and its header."""
     tensors, header = weights.load(path, "vae")
     p: VaeParams = params.build(VaeParams, header.params, f"{path}: params")
-    vae = build(p, rank=len(header.content["axes"]), channels=len(header.content["target_channels"]))
+    vae = build(p, rank=len(header.content["axes"]), channels=header.content["channels"])
     weights.restore(vae, tensors, path)
     return vae.to(device).eval().requires_grad_(False), header

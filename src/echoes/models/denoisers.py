@@ -10,24 +10,42 @@ from torch import nn
 
 from echoes import params, weights
 from echoes.autoencoder.latents import Whitening
-from echoes.diffusion.edm import Denoiser, NoiseLevels
-from echoes.diffusion.samplers import SigmaRange
+from echoes.diffusion import ddpm, edm, flow
+from echoes.diffusion.denoiser import Denoiser, Parameterization
+from echoes.diffusion.guidance import Guidance
+from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
-from echoes.grids import COMPRESSION
+from echoes.nets.conditions import FieldConditioner, LabelConditioner
+from echoes.nets.dit import DiT, DiTConfig
 from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
 from echoes.nets.unet import UNet, UNetConfig
 from echoes.provenance import Header
+from echoes.rasters.voxels import RADAR_CHANNELS
 from echoes.training.loop import Schedule, check_share
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
-    """width and residual blocks of the radar's encoder, and the features it hands to the denoiser."""
+class RadarCondition:
+    """The radar as features on the latent grid.
 
+    by        `encoder`: by an encoder of its own, of `width` with `blocks` residual blocks; `vae`: through the
+              autoencoder.
+    features  channels that the network sees.
+    """
+
+    by: Literal["encoder", "vae"]
     width: int
     blocks: int
+    features: int
+
+
+@dataclass(frozen=True)
+class LabelCondition:
+    """Labels, such as user and activity, embedded and summed into `features` numbers."""
+
+    by: Literal["labels"]
     features: int
 
 
@@ -35,15 +53,19 @@ class EncoderConfig:
 class LdmParams(Schedule):
     """The section `<track>.ldm`.
 
-    condition  `encoder`: the radar's own encoder; `vae`: the radar through the autoencoder.
-    drop       share of the conditions dropped in training, for the unconditional model.
+    parameterization  how a network becomes a denoiser, with a section of each one's numbers.
+    network           `unet` or `dit`, likewise.
+    drop              share of each part of the condition dropped in training, for the unconditional model.
     """
 
-    sigma_data: float
-    noise: NoiseLevels
-    network: UNetConfig
-    condition: Literal["encoder", "vae"]
-    encoder: EncoderConfig
+    parameterization: Literal["edm", "flow", "ddpm"]
+    edm: edm.EdmConfig
+    flow: flow.FlowConfig
+    ddpm: ddpm.DdpmConfig
+    network: Literal["unet", "dit"]
+    unet: UNetConfig
+    dit: DiTConfig
+    condition: RadarCondition | LabelCondition
     drop: float
     mirror: bool
     ema: float
@@ -53,8 +75,6 @@ class LdmParams(Schedule):
         if not 0 <= self.drop <= 1:
             raise InputError(f"drop: expected 0 to 1, got {self.drop}")
         check_share("ema", self.ema)
-        if self.sigma_data <= 0:
-            raise InputError(f"sigma_data: expected more than 0, got {self.sigma_data}")
 
 
 @dataclass(frozen=True)
@@ -62,10 +82,12 @@ class CdParams(Schedule):
     """The section `<track>.cd`.
 
     sigmas       noise levels whose neighbours are distilled across.
+    guidance     of the teacher: the student learns the guided trajectories.
     target_ema   decay of the target network; ema: of the weights that are kept.
     """
 
     sigmas: SigmaRange
+    guidance: Guidance
     mirror: bool
     target_ema: float
     ema: float
@@ -76,41 +98,66 @@ class CdParams(Schedule):
         check_share("ema", self.ema)
 
 
-def build(p: LdmParams, rank: int, latent_channels: int, radar_channels: int) -> Denoiser:
-    """A denoiser of whitened latents (B, Z, *S / 4) under the radar."""
-    network = UNet(rank, latent_channels + p.encoder.features, latent_channels, p.network)
-    encoder: nn.Module
-    if p.condition == "encoder":
-        e = p.encoder
-        encoder = RadarEncoder(rank, radar_channels, e.width, e.blocks, e.features, COMPRESSION)
+def build(latents: Header, p: LdmParams) -> Denoiser:
+    """A denoiser for the latents that a header (of latents, ldm or cd) tells of.
+
+    Raises InputError for a condition that these latents do not have.
+    """
+    channels, *sizes = latents.content["latent_shape"]
+    rank = len(sizes)
+    fields = p.condition.features if isinstance(p.condition, RadarCondition) else 0
+    vector = 0 if isinstance(p.condition, RadarCondition) else p.condition.features
+    network: nn.Module
+    if p.network == "unet":
+        network = UNet(rank, channels + fields, channels, p.unet, vector)
     else:
-        encoder = conv(rank, latent_channels, p.encoder.features)
-    return Denoiser(network, p.sigma_data, encoder, p.encoder.features)
+        network = DiT(rank, channels + fields, channels, p.dit, vector)
+    return Denoiser(network, _parameterization(p), _conditioner(latents, p.condition, rank, channels))
 
 
-def build_for(header: Header, p: LdmParams) -> Denoiser:
-    """A denoiser for the latents that a header (of latents, ldm or cd) tells of."""
-    shape = header.content["latent_shape"]
-    return build(p, len(shape) - 1, shape[0], len(header.content["radar_channels"]))
+def _parameterization(p: LdmParams) -> Parameterization:
+    match p.parameterization:
+        case "edm":
+            return edm.Edm(p.edm)
+        case "flow":
+            return flow.Flow(p.flow)
+    return ddpm.Ddpm(p.ddpm)
+
+
+def _conditioner(
+    latents: Header, condition: RadarCondition | LabelCondition, rank: int, channels: int
+) -> FieldConditioner | LabelConditioner:
+    known = "labels" if "labels" in latents.content else "encoder or vae"
+    if condition.by not in known:
+        raise InputError(f"ldm.condition.by: expected {known}, as these recordings have, got {condition.by}")
+    if isinstance(condition, LabelCondition):
+        counts = tuple(len(latents.content["labels"][kind]) for kind in latents.content["kinds"])
+        return LabelConditioner(counts, condition.features)
+    encoder: nn.Module
+    if condition.by == "encoder":
+        inputs, factor = len(RADAR_CHANNELS), latents.content["compression"]
+        encoder = RadarEncoder(rank, inputs, condition.width, condition.blocks, condition.features, factor)
+    else:
+        encoder = conv(rank, channels, condition.features)
+    return FieldConditioner(encoder, condition.features)
 
 
 def save_ldm(denoiser: Denoiser, p: LdmParams, latents: Header, path: Path) -> None:
-    content = {name: latents.content[name] for name in ("latent_shape", "radar_channels", "whitening")}
     parents = {**latents.parents, "latents": latents.identity}
-    weights.save(denoiser.state_dict(), Header("ldm", asdict(p), parents, content), path)
+    weights.save(denoiser.state_dict(), Header("ldm", asdict(p), parents, latents.content), path)
 
 
 def load_ldm(path: Path, device: torch.device) -> tuple[Denoiser, Header]:
     """The averaged denoiser for inference, and its header."""
     tensors, header = weights.load(path, "ldm")
-    denoiser = build_for(header, params.build(LdmParams, header.params, f"{path}: params"))
+    denoiser = build(header, params.build(LdmParams, header.params, f"{path}: params"))
     weights.restore(denoiser, tensors, path)
     return denoiser.to(device).eval().requires_grad_(False), header
 
 
-def save_cd(model: ConsistencyModel, p: CdParams, teacher: Header, threshold: float, middle: float, path: Path) -> None:
-    """threshold: of occupancy; middle: the noise level from which a second step starts."""
-    content = {**teacher.content, "ldm_params": teacher.params, "threshold": threshold, "middle": middle}
+def save_cd(model: ConsistencyModel, p: CdParams, teacher: Header, chosen: dict[str, float], path: Path) -> None:
+    """chosen: what was settled on validation, such as `middle`, the noise level from which a second step starts."""
+    content = {**teacher.content, "ldm_params": teacher.params, **chosen}
     parents = {**teacher.parents, "ldm": teacher.identity}
     weights.save(model.denoiser.state_dict(), Header("cd", asdict(p), parents, content), path)
 
@@ -119,10 +166,17 @@ def load_cd(path: Path, device: torch.device) -> tuple[ConsistencyModel, CdParam
     """The averaged consistency model for inference, its params and its header."""
     tensors, header = weights.load(path, "cd")
     p: CdParams = params.build(CdParams, header.params, f"{path}: params")
-    denoiser = build_for(header, params.build(LdmParams, header.content["ldm_params"], f"{path}: params"))
+    denoiser = build(header, ldm_params(header, path))
     weights.restore(denoiser, tensors, path)
     model = ConsistencyModel(denoiser, p.sigmas.low).to(device).eval().requires_grad_(False)
     return model, p, header
+
+
+def ldm_params(header: Header, path: Path) -> LdmParams:
+    """The params of the denoiser that an ldm holds, or that a cd was distilled from."""
+    stored = header.params if header.kind == "ldm" else header.content["ldm_params"]
+    p: LdmParams = params.build(LdmParams, stored, f"{path}: params of the ldm")
+    return p
 
 
 def student_of(teacher: Denoiser, sigma_min: float) -> ConsistencyModel:
@@ -141,8 +195,3 @@ def whitening(header: Header) -> Whitening:
     """The whitening statistics that travel with latents, ldm and cd."""
     stored = header.content["whitening"]
     return Whitening(tuple(stored["mean"]), tuple(stored["std"]))
-
-
-def condition(ldm: Header) -> str:
-    """How the denoiser of a header of kind ldm takes the radar: `encoder` or `vae`."""
-    return str(ldm.params["condition"])

@@ -1,4 +1,4 @@
-"""Latents of every frame: posterior mean and deviation, and the radar through the same encoder."""
+"""Latents of every frame: posterior mean and deviation, with the whitening statistics of the train split."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,6 +11,7 @@ from echoes.autoencoder.latents import Moments
 from echoes.autoencoder.vae import Vae
 from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
 from echoes.provenance import Header
 from echoes.training.loop import half_precision
 
@@ -18,45 +19,60 @@ from echoes.training.loop import half_precision
 class Extraction:
     """Encodes batch by batch; its statistics are known once the last batch is out."""
 
-    def __init__(self, vae: Vae, grids: Grids, vae_header: Header) -> None:
-        self._vae, self._grids, self._vae_header = vae, grids, vae_header
+    def __init__(self, vae: Vae, data: Grids | Spectrograms, vae_header: Header) -> None:
+        self._vae, self._data, self._vae_header = vae, data, vae_header
         self._moments = Moments()
         self._shape: tuple[int, ...] = ()
 
     def batches(self, size: int) -> Iterator[dict[str, np.ndarray]]:
-        """mean, std and cond (B, Z, *S / 4) of all frames in order, and the same of the mirrored frames."""
-        every, train = np.arange(len(self._grids)), set(self._grids.frames("train").tolist())
+        """latents and std (B, Z, *S / factor) of all frames in order, and what belongs to them.
+
+        Of radar frames: cond, the radar through the same encoder, and all three of the mirrored frame. Of
+        spectrograms: labels, because no flip of theirs is physical.
+        """
+        every, train = np.arange(len(self._data)), set(self._data.frames("train").tolist())
         for frames in batches_of(every, size):
-            batch: dict[str, np.ndarray] = {}
-            target, radar = self._grids.target_batch(frames), self._grids.radar_as_target_batch(frames)
-            for ending, flip in (("", False), ("_mirrored", True)):
-                mean, std = self._encode(target, flip)
-                batch |= {f"mean{ending}": mean, f"std{ending}": std, f"cond{ending}": self._encode(radar, flip)[0]}
+            batch = self._labelled(frames) if isinstance(self._data, Spectrograms) else self._paired(frames)
             inside = [i for i, frame in enumerate(frames) if int(frame) in train]
             if inside:
-                self._moments.add(torch.from_numpy(batch["mean"][inside]), torch.from_numpy(batch["std"][inside]))
-            self._shape = batch["mean"].shape[1:]
+                self._moments.add(torch.from_numpy(batch["latents"][inside]), torch.from_numpy(batch["std"][inside]))
+            self._shape = batch["latents"].shape[1:]
             yield batch
 
     def header(self) -> Header:
         content = {
+            **self._vae_header.content,
             "latent_shape": list(self._shape),
-            "radar_channels": self._grids.header.content["radar_channels"],
+            "compression": self._vae.factor,
             "whitening": asdict(self._moments.whitening()),
         }
-        parents = {"grids": self._grids.header.identity, "vae": self._vae_header.identity}
+        parents = {"grids": self._data.header.identity, "vae": self._vae_header.identity}
         return Header("latents", {}, parents, content)
 
     def statistics(self) -> dict[str, float]:
         """Mean and deviation of each latent channel over the train split."""
         found = self._moments.whitening()
         values = [(f"{name}_{i}", v) for name in ("mean", "std") for i, v in enumerate(getattr(found, name))]
-        return {"frames": len(self._grids), **dict(values)}
+        return {"frames": len(self._data), **dict(values)}
+
+    def _labelled(self, frames: np.ndarray) -> dict[str, np.ndarray]:
+        assert isinstance(self._data, Spectrograms)
+        mean, std = self._encode(self._data.target_batch(frames))
+        return {"latents": mean, "std": std, "labels": self._data.labels(frames)}
+
+    def _paired(self, frames: np.ndarray) -> dict[str, np.ndarray]:
+        assert isinstance(self._data, Grids)
+        batch: dict[str, np.ndarray] = {}
+        target, radar = self._data.target_batch(frames), self._data.radar_as_target_batch(frames)
+        for ending in ("", "_mirrored"):
+            mean, std = self._encode(target)
+            batch |= {f"latents{ending}": mean, f"std{ending}": std, f"cond{ending}": self._encode(radar)[0]}
+            target, radar = (np.ascontiguousarray(np.flip(dense, Y_AXIS)) for dense in (target, radar))
+        return batch
 
     @torch.no_grad()
-    def _encode(self, dense: np.ndarray, flip: bool) -> tuple[np.ndarray, np.ndarray]:
+    def _encode(self, dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         place = next(self._vae.parameters()).device
-        cells = np.ascontiguousarray(np.flip(dense, Y_AXIS)) if flip else dense
         with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
-            posterior = self._vae.encode(torch.from_numpy(cells).to(place))
-        return posterior.mean.cpu().numpy(), torch.exp(0.5 * posterior.logvar).cpu().numpy()
+            posterior = self._vae.encode(torch.from_numpy(dense).to(place))
+        return posterior.mean.cpu().numpy(), posterior.std.cpu().numpy()

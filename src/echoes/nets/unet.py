@@ -1,7 +1,8 @@
-"""U-Net of rank 2 or 3: network(x, c_noise, features) -> x. It knows nothing of noise levels or data."""
+"""U-Net of rank 2 or 3: network(x, c_noise, condition) -> x. It knows nothing of noise levels or data."""
 
 import itertools
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,16 +10,23 @@ from torch.nn import functional as F
 
 from echoes.errors import InputError
 from echoes.nets.attention import Attention, positions
+from echoes.nets.conditions import Condition
 from echoes.nets.layers import Fourier, ResBlock, conv, norm, zero
 
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """channels per level (each level halves the size), blocks per level, heads of the attention at the lowest level."""
+    """channels per level (each level halves the size), blocks per level, heads of the attention at the lowest level.
+
+    attention  between all cells, those of windows (then of moved windows), or those of a line along each axis in turn.
+    window     cells of a window along each axis of the lowest level.
+    """
 
     channels: tuple[int, ...]
     blocks: int
     heads: int
+    attention: Literal["full", "window", "axial"]
+    window: int
     dropout: float
 
     def __post_init__(self) -> None:
@@ -26,6 +34,8 @@ class UNetConfig:
             raise InputError("channels: expected at least one level, got none")
         if self.heads < 1 or self.channels[-1] % self.heads:
             raise InputError(f"heads: expected a divisor of {self.channels[-1]} channels, got {self.heads}")
+        if self.window < 1:
+            raise InputError(f"window: expected at least 1 cell, got {self.window}")
 
 
 class Blocks(nn.ModuleList):
@@ -37,18 +47,35 @@ class Blocks(nn.ModuleList):
         return x
 
 
+def mixers(rank: int, config: UNetConfig) -> nn.Sequential:
+    """The attention at the lowest level, in as many steps as its choice of cells takes."""
+    whole, cells = (None,) * rank, (config.window,) * rank
+    lines = [tuple(None if i == axis else 1 for i in range(rank)) for axis in range(rank)]
+    steps: dict[str, list[tuple[tuple[int | None, ...], bool]]] = {
+        "full": [(whole, False)],
+        "window": [(cells, False), (cells, True)],
+        "axial": [(line, False) for line in lines],
+    }
+    return nn.Sequential(
+        *[Attention(rank, config.channels[-1], config.heads, *step) for step in steps[config.attention]]
+    )
+
+
 class UNet(nn.Module):
     """Residual U-Net with additive skips, positions at the input and attention at the lowest level.
 
     Skips are added, not concatenated: half the cost of the decoder's first convolutions.
+
+    inputs   channels of x and of the condition's field; vector: features of its vector, 0 for none.
     """
 
-    def __init__(self, rank: int, inputs: int, outputs: int, config: UNetConfig) -> None:
+    def __init__(self, rank: int, inputs: int, outputs: int, config: UNetConfig, vector: int) -> None:
         super().__init__()
         widths, blocks = config.channels, range(config.blocks)
         features = 4 * widths[0]
         self.positions = 2 * rank
         self.embed = nn.Sequential(Fourier(64), nn.Linear(64, features), nn.SiLU(), nn.Linear(features, features))
+        self.vector = nn.Linear(vector, features) if vector else None
         self.stem = conv(rank, inputs + self.positions, widths[0])
 
         def level(width: int) -> Blocks:
@@ -56,17 +83,20 @@ class UNet(nn.Module):
 
         self.down = nn.ModuleList([level(width) for width in widths])
         self.shrink = nn.ModuleList([conv(rank, a, b, 2, 2) for a, b in itertools.pairwise(widths)])
-        self.attention = Attention(rank, widths[-1], config.heads)
+        self.attention = mixers(rank, config)
         self.middle = ResBlock(rank, widths[-1], widths[-1], features, config.dropout)
         self.widen = nn.ModuleList([conv(rank, b, a, 1) for a, b in itertools.pairwise(widths)])
         self.up = nn.ModuleList([level(width) for width in widths])
         self.norm, self.out = norm(widths[0]), zero(conv(rank, widths[0], outputs))
 
-    def forward(self, x: Tensor, c_noise: Tensor, features: Tensor | None = None) -> Tensor:
-        """x (B, C, *S), c_noise (B,), features (B, K, *S) concatenated to x -> (B, outputs, *S)."""
+    def forward(self, x: Tensor, c_noise: Tensor, condition: Condition) -> Tensor:
+        """x (B, C, *S), c_noise (B,) -> (B, outputs, *S)."""
         embedding = self.embed(c_noise)
+        if self.vector is not None:
+            assert condition.vector is not None, "this network is told a vector"
+            embedding = embedding + self.vector(condition.vector)
         where = positions(x.shape[2:], self.positions, x.device).expand(len(x), *[-1] * (x.ndim - 1))
-        x = self.stem(torch.cat([x, where] if features is None else [x, features, where], dim=1))
+        x = self.stem(torch.cat([x, where] if condition.field is None else [x, condition.field, where], dim=1))
         skips = []
         for i, level in enumerate(self.down):
             x = level(x, embedding)

@@ -1,4 +1,4 @@
-"""Entries -> train, val, test, purged; never neighbouring frames in two of them."""
+"""Entries -> train, val, test, purged; never neighbouring frames, or crops, in two of them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,6 +19,19 @@ class BySequence:
     """Whole sequences for validation and for test; `val` and `test` are shares of the frames."""
 
     by: Literal["sequence"]
+    val: float
+    test: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        _check_shares(self.val, self.test)
+
+
+@dataclass(frozen=True)
+class ByRecording:
+    """Whole recordings of each label for validation and for test; `val` and `test` are shares of its crops."""
+
+    by: Literal["recording"]
     val: float
     test: float
     seed: int
@@ -51,6 +64,7 @@ class ByTime:
 
 
 Split = BySequence | ByTime
+LabelledSplit = ByRecording | ByTime
 
 
 def assign(entries: Sequence[Entry], split: Split) -> list[str]:
@@ -59,22 +73,58 @@ def assign(entries: Sequence[Entry], split: Split) -> list[str]:
     Blocks (or sequences) are drawn in an order that depends on the seed alone; test takes them until it
     is as near to its share of the frames as it gets, then val; the rest is train.
     """
-    blocks = _sequences(entries) if isinstance(split, BySequence) else _blocks(entries, split)
+    blocks = _sequences(entries) if isinstance(split, BySequence) else _blocks(entries, split, 0.0)
     if len(blocks) < len(SPLITS):
         raise InputError(f"split: expected 3 or more {_unit(split)}s to split, got {len(blocks)}")
     names = np.full(len(entries), "train", dtype="<U6")
-    order = [blocks[i] for i in seeds.rng(split.seed, "split").permutation(len(blocks))]
+    _draw(blocks, names, split, seeds.rng(split.seed, "split"))
+    if isinstance(split, ByTime):
+        _purge(entries, names, split.purge_s, 0.0)
+    _check_filled(names)
+    return names.tolist()
+
+
+def assign_labelled(
+    entries: Sequence[Entry], labels: Sequence[tuple[str, ...]], duration_s: float, split: LabelledSplit
+) -> list[str]:
+    """The split of each crop: "train", "val", "test" or "purged"; every label has some to train and to test.
+
+    entries     crops: the sequence is their recording, the stamp is their start.
+    labels      of each crop; the recordings (or the blocks of them) of each label are drawn by themselves.
+    duration_s  of a crop: two crops are as far apart as the end of one from the start of the other.
+
+    Raises InputError naming the label that has too little.
+    """
+    names = np.full(len(entries), "train", dtype="<U6")
+    positions = defaultdict(list)
+    for i, label in enumerate(labels):
+        positions[label].append(i)
+    for label in sorted(positions):
+        own = [entries[i] for i in positions[label]]
+        blocks = _sequences(own) if isinstance(split, ByRecording) else _blocks(own, split, duration_s)
+        if len(blocks) < len(SPLITS):
+            advice = "; split.by: time divides recordings" if isinstance(split, ByRecording) else ""
+            told = f"expected 3 or more {_unit(split)}s of {', '.join(label)}, got {len(blocks)}"
+            raise InputError(f"split: {told}{advice}")
+        everywhere = [np.array(positions[label])[block] for block in blocks]
+        _draw(everywhere, names, split, seeds.rng(split.seed, "split", *label))
+    if isinstance(split, ByTime):
+        _purge(entries, names, split.purge_s, duration_s)
+    for label in sorted(positions):
+        _check_label(label, names[positions[label]])
+    _check_filled(names)
+    return names.tolist()
+
+
+def _draw(blocks: list[np.ndarray], names: np.ndarray, split: Split | LabelledSplit, rng: np.random.Generator) -> None:
+    """Name the entries of the blocks, which are positions in `names`, that go to test and to val."""
+    entries = sum(map(len, blocks))
+    order = [blocks[i] for i in rng.permutation(len(blocks))]
     for name, share, left in (("test", split.test, 2), ("val", split.val, 1)):
-        taken = _take(order, share * len(entries), len(order) - left)
+        taken = _take(order, share * entries, len(order) - left)
         for block in taken:
             names[block] = name
         order = [block for block in order if not any(block is other for other in taken)]
-    if isinstance(split, ByTime):
-        _purge(entries, names, split.purge_s)
-    for name in SPLITS:
-        if not (names == name).any():
-            raise InputError(f"split: expected frames in train, val and test, got none in {name}; {_counts(names)}")
-    return names.tolist()
 
 
 def _take(blocks: list[np.ndarray], frames: float, most: int) -> list[np.ndarray]:
@@ -96,24 +146,24 @@ def _sequences(entries: Sequence[Entry]) -> list[np.ndarray]:
     return [np.array(sorted(positions[name], key=lambda i: entries[i].stamp)) for name in sorted(positions)]
 
 
-def _blocks(entries: Sequence[Entry], split: ByTime) -> list[np.ndarray]:
+def _blocks(entries: Sequence[Entry], split: ByTime, duration_s: float) -> list[np.ndarray]:
     blocks = []
     for sequence in _sequences(entries):
         stamps = np.array([entries[i].stamp for i in sequence])
-        gaps = np.flatnonzero(np.diff(stamps) >= split.purge_s) + 1
+        gaps = np.flatnonzero(np.diff(stamps) - duration_s >= split.purge_s) + 1
         for piece, times in zip(np.split(sequence, gaps), np.split(stamps, gaps), strict=True):
             number = ((times - times[0]) // split.block_s).astype(int)
             blocks += np.split(piece, np.flatnonzero(np.diff(number)) + 1)
     return blocks
 
 
-def _purge(entries: Sequence[Entry], names: np.ndarray, purge_s: float) -> None:
-    """Drop the training frames close to val or test, and the val frames close to test."""
+def _purge(entries: Sequence[Entry], names: np.ndarray, purge_s: float, duration_s: float) -> None:
+    """Drop the training entries close to val or test, and the val entries close to test."""
     for sequence in _sequences(entries):
         stamps = np.array([entries[i].stamp for i in sequence])
         for dropped, kept in (("val", ("test",)), ("train", ("val", "test"))):
             others = stamps[np.isin(names[sequence], kept)]
-            close = _distance(stamps, others) < purge_s
+            close = _distance(stamps, others) - duration_s < purge_s
             names[sequence[close & (names[sequence] == dropped)]] = "purged"
 
 
@@ -124,8 +174,20 @@ def _distance(stamps: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.minimum(stamps - bounded[after - 1], bounded[after] - stamps)
 
 
-def _unit(split: Split) -> str:
-    return "sequence" if isinstance(split, BySequence) else "block"
+def _check_filled(names: np.ndarray) -> None:
+    for name in SPLITS:
+        if not (names == name).any():
+            raise InputError(f"split: expected frames in train, val and test, got none in {name}; {_counts(names)}")
+
+
+def _check_label(label: tuple[str, ...], names: np.ndarray) -> None:
+    for name in ("train", "test"):
+        if not (names == name).any():
+            raise InputError(f"split: expected {name} data of {', '.join(label)}, got none; {_counts(names)}")
+
+
+def _unit(split: Split | LabelledSplit) -> str:
+    return "block" if isinstance(split, ByTime) else split.by
 
 
 def _counts(names: np.ndarray) -> str:

@@ -73,7 +73,7 @@ def birdseye(rows: Sequence[Sequence[Panel]], grid: Grid, path: Path, label: str
         bar = figure.colorbar(ScalarMappable(colours, HEIGHTS), cax=figure.add_axes(box))
         bar.set_label(label)
         bar.outline.set_visible(False)
-        _save(figure, path)
+        save(figure, path)
 
 
 def _sheet(rows: int, columns: int, grid: Grid) -> tuple[Figure, np.ndarray]:
@@ -143,7 +143,7 @@ def error_over_range(evaluation: Mapping[str, Any], keys: Sequence[str], path: P
             ax.set_xticks(range(len(bands)), bands)
             ax.set(title=key, xlabel="horizontal range", ylim=(0, None))
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
-        _save(figure, path)
+        save(figure, path)
 
 
 def _bands(block: Mapping[str, Any], key: str) -> list[str]:
@@ -169,7 +169,7 @@ def training_curves(sources: Mapping[str, Path], columns: Sequence[str], path: P
                 ax.plot(curve["step"], curve[name], label=name, linewidth=1.2)
             ax.set(title=title, xlabel="step", yscale="log")
             ax.legend()
-        _save(figure, path)
+        save(figure, path)
 
 
 def histograms(shares: Mapping[str, Mapping[str, np.ndarray]], edges: Mapping[str, np.ndarray], path: Path) -> None:
@@ -183,7 +183,7 @@ def histograms(shares: Mapping[str, Mapping[str, np.ndarray]], edges: Mapping[st
             ax.set(xlabel=quantity, ylim=(0, None))
         axes[0].set_ylabel("share of values")
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center")
-        _save(figure, path)
+        save(figure, path)
 
 
 def overlay(radar: np.ndarray, lidar: np.ndarray, outlines: Sequence[np.ndarray], path: Path) -> None:
@@ -209,10 +209,11 @@ def overlay(radar: np.ndarray, lidar: np.ndarray, outlines: Sequence[np.ndarray]
         ax.set(xlabel="y [m]", ylabel="x [m]", aspect="equal")
         ax.set(xlim=(max(y_hi, 0) + 2, min(y_lo, 0) - 2), ylim=(min(x_lo, 0) - 2, max(x_hi, 0) + 2))
         figure.colorbar(points, ax=ax, shrink=0.6).set_label("Doppler [m/s], positive = receding")
-        _save(figure, path)
+        save(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, without what would differ between machines."""
     FigureCanvasAgg(figure)
     with files.replacing(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})

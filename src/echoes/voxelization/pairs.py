@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class GridParams:
     copies    altered copies of the training frames.
     """
 
+    raster: Literal["voxels"]
     z: Range
     y: Range
     x: Range

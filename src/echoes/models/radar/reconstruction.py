@@ -7,7 +7,7 @@ from echoes.autoencoder.vae import Vae
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation.clouds import evaluate_frame
-from echoes.models import clouds
+from echoes.models.radar import clouds
 from echoes.training.loop import half_precision
 
 BATCH = 16

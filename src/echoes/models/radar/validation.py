@@ -1,40 +1,40 @@
 """What is chosen on the validation split with the sampler that is deployed, and then is a constant."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import torch
 
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
-from echoes.diffusion.samplers import karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.errors import InputError
 from echoes.evaluation.clouds import Target
 from echoes.evaluation.thresholds import Probable, choose_threshold, iou_3d
-from echoes.latentstore import LatentStore
-from echoes.models import clouds, methods, reconstruction
-from echoes.models.batches import condition_batch
-from echoes.models.clouds import Cloud
+from echoes.models import methods, middles
+from echoes.models.conditions import Conditions, straight
 from echoes.models.denoisers import CdParams
 from echoes.models.methods import Decoder, Generator
+from echoes.models.radar import clouds, reconstruction
+from echoes.models.radar.clouds import Cloud
+from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
 
 THRESHOLDS = tuple(float(c) for c in np.linspace(0.1, 0.9, 41).round(2))
 BATCH = 16
 FRAMES = 64  # of the validation split, evenly spread
-WIDEST = 8.0  # the second step starts from between sigma_data / WIDEST and sigma_data * WIDEST
 
 
 class Validation:
     """The validation split of a track, and the scores of a method on it."""
 
-    def __init__(self, decoder: Decoder, grids: Grids, latents: LatentStore, condition: str, seed: int) -> None:
+    def __init__(
+        self, decoder: CloudDecoder, grids: Grids, conditions: Conditions, latent_shape: Sequence[int], seed: int
+    ) -> None:
         self._frames = spread(grids.frames("val"), FRAMES)
         self._targets: list[Target] = [clouds.target(grids, int(frame)) for frame in self._frames]
         self._decoder = replace(decoder, threshold=THRESHOLDS[0])  # the clouds hold all that a threshold may keep
-        self._grids, self._latents, self._condition, self._seed = grids, latents, condition, seed
-        self._place = next(decoder.vae.parameters()).device
+        self._grids, self._conditions, self._latent_shape, self._seed = grids, conditions, latent_shape, seed
+        self._vae = decoder.decoder.vae
+        self._place = next(self._vae.parameters()).device
 
     def threshold(self, generator: Generator) -> float:
         """The occupancy threshold with the best mean IoU of cells, over samples and reconstructions alike.
@@ -43,21 +43,13 @@ class Validation:
         """
         sampled = self._probable(lambda frames: self._sample(generator, frames))
         repeated = self._probable(
-            lambda frames: reconstruction.reconstruct(self._decoder.vae, self._grids, frames, THRESHOLDS[0])
+            lambda frames: reconstruction.reconstruct(self._vae, self._grids, frames, THRESHOLDS[0])
         )
         return choose_threshold(sampled + repeated, self._targets * 2, THRESHOLDS, iou_3d)
 
     def middle(self, model: ConsistencyModel, p: CdParams, threshold: float) -> float:
-        """The noise level of the schedule from which the second step has the best mean IoU of cells.
-
-        Only levels of the schedule, because the model was trained on no others (Song et al. 2023, Algorithm 1
-        leaves the choice open).
-        """
-        scale = model.denoiser.sigma_data
-        levels = [s for s in karras_sigmas(p.sigmas).tolist()[1:-2] if scale / WIDEST <= s <= scale * WIDEST]
-        if not levels:
-            between = f"between {scale / WIDEST} and {scale * WIDEST}"
-            raise InputError(f"cd.sigmas: expected a level {between} for the second step, got none in {p.sigmas}")
+        """The noise level of the schedule from which the second step has the best mean IoU of cells."""
+        levels = middles.candidates(model, p)
         scores = [self._iou(methods.cd(model, p, [sigma], self._seed), threshold) for sigma in levels]
         return levels[int(np.argmax(scores))]
 
@@ -71,8 +63,14 @@ class Validation:
         return [(cloud.indices, cloud.features[:, 0]) for cloud in made]
 
     def _sample(self, generator: Generator, frames: np.ndarray) -> list[Cloud]:
-        straight = np.zeros(len(frames), bool)
-        cond = condition_batch(self._grids, self._latents, self._condition, frames, straight).to(self._place)
-        shape = self._latents.header.content["latent_shape"]
-        with torch.no_grad():
-            return methods.clouds(generator, self._decoder, cond, frames.tolist(), shape, self._seed)[0]
+        cond = self._conditions(frames, straight(frames)).to(self._place)
+        return decoded_clouds(generator, self._decoder, cond, frames.tolist(), self._latent_shape, self._seed)[0]
+
+
+def chosen(
+    student: ConsistencyModel, p: CdParams, decoder: Decoder, grids: Grids, conditions: Conditions, shape: Sequence[int]
+) -> dict[str, float]:
+    """The occupancy `threshold` of one-step samples, and the noise level `middle` of the second step."""
+    validation = Validation(CloudDecoder(decoder, grids.scaling, 0.5), grids, conditions, shape, p.seed)
+    threshold = validation.threshold(methods.cd(student, p, [], p.seed))
+    return {"threshold": threshold, "middle": validation.middle(student, p, threshold)}

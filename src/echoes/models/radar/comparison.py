@@ -1,8 +1,9 @@
 """samples.zarr against the targets: the report of evaluate, and the panels of its picture."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -11,10 +12,21 @@ from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation.bootstrap import summarise
 from echoes.evaluation.clouds import evaluate_frame
-from echoes.models import clouds
-from echoes.models.clouds import Cloud
+from echoes.models.radar import clouds
+from echoes.models.radar.clouds import Cloud
 from echoes.provenance import require_parent
 from echoes.reports.figures import Panel
+
+
+@dataclass(frozen=True)
+class CloudEvaluation:
+    """The section `<track>.evaluate` of clouds. resamples: of the bootstrap; panels: frames in the picture."""
+
+    of: Literal["clouds"]
+    resamples: int
+    seed: int
+    panels: int
+
 
 TITLES = {"radar": "radar", "posterior_mean": "posterior mean", "ldm": "LDM", "cd_1": "CD, 1 step"}
 

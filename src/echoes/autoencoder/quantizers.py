@@ -1,0 +1,67 @@
+"""Bottlenecks between encoder and decoder, of one interface: Gaussian, learned codebook, finite scalars.
+
+moments              channels that the encoder gives.
+posterior(moments)   what the encoder says of the latents. They stay continuous: this is what is stored.
+snap(raw_latents)    latents as the decoder takes them; gradients pass as if nothing had happened.
+penalty(posterior)   (B,) weighted part of the loss.
+update(raw_latents)  learns from a batch of training, once per step and before `snap`.
+counts(raw_latents)  (codes,) how often each code occurs; of no code where latents are continuous.
+live()               use of the codes in the last batch that `update` saw; see codes.usage.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from echoes.autoencoder.codebook import VectorQuantizer, VqConfig
+from echoes.autoencoder.posteriors import Point, Posterior
+from echoes.autoencoder.scalars import FiniteScalars, FsqConfig
+
+LOGVAR = (-20.0, 10.0)  # bounds of what the encoder says
+
+
+class Gaussian(nn.Module):
+    """Continuous latents with a divergence from N(0, 1): the variant `kl`."""
+
+    def __init__(self, channels: int, weight: float) -> None:
+        super().__init__()
+        self.moments, self.weight = 2 * channels, weight
+
+    def posterior(self, moments: Tensor) -> Posterior:
+        """(B, 2 Z, *S) -> mean and logarithm of the variance."""
+        mean, logvar = moments.chunk(2, dim=1)
+        return Posterior(mean, logvar.clamp(*LOGVAR))
+
+    def snap(self, raw_latents: Tensor) -> Tensor:
+        return raw_latents
+
+    def penalty(self, posterior: Posterior | Point) -> Tensor:
+        assert isinstance(posterior, Posterior)
+        return self.weight * posterior.kl()
+
+    def update(self, raw_latents: Tensor) -> None:
+        """Nothing to learn beside the gradients."""
+
+    def counts(self, raw_latents: Tensor) -> Tensor:
+        return torch.zeros(0, dtype=torch.int64, device=raw_latents.device)
+
+    def live(self) -> dict[str, float]:
+        return {}
+
+
+Bottleneck = Gaussian | VectorQuantizer | FiniteScalars
+
+
+def build(variant: Literal["kl", "vq", "fsq"], channels: int, kl: float, vq: VqConfig, fsq: FsqConfig) -> Bottleneck:
+    """The bottleneck of a variant for latents of so many channels; `kl` is the weight of the divergence.
+
+    Raises InputError unless fsq has one number of levels for each channel.
+    """
+    makers: dict[str, Callable[[], Bottleneck]] = {
+        "kl": lambda: Gaussian(channels, kl),
+        "vq": lambda: VectorQuantizer(channels, vq),
+        "fsq": lambda: FiniteScalars(channels, fsq),
+    }
+    return makers[variant]()

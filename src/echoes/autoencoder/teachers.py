@@ -1,0 +1,107 @@
+"""The frozen network that latents are aligned to: a classifier of labels trained here, or one from a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from echoes import seeds, weights
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.errors import InputError
+from echoes.nets.classifiers import ConvClassifier
+from echoes.provenance import Header
+from echoes.training.loop import Schedule, train
+
+
+@dataclass(frozen=True)
+class TeacherTraining(Schedule):
+    """width of the classifier, and how it is trained."""
+
+    width: int
+
+
+@dataclass(frozen=True)
+class TeacherFile:
+    """path of a classifier that `save` wrote; empty where none is used."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class AlignmentConfig:
+    """weight relative to the reconstruction, 0 for none; margins below which a difference costs nothing.
+
+    teacher  trained: on the labels of the train split; file: read from a file.
+    """
+
+    weight: float
+    distance_margin: float
+    cosine_margin: float
+    teacher: Literal["trained", "file"]
+    trained: TeacherTraining
+    file: TeacherFile
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "distance_margin", "cosine_margin"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+
+
+def teacher(data: Spectrograms, config: AlignmentConfig, place: torch.device) -> ConvClassifier:
+    """The frozen classifier that `config` asks for."""
+    choices = {
+        "trained": lambda: fit(data, config.trained, place),
+        "file": lambda: load(Path(config.file.path), channels(data), place),
+    }
+    return choices[config.teacher]()
+
+
+def fit(data: Spectrograms, config: TeacherTraining, place: torch.device) -> ConvClassifier:
+    """A classifier of all kinds of labels at once, trained on the train split and frozen."""
+    frames = data.frames("train")
+    torch.manual_seed(seeds.number(config.seed, "teacher", "init"))
+    classes = tuple(len(names) for names in data.label_names.values())
+    classifier = ConvClassifier(channels(data), classes, config.width).to(place)
+
+    def batch(indices: np.ndarray, step: int) -> tuple[Tensor, Tensor]:
+        chosen = frames[indices]
+        return torch.from_numpy(data.target_batch(chosen)), torch.from_numpy(data.labels(chosen))
+
+    def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
+        x, labels = batch[0].to(place), batch[1].to(place)
+        kinds = zip(classifier(x), labels.unbind(1), strict=True)
+        return torch.stack([F.cross_entropy(logits.float(), label, reduction="none") for logits, label in kinds]).sum(0)
+
+    for _ in train("teacher", classifier, batch, loss, len(frames), config):
+        pass
+    return _frozen(classifier)
+
+
+def save(classifier: ConvClassifier, inputs: int, classes: tuple[int, ...], width: int, path: Path) -> None:
+    """Write a classifier as a teacher for other runs."""
+    params = {"channels": inputs, "classes": list(classes), "width": width}
+    weights.save(classifier.state_dict(), Header("teacher", params, {}), path)
+
+
+def load(path: Path, inputs: int, place: torch.device) -> ConvClassifier:
+    """The frozen classifier of a file; raises InputError unless it takes spectrograms of so many channels."""
+    tensors, header = weights.load(path, "teacher")
+    p = header.params
+    if p["channels"] != inputs:
+        raise InputError(f"{path}: expected a teacher of {inputs} channels, got {p['channels']}")
+    classifier = ConvClassifier(p["channels"], tuple(p["classes"]), p["width"])
+    weights.restore(classifier, tensors, path)
+    return _frozen(classifier.to(place))
+
+
+def channels(data: Spectrograms) -> int:
+    """How many a spectrogram has."""
+    return data.target_batch(data.frames("train")[:1]).shape[1]
+
+
+def _frozen(classifier: ConvClassifier) -> ConvClassifier:
+    return classifier.eval().requires_grad_(False)

@@ -1,0 +1,90 @@
+"""A trained micro-Doppler track as one function: labels -> spectrograms."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from echoes.diffusion.samplers import SolverConfig
+from echoes.errors import InputError
+from echoes.grids import Axis
+from echoes.models import autoencoders, denoisers, methods
+from echoes.models.methods import Decoder, Generator
+from echoes.models.trained import SampleParams
+from echoes.provenance import Header, require_parent
+from echoes.reports.spectrograms import View
+
+Labels = tuple[str, ...]  # one value per kind
+Method = Literal["ldm", "cd_1", "cd_2"]
+
+
+class SpectrogramGenerator:
+    """The denoiser or the consistency model of a track with its decoder; labels and axes are in their headers."""
+
+    def __init__(self, data: Path, method: Method, p: SampleParams, seed: int, place: torch.device) -> None:
+        """Raises InputError where the track is not trained, is of another family, or its models do not match."""
+        vae_path = data / "vae.safetensors"
+        path = data / ("ldm.safetensors" if method == "ldm" else "cd.safetensors")
+        for needed in (vae_path, path):
+            if not needed.is_file():
+                raise InputError(f"{needed}: no such file; expected a trained track, from `dvc repro` or `dvc pull`")
+        vae, vae_header = autoencoders.load(vae_path, place)
+        if "labels" not in vae_header.content:
+            raise InputError(f"{vae_path}: expected a track of labelled spectrograms, got one of radar clouds")
+        self._generator, header = _load(path, method, p, seed, place)
+        require_parent(path, header, vae_path, vae_header)
+        content = self._content = header.content
+        self._decoder, self._seed, self._place = Decoder(vae, denoisers.whitening(header)), seed, place
+        self.kinds: tuple[str, ...] = tuple(content["kinds"])
+        self._names = {kind: list(content["labels"][kind]) for kind in self.kinds}
+        self._combinations: list[Labels] = [tuple(found) for found in content["combinations"]]
+        velocity, time = (Axis(**axis) for axis in content["axes"])
+        self.view = View(velocity, time, (content["scaling"]["floor_db"], content["scaling"]["ceiling_db"]))
+
+    def known(self, wanted: Mapping[str, str]) -> list[Labels]:
+        """The trained combinations of labels that agree with `wanted`, which may leave kinds out.
+
+        Raises InputError, listing the known ones, for a kind or a label that was never trained.
+        """
+        for kind, value in wanted.items():
+            if kind not in self.kinds:
+                raise InputError(f"--{kind}: expected labels of this track ({', '.join(self.kinds)}), got {value!r}")
+            if value not in self._names[kind]:
+                raise InputError(f"--{kind}: expected one of {', '.join(self._names[kind])}, got {value!r}")
+        places = {self.kinds.index(kind): value for kind, value in wanted.items()}
+        found = [labels for labels in self._combinations if all(labels[i] == v for i, v in places.items())]
+        if not found:
+            asked, all_known = " ".join(wanted.values()), ", ".join(" ".join(known) for known in self._combinations)
+            raise InputError(f"--{' --'.join(wanted)}: expected one of {all_known}, got {asked}, never seen together")
+        return found
+
+    def spectrograms(self, labels: Labels, count: int, batch: int) -> np.ndarray:
+        """(count, C, F, T) float32 in network range; sample i is the same for every count and batch."""
+        row = [self._names[kind].index(value) for kind, value in zip(self.kinds, labels, strict=True)]
+        made = []
+        for start in range(0, count, batch):
+            numbers = list(range(start, min(start + batch, count)))
+            cond = torch.tensor([row] * len(numbers), device=self._place)
+            purpose = "-".join(("generate", *labels))
+            noise = methods.noise_of(numbers, self._content["latent_shape"], self._seed, purpose).to(self._place)
+            # In single precision: rounding to bfloat16 would show in which batch a sample was.
+            with torch.no_grad():
+                made.append(self._decoder(self._generator.latents(cond, noise, numbers)).clamp(-1, 1).cpu().numpy())
+        return np.concatenate(made)
+
+    def physical(self, spectrograms: np.ndarray) -> np.ndarray:
+        """Network range -> dB; pictures in colour -> 0..1."""
+        shares = (spectrograms + 1) / 2
+        floor_db, ceiling_db = self.view.range_db
+        return shares if spectrograms.shape[1] == 3 else floor_db + shares * (ceiling_db - floor_db)
+
+
+def _load(path: Path, method: Method, p: SampleParams, seed: int, place: torch.device) -> tuple[Generator, Header]:
+    if method == "ldm":
+        denoiser, header = denoisers.load_ldm(path, place)
+        return methods.ldm(denoiser, SolverConfig(p.solver, p.dopri5), p.sigmas, p.guidance, seed), header
+    model, cd_params, header = denoisers.load_cd(path, place)
+    between = [float(header.content["middle"])] if method == "cd_2" else []
+    return methods.cd(model, cd_params, between, seed), header

@@ -1,0 +1,54 @@
+"""What conditions the frames of a track: the radar's cells, their latents, or labels; and a model under it."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from echoes.autoencoder.fitting import Y_AXIS
+from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.diffusion.denoiser import Denoise, Denoiser, given
+from echoes.diffusion.guidance import Guidance, guided
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.latentstore import LatentStore
+
+# Frames (B,) and which of them are mirrored (B,) -> (B, ...) what the denoiser's conditioner takes.
+Conditions = Callable[[np.ndarray, np.ndarray], Tensor]
+
+
+def conditions(data: Grids | Spectrograms, store: LatentStore, by: str) -> Conditions:
+    """by: `encoder` for the radar's cells, `vae` for their latents, `labels`."""
+    if isinstance(data, Spectrograms):
+        return lambda frames, _: torch.from_numpy(data.labels(frames))
+    if by == "vae":
+        return lambda frames, flipped: torch.from_numpy(either(store, "cond", frames, flipped))
+    return lambda frames, flipped: _radar(data, frames, flipped)
+
+
+def under(model: Denoiser | ConsistencyModel, cond: Tensor, guidance: Guidance) -> Denoise:
+    """A model under a condition (B, ...), guided away from what it says without any."""
+    condition = model.condition(cond)
+    if guidance.weight == 1:
+        return given(model, condition)  # nothing to guide with: the null is not even encoded
+    return guided(model, condition, model.unconditional(cond), guidance)
+
+
+def straight(frames: np.ndarray) -> np.ndarray:
+    """(B,) False: none of `frames` is mirrored."""
+    return np.zeros(len(frames), bool)
+
+
+def either(store: LatentStore, name: str, frames: np.ndarray, flipped: np.ndarray) -> np.ndarray:
+    """Rows of `name`, from the latents of the mirrored frame where `flipped`."""
+    rows = store.rows(name, frames)
+    if flipped.any():
+        rows[flipped] = store.rows(f"{name}_mirrored", frames[flipped])
+    return rows
+
+
+def _radar(grids: Grids, frames: np.ndarray, flipped: np.ndarray) -> Tensor:
+    radar = grids.radar_batch(frames)
+    radar[flipped] = np.flip(radar[flipped], Y_AXIS)
+    return torch.from_numpy(radar)

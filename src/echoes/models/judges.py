@@ -1,0 +1,88 @@
+"""The classifiers that `evaluate` measures with: trained on spectrograms and their labels, then frozen."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from echoes import seeds
+from echoes.nets.classifiers import Classifier, ConvClassifier, TokenClassifier
+from echoes.training.loop import Schedule, train
+
+Architecture = Literal["conv", "tokens"]
+
+CONV_WIDTH, TOKEN_WIDTH = 16, 64
+GAIN = 0.1  # most that a spectrogram gets brighter or darker in training, in network range
+NOISE = 0.1  # most deviation of the noise added in training: a judge must not live on the exact floor of real ones
+SMOOTHING = 0.05
+BATCH = 64
+
+
+def fit(
+    spectrograms: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[int, ...],
+    architecture: Architecture,
+    schedule: Schedule,
+    name: str,
+    device: torch.device,
+) -> Classifier:
+    """A classifier of every kind of label at once, trained and ready to judge.
+
+    spectrograms  (N, C, F, T) float32 in network range.
+    labels        (N, kinds) int64; kind i has the classes 0 .. classes[i] - 1.
+    name          part of the seed: judges of different names are independent.
+    """
+    torch.manual_seed(seeds.number(schedule.seed, name, "init"))
+    judge = build(architecture, spectrograms.shape[1:], classes).to(device)
+
+    def load(chosen: np.ndarray, step: int) -> tuple[Tensor, Tensor]:
+        x = jittered(spectrograms[chosen], seeds.rng(schedule.seed, name, "jitter", step))
+        return torch.from_numpy(x).to(device), torch.from_numpy(labels[chosen]).to(device)
+
+    for _ in train(name, judge, load, lambda batch: loss(judge, *batch), len(spectrograms), schedule):
+        pass
+    return judge.eval().requires_grad_(False)
+
+
+def build(architecture: Architecture, shape: tuple[int, ...], classes: tuple[int, ...]) -> Classifier:
+    """An untrained classifier of (C, F, T) spectrograms: of pictures, or of spectra one after the other."""
+    channels, doppler_bins, _ = shape
+    if architecture == "conv":
+        return ConvClassifier(channels, classes, CONV_WIDTH)
+    return TokenClassifier(channels, classes, TOKEN_WIDTH, doppler_bins)
+
+
+def loss(judge: Classifier, x: Tensor, labels: Tensor) -> Tensor:
+    """(B,) cross-entropy, summed over the kinds of labels."""
+    parts = [
+        cross_entropy(logits, labels[:, i], reduction="none", label_smoothing=SMOOTHING)
+        for i, logits in enumerate(judge(x))
+    ]
+    return torch.stack(parts).sum(dim=0)
+
+
+def jittered(spectrograms: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(B, C, F, T) with another gain and some noise each, and no flips: they change what is seen."""
+    shape = (len(spectrograms), 1, 1, 1)
+    gain, deviation = rng.uniform(-GAIN, GAIN, shape), rng.uniform(0, NOISE, shape)
+    noise = deviation * rng.standard_normal(spectrograms.shape)
+    return np.asarray((spectrograms + gain + noise).clip(-1, 1), dtype=np.float32)
+
+
+def features(judge: Classifier, spectrograms: np.ndarray) -> np.ndarray:
+    """(N, 64) float32 of (N, C, F, T) spectrograms: what the judge sees before it names a class."""
+    return np.concatenate([judge.features(x).float().cpu().numpy() for x in _batches(judge, spectrograms)])
+
+
+def predictions(judge: Classifier, spectrograms: np.ndarray) -> np.ndarray:
+    """(N, kinds) int64 most likely class of each kind."""
+    found = [torch.stack([logits.argmax(dim=1) for logits in judge(x)], dim=1) for x in _batches(judge, spectrograms)]
+    return torch.cat(found).cpu().numpy()
+
+
+def _batches(judge: Classifier, spectrograms: np.ndarray) -> list[Tensor]:
+    device = next(judge.parameters()).device
+    return [x.to(device) for x in torch.from_numpy(spectrograms).float().split(BATCH)]

@@ -1,0 +1,143 @@
+"""samples.zarr of a micro-Doppler track against the real test split: what evaluate reports."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from echoes.arrays import Reader
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.errors import InputError
+from echoes.evaluation import classification, manifolds, spectrogram_report, spectrograms
+from echoes.evaluation.spectrogram_report import Judged
+from echoes.models import judges
+from echoes.nets.classifiers import Classifier
+from echoes.provenance import require_parent
+from echoes.training.loop import Schedule
+
+GENERATED = ("ldm", "cd_1", "cd_2")
+
+
+@dataclass(frozen=True)
+class SpectrogramEvaluation:
+    """The section `<track>.evaluate` of spectrograms.
+
+    judge      how each classifier is trained.
+    resamples  of the bootstrap; panels: spectrograms per method and label in the picture.
+    """
+
+    of: Literal["spectrograms"]
+    judge: Schedule
+    resamples: int
+    seed: int
+    panels: int
+
+
+class Comparison:
+    """Real test spectrograms and generated ones, seen by two classifiers that were trained on real ones.
+
+    Distances are measured in the features of one, labels are recognised by the other, of another architecture: no
+    generator pleases both by one trick.
+    """
+
+    def __init__(self, data: Spectrograms, path: Path, p: SpectrogramEvaluation, place: torch.device) -> None:
+        """Raises InputError unless the samples at `path` were made from `data`."""
+        samples = Reader(path, "samples")
+        require_parent(path, samples.header, data.path, data.header)
+        self.data, self._p, self._place = data, p, place
+        self._classes = tuple(len(names) for names in data.label_names.values())
+        train, test = data.frames("train"), data.frames("test")
+        asked = samples.all("labels")
+        self.spectrograms = {"real": (data.target_batch(test), data.labels(test))}
+        self.spectrograms |= {name: (samples.all(name).astype(np.float32), asked) for name in GENERATED}
+        self.spectrograms["vae_bound"] = (samples.all("vae_bound").astype(np.float32), data.labels(test))
+        self._train = (data.target_batch(train), data.labels(train))
+        self._features = self._fit(*self._train, "conv", "features")
+        self._judge = self._fit(*self._train, "tokens", "judge")
+        self.judged = {name: self._judged(x, labels) for name, (x, labels) in self.spectrograms.items()}
+
+    def report(self, timings: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        """A flat block of numbers per method, how many real spectrograms there are, and how many were compared.
+
+        All methods are compared with the same half of the real ones, `real` being the other half: the floor.
+        """
+        recordings = self.data.recordings()[self.data.frames("test")]
+        real = self.judged["real"]
+        reference, other = spectrogram_report.halves(real.labels, recordings, self._p.seed)
+        pools = {name: np.arange(len(judged.labels)) for name, judged in self.judged.items()}
+        pools |= {"reference": reference, "real": other, "vae_bound": other}
+        chosen = alike({name: (pool, self._labels(name)[pool]) for name, pool in pools.items()})
+        blocks: dict[str, Any] = {}
+        for name, judged in self.judged.items():
+            numbers = spectrogram_report.block(
+                judged,
+                chosen[name],
+                real.take(chosen["reference"]),
+                list(self.data.label_names),
+                self._p.seed,
+                self._p.resamples,
+            )
+            blocks[name] = {**numbers, **self._as_training_data(name), **self._novelty(name), **_timed(timings, name)}
+        return {**blocks, "spectrograms": len(real.labels), "compared": len(chosen["reference"])}
+
+    def confusions(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Method -> (classes, classes) counts of the judge, for the last kind of label."""
+        of = {name: self.judged[name] for name in names}
+        return {
+            name: classification.confusion(judged.labels[:, -1], judged.predictions[:, -1], self._classes[-1])
+            for name, judged in of.items()
+        }
+
+    def _labels(self, name: str) -> np.ndarray:
+        return self.judged["real" if name == "reference" else name].labels
+
+    def _fit(self, x: np.ndarray, labels: np.ndarray, architecture: judges.Architecture, name: str) -> Classifier:
+        return judges.fit(x, labels, self._classes, architecture, self._p.judge, name, self._place)
+
+    def _judged(self, x: np.ndarray, labels: np.ndarray) -> Judged:
+        data, power = self.data, x.mean(axis=1)  # of pictures in colour, their brightness
+        motion = spectrograms.motion(power, data.velocity.centres, data.time.step, data.ceiling_db - data.floor_db)
+        return Judged(labels, judges.features(self._features, x), judges.predictions(self._judge, x), motion)
+
+    def _as_training_data(self, name: str) -> dict[str, float | None]:
+        """Accuracy on real test data of the judge's architecture trained on this method's spectrograms alone."""
+        keys = [f"train_on_generated_{kind}_accuracy" for kind in self.data.label_names]
+        keys[-1] = "train_on_generated_accuracy"
+        if name == "vae_bound":  # made from the test data
+            return dict.fromkeys(keys)
+        judge = self._judge if name == "real" else self._fit(*self.spectrograms[name], "tokens", "judge")
+        x, labels = self.spectrograms["real"]
+        right = (judges.predictions(judge, x) == labels).mean(axis=0)
+        return dict(zip(keys, right.tolist(), strict=True))
+
+    def _novelty(self, name: str) -> dict[str, float]:
+        """nearest_ratio: 1 for as new as unseen recordings, towards 0 for copies of the training set."""
+        features = judges.features(self._features, self._train[0])
+        return {
+            "nearest_ratio": manifolds.nearest_ratio(self.judged[name].features, self.judged["real"].features, features)
+        }
+
+
+def alike(pools: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Equally many of each combination of labels from every pool: as many as the pool with the fewest has.
+
+    pools  name -> (N,) indices and their (N, kinds) labels. Raises InputError where nothing is left to compare.
+    """
+    first = next(iter(pools.values()))[1]
+    chosen: dict[str, list[int]] = {name: [] for name in pools}
+    for combination in np.unique(first, axis=0):
+        members = {name: pool[(labels == combination).all(axis=1)] for name, (pool, labels) in pools.items()}
+        count = min(len(found) for found in members.values())
+        for name, found in members.items():
+            chosen[name].extend(found[:count])
+    if len(chosen[next(iter(pools))]) < 2:
+        counts = ", ".join(f"{name} {len(pool)}" for name, (pool, _) in pools.items())
+        raise InputError(f"sample.frames: expected spectrograms of the labels of the test split, got {counts}")
+    return {name: np.array(sorted(found), dtype=np.int64) for name, found in chosen.items()}
+
+
+def _timed(timings: Mapping[str, Mapping[str, float]], name: str) -> Mapping[str, float]:
+    return timings.get(name, {"latency_ms": 0.0, "calls": 0})

@@ -1,0 +1,24 @@
+"""What the stage evaluate does for a micro-Doppler track."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.models.microdoppler import figures
+from echoes.models.microdoppler.comparison import Comparison, SpectrogramEvaluation
+from echoes.training import device
+
+
+def evaluate(
+    data: Spectrograms,
+    samples: Path,
+    timings: Mapping[str, Mapping[str, float]],
+    p: SpectrogramEvaluation,
+    plots: Path,
+) -> dict[str, Any]:
+    """The report; draws its figures into the folder `plots`."""
+    comparison = Comparison(data, samples, p, device.best())
+    report = comparison.report(timings)
+    figures.draw(comparison, p.panels, plots)
+    return report

@@ -1,0 +1,46 @@
+"""How well an autoencoder repeats spectrograms."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from echoes.autoencoder import codes, spectrogram_loss
+from echoes.autoencoder.vae import Vae
+from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.training.loop import half_precision
+
+BATCH = 32
+FRAMES = 256  # of the split, evenly spread: enough for two digits
+
+
+@torch.no_grad()
+def scores(vae: Vae, data: Spectrograms, split: str) -> dict[str, float]:
+    """val_mae_db and val_ssim of encode-decode, means over crops of a split, and the use of a codebook there."""
+    errors, alike, counts = [], [], []
+    for chosen in batches_of(spread(data.frames(split), FRAMES), BATCH):
+        clean, made = torch.from_numpy(data.target_batch(chosen)), reconstruct(vae, data, chosen).cpu()
+        errors.append(spectrogram_loss.absolute(made, clean))
+        alike.append(spectrogram_loss.similarity(made, clean))
+        counts.append(vae.bottleneck.counts(_encoded(vae, data, chosen)))
+    db = (data.ceiling_db - data.floor_db) / 2  # of 1 in network range
+    found = {"val_mae_db": db * float(torch.cat(errors).mean()), "val_ssim": float(torch.cat(alike).mean())}
+    return found | {f"val_{name}": value for name, value in codes.usage(torch.stack(counts).sum(0)).items()}
+
+
+@torch.no_grad()
+def reconstruct(vae: Vae, data: Spectrograms, frames: np.ndarray) -> Tensor:
+    """(B, C, F, T) the spectrograms `frames` through encoder and decoder, by the mean of the posterior."""
+    with torch.autocast(_place(vae).type, torch.bfloat16, enabled=half_precision("auto", _place(vae))):
+        return vae.decode(_encoded(vae, data, frames))
+
+
+def _encoded(vae: Vae, data: Spectrograms, frames: np.ndarray) -> Tensor:
+    """(B, Z, *S / factor) the mean of their posteriors."""
+    place = _place(vae)
+    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+        return vae.encode(torch.from_numpy(data.target_batch(frames)).to(place)).mean
+
+
+def _place(vae: Vae) -> torch.device:
+    return next(vae.parameters()).device

@@ -1,0 +1,68 @@
+"""What is chosen on the validation split with the sampler that is deployed, and then is a constant."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.evaluation.distributions import frechet
+from echoes.models import methods, middles
+from echoes.models.conditions import Conditions, straight
+from echoes.models.denoisers import CdParams
+from echoes.models.methods import Decoder, Generator
+from echoes.training.loop import half_precision
+
+BATCH = 32
+FRAMES = 512  # of the validation split, evenly spread
+POOLED = 4  # cells along each axis to which latents are averaged before they are compared
+
+
+def chosen(
+    student: ConsistencyModel,
+    p: CdParams,
+    decoder: Decoder,
+    data: Spectrograms,
+    conditions: Conditions,
+    shape: Sequence[int],
+) -> dict[str, float]:
+    """middle: the noise level of the second step whose latents are nearest to the validation split's.
+
+    By the Frechet distance of pooled latents: it needs no classifier, and the labels are the split's own.
+    """
+    frames = spread(data.frames("val"), FRAMES)
+    real = np.concatenate([_encoded(decoder, data, batch) for batch in batches_of(frames, BATCH)])
+
+    def distance(generator: Generator) -> float:
+        made = [_sampled(generator, conditions, batch, shape, p.seed) for batch in batches_of(frames, BATCH)]
+        return frechet(real, np.concatenate(made))
+
+    levels = middles.candidates(student, p)
+    distances = [distance(methods.cd(student, p, [sigma], p.seed)) for sigma in levels]
+    return {"middle": levels[int(np.argmin(distances))]}
+
+
+@torch.no_grad()
+def _encoded(decoder: Decoder, data: Spectrograms, frames: np.ndarray) -> np.ndarray:
+    place = next(decoder.vae.parameters()).device
+    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+        raw_latents = decoder.vae.encode(torch.from_numpy(data.target_batch(frames)).to(place)).mean
+    return _pooled(decoder.whitening.whiten(raw_latents))
+
+
+@torch.no_grad()
+def _sampled(
+    generator: Generator, conditions: Conditions, frames: np.ndarray, shape: Sequence[int], seed: int
+) -> np.ndarray:
+    place = next(generator.model.parameters()).device
+    noise = methods.noise_of(frames.tolist(), shape, seed, "validation").to(place)
+    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+        return _pooled(generator.latents(conditions(frames, straight(frames)).to(place), noise, frames.tolist()))
+
+
+def _pooled(latents: torch.Tensor) -> np.ndarray:
+    """(B, Z, F, T) -> (B, Z * POOLED^2) float64."""
+    return F.adaptive_avg_pool2d(latents.float(), POOLED).flatten(1).double().cpu().numpy()

@@ -1,0 +1,22 @@
+"""What the stage evaluate does for a radar track."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from echoes.dataset.grids import Grids
+from echoes.models.radar import comparison
+from echoes.models.radar.comparison import CloudEvaluation
+from echoes.reports import figures
+
+
+def evaluate(
+    grids: Grids, path: Path, timings: Mapping[str, Mapping[str, float]], p: CloudEvaluation, plots: Path
+) -> dict[str, Any]:
+    """The report; draws its figures into the folder `plots`."""
+    samples = comparison.Samples(path, grids)
+    report = comparison.report(samples, grids, timings, p.seed, p.resamples)
+    rows = comparison.panels(samples, grids, p.panels)
+    figures.birdseye(rows, grids.grid, plots / "birdseye.png", "height [m]")
+    figures.error_over_range(report, ["chamfer_m", "f1@1.0m"], plots / "error_over_range.png")
+    return report

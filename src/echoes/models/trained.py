@@ -1,0 +1,90 @@
+"""The models of a trained track, loaded once, each checked against what it was made from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from echoes import latentstore
+from echoes.autoencoder.vae import Vae
+from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.diffusion.denoiser import Denoiser
+from echoes.diffusion.dopri5 import Tolerances
+from echoes.diffusion.guidance import Guidance
+from echoes.diffusion.samplers import Solver, SolverConfig
+from echoes.diffusion.schedules import SigmaRange
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.errors import InputError
+from echoes.models import autoencoders, conditions, denoisers, methods
+from echoes.models.conditions import Conditions
+from echoes.models.denoisers import CdParams
+from echoes.models.methods import Decoder, Generator
+from echoes.provenance import Header, require_parent
+
+
+@dataclass(frozen=True)
+class SampleParams:
+    """The section `<track>.sample`.
+
+    frames    of the test split, evenly spread; of spectrograms, how many are generated.
+    batch     frames sampled together.
+    dopri5    tolerances of that solver.
+    """
+
+    frames: int
+    batch: int
+    solver: Solver
+    dopri5: Tolerances
+    sigmas: SigmaRange
+    guidance: Guidance
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "batch"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected at least 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The autoencoder, the denoiser and the consistency model of a track, and the header of the latter."""
+
+    vae: Vae
+    denoiser: Denoiser
+    model: ConsistencyModel
+    cd_params: CdParams
+    header: Header
+    conditions: Conditions
+    place: torch.device
+
+    @property
+    def decoder(self) -> Decoder:
+        return Decoder(self.vae, denoisers.whitening(self.header))
+
+    @property
+    def latent_shape(self) -> list[int]:
+        return list(self.header.content["latent_shape"])
+
+    def generators(self, p: SampleParams) -> dict[str, Generator]:
+        """The ways to sample that every family compares."""
+        between = [float(self.header.content["middle"])]
+        return {
+            "ldm": methods.ldm(self.denoiser, SolverConfig(p.solver, p.dopri5), p.sigmas, p.guidance, p.seed),
+            "cd_1": methods.cd(self.model, self.cd_params, [], p.seed),
+            "cd_2": methods.cd(self.model, self.cd_params, between, p.seed),
+        }
+
+
+def load(data: Path, grids: Grids | Spectrograms, place: torch.device) -> Trained:
+    """Raises InputError where an artifact of the folder `data` was not made from the one it is used with."""
+    latents = latentstore.read(data / "latents")
+    vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
+    denoiser, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
+    model, cd_params, header = denoisers.load_cd(data / "cd.safetensors", place)
+    require_parent(data / "latents", latents.header, grids.path, grids.header)
+    require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
+    require_parent(data / "ldm.safetensors", ldm_header, data / "latents", latents.header)
+    require_parent(data / "cd.safetensors", header, data / "ldm.safetensors", ldm_header)
+    by = denoisers.ldm_params(header, data / "cd.safetensors").condition.by
+    return Trained(vae, denoiser, model, cd_params, header, conditions.conditions(grids, latents, by), place)

@@ -1,0 +1,113 @@
+"""Diffusion transformer of rank 2 or 3 (Peebles and Xie 2023, with the blocks of Yao et al. 2025, LightningDiT)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from echoes.errors import InputError
+from echoes.nets.conditions import Condition
+from echoes.nets.layers import Fourier, depth_to_space, space_to_depth, zero
+from echoes.nets.positions import rotation, waves
+from echoes.nets.transformer import SelfAttention, SwiGlu
+
+# depth, width and heads: S to XL of Peebles and Xie 2023, Table 1
+SIZES = {
+    "tiny": (6, 128, 4),
+    "S": (12, 384, 6),
+    "M": (12, 512, 8),
+    "B": (12, 768, 12),
+    "L": (24, 1024, 16),
+    "XL": (28, 1152, 16),
+}
+
+
+@dataclass(frozen=True)
+class DiTConfig:
+    """size: depth, width and heads; patch: cells along each axis that become one token."""
+
+    size: Literal["tiny", "S", "M", "B", "L", "XL"]
+    patch: Literal[1, 2]
+    dropout: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout: expected 0 to less than 1, got {self.dropout}")
+
+
+def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """x (B, tokens, width) at root mean square 1, scaled and shifted by its sample's embedding (B, 1, width)."""
+    return F.rms_norm(x, x.shape[-1:]) * (1 + scale) + shift
+
+
+class Block(nn.Module):
+    """Attention, then SwiGLU, each shifted, scaled and gated by the embedding: the identity at the start (adaLN-Zero).
+
+    (Peebles and Xie 2023, Sec. 3.2)
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention, self.mlp = SelfAttention(width, heads), SwiGlu(width)
+        self.modulate = nn.Linear(width, 6 * width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, embedding: Tensor, own: Tensor, other: Tensor) -> Tensor:
+        """x (B, tokens, width), embedding (B, width) after its SiLU -> (B, tokens, width)."""
+        shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(embedding)[:, None].to(x.dtype).chunk(6, dim=2)
+        x = x + gate1 * self.dropout(self.attention(modulated(x, shift1, scale1), own, other))
+        return x + gate2 * self.dropout(self.mlp(modulated(x, shift2, scale2)))
+
+
+class DiT(nn.Module):
+    """Patches of `patch` cells along each axis become tokens that all look at each other.
+
+    inputs   channels of x and of the condition's field; vector: features of its vector, 0 for none.
+    """
+
+    def __init__(self, rank: int, inputs: int, outputs: int, config: DiTConfig, vector: int) -> None:
+        super().__init__()
+        depth, width, self.heads = SIZES[config.size]
+        self.patch, cells = config.patch, config.patch**rank
+        self.embed = nn.Sequential(Fourier(256), nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
+        self.vector = nn.Linear(vector, width) if vector else None
+        self.tokens = nn.Linear(inputs * cells, width)
+        self.blocks = nn.ModuleList([Block(width, self.heads, config.dropout) for _ in range(depth)])
+        self.modulate, self.out = nn.Linear(width, 2 * width), nn.Linear(width, outputs * cells)
+        self.apply(_initialise)
+        for name, parameter in self.named_parameters():
+            if name in ("embed.1.weight", "embed.3.weight"):
+                nn.init.normal_(parameter, std=0.02)
+        for name, module in self.named_modules():
+            if name == "out" or name.endswith("modulate"):
+                zero(module)
+
+    def forward(self, x: Tensor, c_noise: Tensor, condition: Condition) -> Tensor:
+        """x (B, C, *S), c_noise (B,) -> (B, outputs, *S)."""
+        sizes = tuple(s // self.patch for s in x.shape[2:])
+        if any(s % self.patch for s in x.shape[2:]):
+            raise ValueError(f"patch: expected a divisor of the latents' sizes {tuple(x.shape[2:])}, got {self.patch}")
+        embedding = self.embed(c_noise)
+        if self.vector is not None:
+            assert condition.vector is not None, "this network is told a vector"
+            embedding = embedding + self.vector(condition.vector)
+        embedding = F.silu(embedding)
+        whole = x if condition.field is None else torch.cat([x, condition.field], dim=1)
+        tokens = self.tokens(space_to_depth(whole, self.patch).flatten(2).transpose(1, 2))
+        width = tokens.shape[-1]
+        tokens = tokens + waves(sizes, width, x.device)
+        own, other = rotation(sizes, width // self.heads, x.device)
+        for block in self.blocks:
+            tokens = block(tokens, embedding, own, other)
+        shift, scale = self.modulate(embedding)[:, None].to(tokens.dtype).chunk(2, dim=2)
+        out = self.out(modulated(tokens, shift, scale)).transpose(1, 2)
+        return depth_to_space(out.reshape(*out.shape[:2], *sizes), self.patch)
+
+
+def _initialise(module: nn.Module) -> None:
+    """Uniform weights after Glorot and Bengio 2010 and no biases, for all linear layers alike."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,169 @@
+"""Acconeer A121, a 60 GHz pulsed coherent radar: complex samples in the HDF5 of Acconeer's exploration tool.
+
+    *.h5, ACTIVITY/*.h5 or USER/ACTIVITY/*.h5
+        server_info                                JSON: ticks_per_second
+        sessions/session_K/session_config          JSON: groups[G][SENSOR] has sweep_rate, frame_rate, ...
+        sessions/session_K/group_G/entry_E/        sensor_id, and of the sensor's results
+            result/frame, tick                     (frames, sweeps, ranges) compound int16 real, imag; (frames,)
+
+Every entry is a recording, FILE#session_K/group_G/entry_E. Its signal is that of the range whose samples vary most
+over slow time. Most sensors sample in bursts: a few sweeps, then a pause until the next frame. `slow_time` says
+which samples are taken: `frames` is the mean of each frame's sweeps at the frame rate (breathing, slow motion; any
+file); `sweeps` is all sweeps at the sweep rate, and refuses a file with pauses between its frames.
+
+The phase grows with the distance (Acconeer's phase tracking and surface velocity take a rising phase for an
+increasing distance and water that flows away), so it is turned around here: forward when approaching. The public
+recordings are too short to check it.
+"""
+
+import json
+import math
+import reprlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import h5py
+import numpy as np
+from scipy.constants import speed_of_light
+
+from echoes.errors import InputError
+from echoes.readers import folders, hdf5
+from echoes.readers.recordings import Recorded, Signal
+
+FREQUENCY_HZ = 60.5e9
+SUFFIXES = [".h5", ".hdf5"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the recordings come from, in params.yaml."""
+
+    reader: Literal["acconeer"]
+    slow_time: Literal["sweeps", "frames"]
+    workers: int
+    scheduler: str
+
+
+class Timing(NamedTuple):
+    """What the configuration of a sensor says about time; None where it leaves a rate open."""
+
+    sweep_hz: float | None
+    frame_hz: float | None
+    sweeps: int  # per frame
+    gapless: bool
+
+
+def index(root: Path, source: Source) -> list[Recorded]:
+    """The entries of all sessions in all files."""
+    recorded = []
+    for path, labels in folders.labelled(root, SUFFIXES, [0, 1, 2]).items():
+        with hdf5.opened(path) as file:
+            for name in _entries(file, path):
+                origin = f"{path}#{name}"
+                frames = _frames(file, name, origin)
+                rate_hz = _rate_hz(file, name, origin, source)
+                count = len(frames) * (frames.shape[1] if source.slow_time == "sweeps" else 1)
+                recorded.append(Recorded(f"{path.relative_to(root).as_posix()}#{name}", labels, count / rate_hz))
+    return recorded
+
+
+def read(root: Path, source: Source, recorded: Recorded) -> Signal:
+    """One entry."""
+    file_name, _, name = recorded.key.rpartition("#")
+    path, origin = root / file_name, f"{root / file_name}#{name}"
+    with hdf5.opened(path) as file:
+        rate_hz = _rate_hz(file, name, origin, source)
+        stored = _frames(file, name, origin)[:]
+    samples = stored["real"] - 1j * stored["imag"]
+    slow = samples.reshape(-1, samples.shape[2]) if source.slow_time == "sweeps" else samples.mean(axis=1)
+    strongest = np.argmax(slow.var(axis=0))
+    return Signal(slow[:, strongest].astype(np.complex64), rate_hz, speed_of_light / FREQUENCY_HZ)
+
+
+def _entries(file: h5py.File, path: Path) -> list[str]:
+    """session_K/group_G/entry_E, in order of their numbers."""
+    sessions = file.get("sessions")
+    if not isinstance(sessions, h5py.Group):
+        raise InputError(f"{path}: expected a group sessions, got only {', '.join(sorted(file)) or 'nothing'}")
+    found = [
+        f"{session}/{group}/{entry}"
+        for session in _numbered(sessions, "session_")
+        for group in _numbered(sessions[session], "group_")
+        for entry in _numbered(sessions[session][group], "entry_")
+    ]
+    if not found:
+        raise InputError(f"{path}: expected sessions/session_K/group_G/entry_E, got none")
+    return found
+
+
+def _numbered(group: Any, prefix: str) -> list[str]:
+    names = [n for n in group if n.startswith(prefix) and n.removeprefix(prefix).isdigit()]
+    return sorted((n for n in names if isinstance(group[n], h5py.Group)), key=lambda n: int(n.removeprefix(prefix)))
+
+
+def _frames(file: h5py.File, name: str, origin: str) -> h5py.Dataset:
+    frames = hdf5.dataset(file["sessions"][name], "result/frame", origin)
+    if frames.ndim != 3 or 0 in frames.shape or not {"real", "imag"} <= set(frames.dtype.names or ()):
+        raise InputError(
+            f"{origin}: expected result/frame as (frames, sweeps, ranges) of real and imag, "
+            f"got {frames.shape} of {frames.dtype}"
+        )
+    return frames
+
+
+def _rate_hz(file: h5py.File, name: str, origin: str, source: Source) -> float:
+    """Of the samples that `source.slow_time` takes."""
+    timing = _timing(file, name, origin)
+    if source.slow_time == "sweeps":
+        if timing.sweep_hz is None or not timing.gapless:
+            raise InputError(
+                f"{origin}: expected sweeps without pauses for slow_time: sweeps, "
+                f"got bursts of {timing.sweeps} (slow_time: frames reads them)"
+            )
+        return timing.sweep_hz
+    if timing.frame_hz is not None:
+        return timing.frame_hz
+    if timing.gapless and timing.sweep_hz is not None:
+        return timing.sweep_hz / timing.sweeps
+    return _measured_hz(file, name, origin)
+
+
+def _timing(file: h5py.File, name: str, origin: str) -> Timing:
+    session, group, _ = name.split("/")
+    config = _document(file["sessions"][session], "session_config", origin)
+    sensor = int(hdf5.dataset(file["sessions"][name], "sensor_id", origin)[()])
+    try:
+        settings = config["groups"][int(group.removeprefix("group_"))][str(sensor)]
+        sweep_hz, frame_hz, sweeps = (settings[key] for key in ("sweep_rate", "frame_rate", "sweeps_per_frame"))
+        continuous = bool(settings["continuous_sweep_mode"])
+        rates = [float(rate) for rate in (sweep_hz, frame_hz) if rate is not None]
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(f"{origin}: expected the rates of sensor {sensor} in session_config, got none") from error
+    count = _frames(file, name, origin).shape[1]
+    if sweeps != count or not all(0 < rate < np.inf for rate in rates):
+        raise InputError(
+            f"{origin}: expected {count} sweeps per frame and rates above 0 in session_config, got {sweeps}, {rates}"
+        )
+    filled = len(rates) == 2 and math.isclose(frame_hz * count, sweep_hz, rel_tol=1e-6)
+    return Timing(sweep_hz, frame_hz, count, continuous or filled)
+
+
+def _measured_hz(file: h5py.File, name: str, origin: str) -> float:
+    """Frames per second by the clock of the sensor, for a frame rate that was left open."""
+    ticks = np.asarray(hdf5.dataset(file["sessions"][name], "result/tick", origin)[:], dtype=np.float64)
+    per_second = _document(file, "server_info", origin).get("ticks_per_second")
+    if not isinstance(per_second, (int, float)) or per_second <= 0 or len(ticks) < 2 or not (np.diff(ticks) > 0).all():
+        raise InputError(f"{origin}: expected a frame_rate, or ticks_per_second and ticks that increase, got neither")
+    return float((len(ticks) - 1) * per_second / (ticks[-1] - ticks[0]))
+
+
+def _document(group: Any, name: str, origin: str) -> dict[str, Any]:
+    text = hdf5.dataset(group, name, origin)[()]
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{origin}: expected {name} as JSON, got {reprlib.repr(text)}") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{origin}: expected {name} as a JSON object, got a {type(found).__name__}")
+    return found

@@ -1,0 +1,99 @@
+"""Spectrograms that were stored as pictures: PNG or JPEG, a folder per class.
+
+    ACTIVITY/*.png or USER/ACTIVITY/*.png (.jpg, .jpeg too)
+
+A picture is the spectrogram alone, without axes or margins: its first row is the highest velocity, its first
+column the earliest time. `colour` says what its colours mean: `grey` is power as it is, `colormap` is power drawn
+with a colormap of matplotlib, which is inverted, and `rgb` keeps the three channels.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from echoes.errors import InputError
+from echoes.readers import colormaps, folders
+from echoes.readers.recordings import Picture, Recorded
+
+# How far a picture may lie from the colours of its colormap, in the mean. Drawn with them, noise stored as JPEG (its
+# hardest case) lies .04 to .10 off, as PNG .002; drawn with another colormap mostly .13 and more.
+TOLERANCE = {".png": 0.02, ".jpg": 0.1, ".jpeg": 0.1}
+GREY_SPREAD = 0.02  # mean difference between the channels of a grey picture that went through JPEG
+DEEP_GREY = ("I", "I;16", "I;16L", "I;16B")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the recordings come from, in params.yaml."""
+
+    reader: Literal["images"]
+    size: int  # of each side [pixels]
+    colour: Literal["grey", "rgb", "colormap"]
+    colormap: str  # of matplotlib, for colour: colormap
+    workers: int
+    scheduler: str
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise InputError(f"size: expected 1 or more, got {self.size}")
+        if self.colour == "colormap":
+            colormaps.table(self.colormap)
+
+
+def index(root: Path, source: Source) -> list[Recorded]:
+    """One recording per picture; the size of each is checked."""
+    found = folders.labelled(root, list(TOLERANCE), [1, 2])
+    for path in found:
+        _opened(path, source.size).close()
+    return [Recorded(path.relative_to(root).as_posix(), labels, 0.0) for path, labels in found.items()]
+
+
+def read(root: Path, source: Source, recorded: Recorded) -> Picture:
+    """One picture: (1, size, size), or (3, size, size) as rgb."""
+    path = root / recorded.key
+    pixels = _pixels(path, source.size)
+    if source.colour == "rgb":
+        return Picture(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    if source.colour == "colormap":
+        values, distance = colormaps.invert(pixels, colormaps.table(source.colormap))
+        if distance > (allowed := TOLERANCE[path.suffix.lower()]):
+            raise InputError(
+                f"{path}: expected colours of {source.colormap}, {allowed} off in the mean at most, got {distance:.3f}"
+            )
+        return Picture(values[None])
+    if (spread := float(np.ptp(pixels, axis=2).mean())) > GREY_SPREAD:
+        raise InputError(f"{path}: expected a grey picture, got colours that differ by {spread:.3f} in the mean")
+    return Picture(pixels.mean(axis=2, dtype=np.float32)[None])
+
+
+def _pixels(path: Path, size: int) -> np.ndarray:
+    """(size, size, 3) float32 0..1."""
+    with _opened(path, size) as image:
+        try:
+            if image.mode in DEEP_GREY:
+                return np.repeat(np.asarray(image, dtype=np.float32)[:, :, None] / 65535, 3, axis=2)
+            pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
+        except (OSError, SyntaxError, ValueError) as error:
+            raise _unreadable(path, error) from error
+    if (pixels[:, :, 3] < 1).any():
+        raise InputError(f"{path}: expected an opaque picture, got transparent pixels")
+    return pixels[:, :, :3]
+
+
+def _opened(path: Path, size: int) -> Image.Image:
+    try:
+        image = Image.open(path)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise _unreadable(path, error) from error
+    if image.size != (size, size):
+        width, height = image.size
+        image.close()
+        raise InputError(f"{path}: expected a picture of {size}x{size} pixels, got {width}x{height}")
+    return image
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path}: expected a whole PNG or JPEG, got: {' '.join(str(error).split())}")

@@ -1,0 +1,41 @@
+"""Radar clouds of a track -> the cells of radar and target, and what was measured on the way."""
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from echoes import files
+from echoes.arrays import Writer
+from echoes.dataset.grids import GridsWriter
+from echoes.readers.choice import CLOUDS, CloudSource
+from echoes.readers.splits import BySequence, ByTime, assign
+from echoes.voxelization import pairs, stamps
+from echoes.voxelization.parallel import WHERE, ordered
+from echoes.voxelization.statistics import Statistics
+from echoes.voxelization.views import views
+
+
+def write(
+    root: Path, source: CloudSource, layout: pairs.GridParams, split: BySequence | ByTime, writer: Writer, table: Path
+) -> dict[str, float]:
+    """Write all frames of `root` to `writer` and the stamps of all pairs to `table`; gives the statistics."""
+    grid, reader = layout.grid(), CLOUDS[source.reader]
+    listed = reader.index(root, source)
+    usable = stamps.usable(listed, root)
+    splits = assign(usable, split)
+    chosen = views(usable, splits, layout.copies)
+    work = partial(pairs.prepare, reader.read, root, source, layout)
+    statistics = Statistics(listed=len(listed), refused=len(listed) - len(usable), purged=splits.count("purged"))
+    grids = GridsWriter(writer, grid)
+    found = ordered(work, chosen, source.workers, source.scheduler)
+    for pair, view in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+        statistics.take(pair, view.split)
+        if pair is not None:
+            grids.append(pair.sequence, pair.stamp, view.split, pair.radar, pair.target, pair.observed)
+    recording = {name: value for name, value in asdict(source).items() if name not in WHERE}
+    made_with = {"source": recording, "grid": asdict(layout), "split": asdict(split)}
+    grids.seal(grid, made_with, layout.scaling, source.ego_motion, {"raw": files.digest(root)})
+    stamps.write(listed, table)
+    return statistics.summary()

@@ -1,0 +1,92 @@
+"""Micro-Doppler recordings of a track -> crops of spectrograms with labels, and what was measured on the way."""
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from echoes import files
+from echoes.arrays import Writer
+from echoes.dataset.spectrograms import SpectrogramsWriter
+from echoes.errors import InputError
+from echoes.readers.choice import RECORDINGS, RecordingSource
+from echoes.readers.recordings import Recorded
+from echoes.readers.splits import LabelledSplit, assign_labelled
+from echoes.voxelization import crops, spectrograms
+from echoes.voxelization.crops import Crops
+from echoes.voxelization.parallel import WHERE, ordered
+from echoes.voxelization.spectrograms import SpectrogramParams
+
+
+def write(
+    root: Path, source: RecordingSource, layout: SpectrogramParams, split: LabelledSplit, writer: Writer, table: Path
+) -> dict[str, float]:
+    """Write the crops of all recordings of `root` to `writer` and a row of each to `table`; gives the statistics."""
+    reader = RECORDINGS[source.reader]
+    recorded: list[Recorded] = reader.index(root, source)
+    if not recorded:
+        raise InputError(f"{root}: expected recordings, got none")
+    chosen, purged = divided(recorded, layout, split)
+    statistics = Statistics(len(recorded), purged)
+    grids = SpectrogramsWriter(writer, layout.axes(), [one.recorded for one in chosen])
+    work = partial(spectrograms.prepare, reader.read, root, source, layout)
+    found = ordered(work, chosen, source.workers, source.scheduler)
+    for rows, one in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+        grids.append(one.recorded, [crops.start_s(k, layout) for k in one.numbers], one.splits, rows)
+        statistics.take(rows, one)
+    recording = {name: value for name, value in asdict(source).items() if name not in WHERE}
+    made_with = {"source": recording, "grid": asdict(layout), "split": asdict(split)}
+    grids.seal(made_with, layout.floor_db, layout.ceiling_db, {"raw": files.digest(root)})
+    write_table(recorded, chosen, table)
+    return statistics.summary()
+
+
+def divided(recorded: Sequence[Recorded], layout: SpectrogramParams, split: LabelledSplit) -> tuple[list[Crops], int]:
+    """The crops of each recording with their splits, and how many were purged."""
+    labels = {one.key: tuple(one.labels.values()) for one in recorded}
+    listed = crops.entries(recorded, layout)
+    splits = assign_labelled(listed, [labels[e.sequence] for e in listed], layout.time.stop, split)
+    return crops.chosen(recorded, listed, splits), splits.count("purged")
+
+
+class Statistics:
+    """Sums over recordings as they come by."""
+
+    def __init__(self, recordings: int, purged: int) -> None:
+        self._counts = {"recordings": recordings, "crops_purged": purged}
+        self._splits: Counter[str] = Counter()
+        self._labels: Counter[tuple[str, ...]] = Counter()
+        self._cells, self._sums = 0, {"mean_level": 0.0, "floor_share": 0.0, "ceiling_share": 0.0}
+
+    def take(self, rows: np.ndarray, one: Crops) -> None:
+        """rows (K, C, F, T) in network range, the crops of one recording."""
+        self._splits.update(one.splits)
+        self._labels[tuple(one.recorded.labels.values())] += len(rows)
+        self._cells += rows.size
+        self._sums["mean_level"] += float(rows.sum(dtype=np.float64))
+        self._sums["floor_share"] += float((rows <= -1).sum())
+        self._sums["ceiling_share"] += float((rows >= 1).sum())
+
+    def summary(self) -> dict[str, float]:
+        """Counts, crops of the rarest and of the most frequent label, and means over cells."""
+        splits = {f"crops_{split}": count for split, count in sorted(self._splits.items())}
+        labels = {"labels": len(self._labels)}
+        labels |= {"crops_per_label_min": min(self._labels.values()), "crops_per_label_max": max(self._labels.values())}
+        return {**self._counts, **splits, **labels, **{k: v / self._cells for k, v in self._sums.items()}}
+
+
+def write_table(recorded: Sequence[Recorded], chosen: Sequence[Crops], path: Path) -> None:
+    """The labels, the duration [s] and the crops of every recording as CSV; `split` is purged where none was kept."""
+    kept = {one.recorded.key: one for one in chosen}
+    with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["recording", *recorded[0].labels, "duration_s", "crops", "split"])
+        for one in recorded:
+            splits = kept[one.key].splits if one.key in kept else ()
+            names = "+".join(sorted(set(splits))) or "purged"
+            table.writerow([one.key, *one.labels.values(), f"{one.duration_s:.3f}", len(splits), names])

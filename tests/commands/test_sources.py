@@ -1,0 +1,20 @@
+"""Commands on radar clouds say that a reader of micro-Doppler is not for them."""
+
+from pathlib import Path
+
+import pytest
+
+from echoes.commands import sources
+from echoes.errors import InputError
+from echoes.readers import mars
+
+
+def test_a_reader_of_micro_doppler_is_refused_by_name(tmp_path: Path) -> None:
+    message = r"^--reader: expected a reader of radar clouds \(simulated, .*\), got mars, which reads micro-Doppler$"
+    with pytest.raises(InputError, match=message):
+        sources.chosen("mars", "", tmp_path / "params.yaml")
+
+
+def test_a_track_of_micro_doppler_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^source\.reader: expected a reader of radar clouds .* got mars"):
+        sources.listed(tmp_path, mars.Source("mars", 1, ""))

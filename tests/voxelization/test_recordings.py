@@ -1,0 +1,151 @@
+"""A track of micro-Doppler is voxelized whole: crops, labels, statistics, and a row of each recording."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from echoes import arrays, files, params
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.errors import InputError
+from echoes.readers import mars, simulated_people
+from echoes.readers.recordings import Recorded
+from echoes.readers.splits import ByRecording, ByTime
+from echoes.voxelization import crops, recordings
+from echoes.voxelization.crops import Crops
+from echoes.voxelization.families import Layout, Split, writer_of
+from echoes.voxelization.spectrograms import SpectrogramParams
+
+ROOT = Path(__file__).resolve().parents[2] / "data" / "raw" / "microdoppler"
+SOURCE = simulated_people.Source("simulated_people", ("k24",), 3, 2.56, 0, 1, "")
+GRID = {
+    "raster": "stft",
+    "velocity": {"start": -8.0, "stop": 8.0, "size": 16},
+    "time": {"start": 0.0, "stop": 1.28, "size": 16},
+    "hop_s": 0.64,
+    "window": "hann",
+    "window_s": 0.1,
+    "overlap": 0.5,
+    "notch_mps": 0.2,
+    "floor_db": -40.0,
+    "ceiling_db": 0.0,
+}
+LAYOUT = params.build(SpectrogramParams, GRID, "grid")
+SPLIT = ByRecording("recording", val=0.2, test=0.25, seed=0)
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    """The simulated people, two of them."""
+    folder, people = tmp_path_factory.mktemp("raw"), yaml.safe_load((ROOT / "people.yaml").read_text())
+    people["users"] = {name: people["users"][name] for name in ("1", "2")}
+    (folder / "people.yaml").write_text(yaml.safe_dump(people))
+    return folder
+
+
+def written(folder, raw, source=SOURCE):
+    with arrays.writing(folder / "grids.zarr") as writer:
+        found = recordings.write(raw, source, LAYOUT, SPLIT, writer, folder / "stamps.csv")
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(raw, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    return written(folder, raw), folder
+
+
+def test_every_crop_of_every_recording_is_kept_with_its_labels(made, raw):
+    statistics, folder = made
+    data, listed = Spectrograms(folder / "grids.zarr"), simulated_people.index(raw, SOURCE)
+    assert len(data) == 3 * len(listed)
+    assert (data.channels, data.shape) == (1, (16, 16))
+    names = data.header.content["recordings"]
+    for row, (user, activity) in enumerate(data.labels(np.arange(len(data))).tolist()):
+        one = listed[row // 3]
+        assert names[data.recordings()[row]] == one.key
+        assert (data.label_names["user"][user], data.label_names["activity"][activity]) == tuple(one.labels.values())
+    np.testing.assert_allclose(data.stamps()[:4], [0.0, 0.64, 1.28, 0.0])
+    assert statistics["recordings"] == len(listed)
+    assert statistics["crops_train"] + statistics["crops_val"] + statistics["crops_test"] == len(data)
+
+
+def test_the_statistics_tell_whether_floor_and_ceiling_fit(made):
+    statistics, folder = made
+    data = Spectrograms(folder / "grids.zarr")
+    every = data.target_batch(np.arange(len(data)))
+    assert statistics["mean_level"] == pytest.approx(every.mean(), abs=1e-4)
+    assert statistics["floor_share"] == pytest.approx((every == -1).mean())
+    assert statistics["ceiling_share"] == pytest.approx((every == 1).mean())
+    assert statistics["crops_per_label_min"] == statistics["crops_per_label_max"] == 9
+    assert statistics["crops_purged"] == 0
+
+
+def test_a_row_tells_of_every_recording(made):
+    statistics, folder = made
+    rows = (folder / "stamps.csv").read_text().splitlines()
+    assert rows[0] == "recording,user,activity,duration_s,crops,split"
+    assert len(rows) == 1 + statistics["recordings"]
+    key, user, activity, duration, count, split = rows[1].split(",")
+    assert key.startswith(f"{user}-{activity}")
+    assert (duration, count) == ("2.560", "3")
+    assert split in ("train", "val", "test")
+
+
+def test_two_processes_write_the_same_bytes(made, raw, tmp_path):
+    source = simulated_people.Source("simulated_people", ("k24",), 3, 2.56, 0, 2, "")
+    written(tmp_path, raw, source)
+    assert files.digest(tmp_path / "grids.zarr") == files.digest(made[1] / "grids.zarr")
+
+
+def test_purged_recordings_are_listed_too(tmp_path):
+    kept, gone = (Recorded(key, {"activity": "walk"}, 4.0) for key in "ab")
+    recordings.write_table([kept, gone], [Crops(kept, (0, 4), ("train", "test"))], tmp_path / "stamps.csv")
+    rows = (tmp_path / "stamps.csv").read_text().splitlines()[1:]
+    assert rows == ["a,walk,4.000,2,test+train", "b,walk,4.000,0,purged"]
+
+
+def test_crops_of_one_recording_per_label_are_divided_by_time():
+    recorded = [Recorded(f"{user}/{move}", {"user": user, "move": move}, 60.0) for user in "12" for move in "abc"]
+    split = ByTime("time", block_s=6.0, purge_s=0.5, val=0.1, test=0.25, seed=0)
+    chosen, purged = recordings.divided(recorded, LAYOUT, split)
+    total = sum(crops.count(one, LAYOUT) for one in recorded)
+    assert sum(len(one.numbers) for one in chosen) + purged == total
+    assert 0 < purged < 0.2 * total
+    for one in chosen:
+        assert {"train", "test"} <= set(one.splits)
+
+
+RADAR = {
+    "raster": "voxels",
+    **{axis: {"start": -8.0, "stop": 8.0, "size": 16} for axis in "zyx"},
+    "ground": {"method": "none"},
+    "radius_m": 1.0,
+    "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
+    "copies": {"count": 0, "most_rad": 0.0, "least_share": 1.0, "seed": 0},
+}
+SEQUENCE = {"by": "sequence", "val": 0.1, "test": 0.2, "seed": 0}
+
+
+@pytest.mark.parametrize(
+    ("grid", "split", "message"),
+    [
+        (
+            RADAR,
+            {**SEQUENCE, "by": "recording"},
+            r"^t\.grid\.raster: expected stft, doppler_time or picture .* mars, got voxels",
+        ),
+        (GRID, SEQUENCE, r"^t\.split\.by: expected recording or time for the reader mars, got sequence"),
+    ],
+)
+def test_a_grid_or_a_split_of_the_other_family_is_refused(grid, split, message):
+    layout, divided = params.build(Layout, grid, "t.grid"), params.build(Split, split, "t.split")
+    with pytest.raises(InputError, match=message):
+        writer_of("t", mars.Source("mars", 1, ""), layout, divided)
+
+
+def test_nothing_to_read_is_refused(tmp_path):
+    with pytest.raises(InputError):
+        recordings.write(tmp_path, mars.Source("mars", 1, ""), LAYOUT, SPLIT, None, tmp_path / "stamps.csv")
+    assert list(tmp_path.iterdir()) == []
