@@ -164,6 +164,8 @@ def test_an_unknown_label_is_refused_with_the_known_ones(ldm: Path):
         pipe(class_labels=[[1, 4]])
     with pytest.raises(ValueError, match=r"latents: expected noise of shape \(1, 4, 4, 4\)"):
         pipe(WALKER, latents=noise())
+    with pytest.raises(ValueError, match=r"output_type: expected one of pil, .* got 'jpg'"):
+        pipe(WALKER, output_type="jpg")
 
 
 def test_outputs_are_pictures_with_the_highest_velocity_on_top(ldm: Path):

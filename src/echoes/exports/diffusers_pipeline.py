@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from diffusers import DiffusionPipeline, ImagePipelineOutput
@@ -81,6 +81,8 @@ class SpectrogramPipeline(DiffusionPipeline):
 
         Raises ValueError for a label that was never trained, and for sizes that do not fit.
         """
+        if output_type not in get_args(Output):
+            raise ValueError(f"output_type: expected one of {', '.join(get_args(Output))}, got {output_type!r}")
         cond = self._cond(labels, class_labels).repeat_interleave(num_images_per_prompt, 0)
         noise = self._noise(len(cond), generator, latents)
         if numbers is None:
