@@ -29,7 +29,7 @@ def main(track: str) -> None:
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", header, data / "latents", latents.header)
-    grids.require_mirror("cd", p.mirror)
+    grids.require_mirror(f"{track}.cd", p.mirror)
     student = denoisers.student_of(teacher, p.sigmas.low).to(place)
     target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.ema), denoisers.whitening(header)
     by = denoisers.ldm_params(header, data / "ldm.safetensors").condition.by

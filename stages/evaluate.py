@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from echoes import metrics, params
+from echoes import files, metrics, params
 from echoes.dataset import choice
 from echoes.entry import run
 from echoes.models.microdoppler import evaluation as spectrograms
@@ -20,7 +20,9 @@ def main(track: str) -> None:
     data, measured = Path("data", track), Path("metrics", track)
     grids = choice.read(data / "grids.zarr")
     timings = metrics.read(measured / "sample.json")
-    report = EVALUATE[grids.family](grids, data / "samples.zarr", timings, p, measured / "plots")
+    with files.replacing(measured / "plots" / "evaluate") as figures:
+        figures.mkdir()
+        report = EVALUATE[grids.family](grids, data / "samples.zarr", timings, p, figures)
     metrics.write(measured / "evaluate.json", report)
 
 

@@ -21,7 +21,7 @@ def main(track: str) -> None:
     data, place = Path("data", track), device.best()
     grids, latents = choice.read(data / "grids.zarr"), latentstore.read(data / "latents")
     require_parent(data / "latents", latents.header, grids.path, grids.header)
-    grids.require_mirror("ldm", p.mirror)
+    grids.require_mirror(f"{track}.ldm", p.mirror)
     torch.manual_seed(seeds.number(p.seed, "train_ldm", "init"))
     denoiser = denoisers.build(latents.header, p).to(place)
     ema, whitening = Ema(denoiser, p.ema), denoisers.whitening(latents.header)

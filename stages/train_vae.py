@@ -23,6 +23,7 @@ SCORES: dict[str, Callable[..., dict[str, float]]] = {"radar": clouds.scores, "m
 def main(track: str) -> None:
     p = params.load(autoencoders.VaeParams, f"{track}.vae")
     grids, place = choice.read(Path("data", track, "grids.zarr")), device.best()
+    grids.require_mirror(f"{track}.vae", p.mirror)
     torch.manual_seed(seeds.number(p.seed, "train_vae", "init"))
     vae = autoencoders.build(p, grids.rank, grids.channels).to(place)
     task = fitting.task(vae, grids, p.loss, p.mirror, p, place)

@@ -1,4 +1,4 @@
-"""Small artifacts for tests: grids of random cells, and latents of them."""
+"""Small artifacts for tests: grids of random cells or of labelled spectrograms, and latents of cells."""
 
 from pathlib import Path
 
@@ -6,16 +6,22 @@ import numpy as np
 
 from echoes import arrays, latentstore, seeds
 from echoes.dataset.grids import Grids, GridsWriter
-from echoes.grids import Grid, Range
+from echoes.dataset.spectrograms import Spectrograms, SpectrogramsWriter
+from echoes.grids import Axis, Grid, Range
 from echoes.provenance import Header
 from echoes.rasters import visibility
 from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import Cells
+from echoes.readers.recordings import Recorded
 
 GRID = Grid.of(z=Range(-4.0, 4.0, 8), y=Range(-8.0, 8.0, 16), x=Range(0.0, 8.0, 8))
 LATENT_SHAPE = (4, 2, 4, 2)
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
 SPLITS = ("train",) * 7 + ("val",) * 3 + ("test",) * 4
+VELOCITY, TIME = Axis("velocity", "m/s", -4.0, 4.0, 16), Axis("time", "s", 0.0, 1.6, 16)
+USERS, ACTIVITIES, DRONE = ("1", "3"), ("fall", "walk"), ("drone", "fly")
+LABELS = [(user, activity) for user in USERS for activity in ACTIVITIES] + [DRONE]
+ROUNDS = ("train", "train", "train", "val", "test", "test")  # a recording of each combination of labels
 CELLS = np.stack(np.unravel_index(np.arange(8 * 16 * 8), GRID.shape), axis=1).astype(np.uint8)
 
 
@@ -57,7 +63,7 @@ def write_latents(path: Path, grids: Grids) -> latentstore.LatentStore:
 
     def batch() -> dict[str, np.ndarray]:
         rows = {}
-        for name in ("mean", "std", "cond", "mean_mirrored", "std_mirrored", "cond_mirrored"):
+        for name in ("latents", "std", "cond", "latents_mirrored", "std_mirrored", "cond_mirrored"):
             drawn = seeds.rng(0, name).standard_normal((len(grids), *LATENT_SHAPE))
             rows[name] = np.abs(drawn) if name.startswith("std") else drawn
         return rows
@@ -70,3 +76,30 @@ def write_latents(path: Path, grids: Grids) -> latentstore.LatentStore:
     parents = {"grids": grids.header.identity, "vae": "v"}
     latentstore.write(path, "safetensors", iter([batch()]), lambda: Header("latents", {}, parents, content))
     return latentstore.read(path)
+
+
+def spectrograms(recording: int, user: str, activity: str, channels: int = 1) -> np.ndarray:
+    """(2, C, F, T) crops in network range: a line at the height of the user that moves as the activity does."""
+    rng = seeds.rng(0, "spectrogram", recording, user, activity)
+    height, swing = {"1": 3.0, "3": 8.0, "drone": 12.0}[user], {"fall": 0.0, "walk": 2.0, "fly": 1.0}[activity]
+    frames, phase = np.arange(TIME.size), rng.uniform(0, 2 * np.pi, (2, 1))
+    line = height + swing * np.sin(0.8 * frames + phase)
+    distance = np.arange(VELOCITY.size)[:, None] - line[:, None]
+    powers = 1.6 * np.exp(-(distance**2) / 2) - 1 + rng.uniform(0, 0.2, distance.shape)
+    return np.repeat(powers[:, None], channels, axis=1).astype(np.float32)
+
+
+def write_spectrograms(path: Path, channels: int = 1) -> Spectrograms:
+    """Two crops of each recording of LABELS; a recording lies in one split, and a drone never falls."""
+    recorded = [
+        (i, Recorded(f"{user}-{activity}-{i}", {"user": user, "activity": activity}, 3.2))
+        for user, activity in LABELS
+        for i in range(len(ROUNDS))
+    ]
+    with arrays.writing(path) as writer:
+        made = SpectrogramsWriter(writer, (VELOCITY, TIME), [one for _, one in recorded])
+        for i, one in recorded:
+            crops = spectrograms(i, one.labels["user"], one.labels["activity"], channels)
+            made.append(one, [0.0, 1.6], [ROUNDS[i]] * 2, crops)
+        made.seal({"source": {"reader": "simulated_people"}}, -40.0, 0.0, {"raw": "r"})
+    return Spectrograms(path)

@@ -16,6 +16,7 @@ from echoes.provenance import Header
 
 CPU = torch.device("cpu")
 LABELS = {"user": ["1", "3"], "activity": ["fall", "run", "walk"]}
+PAIRS = [[user, activity] for user in LABELS["user"] for activity in LABELS["activity"]]
 LATENT_SHAPE = (4, 4, 4)
 SCHEDULE = {
     "steps": 3,
@@ -80,8 +81,9 @@ def write(data: Path, variant: str = "vq", parameterization: str = "flow", by: s
         {"name": "velocity", "unit": "m/s", "start": -4.0, "stop": 4.0, "size": 16},
         {"name": "time", "unit": "s", "start": 0.0, "stop": 1.0, "size": 16},
     ]
-    known: dict[str, Any] = {"kinds": list(LABELS), "labels": LABELS} if by == "labels" else {}
-    facts = {"axes": axes, "channels": 1, **known}
+    known: dict[str, Any] = {"kinds": list(LABELS), "labels": LABELS, "combinations": PAIRS} if by == "labels" else {}
+    scaling = {"floor_db": -60.0, "ceiling_db": 0.0}
+    facts = {"axes": axes, "channels": 1, "scaling": scaling, **known}
     p: VaeParams = params.build(VaeParams, {**VAE, "variant": variant}, "vae")
     vae = autoencoders.build(p, rank=2, channels=facts["channels"])
     for name, buffer in vae.named_buffers():

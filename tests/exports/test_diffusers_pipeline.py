@@ -13,11 +13,11 @@ from tests.exports import labelled
 from torch import Tensor
 
 from echoes import params, seeds
+from echoes.commands.generator import Method, SpectrogramGenerator
 from echoes.diffusion.samplers import SolverConfig
 from echoes.models import autoencoders, denoisers, methods
 from echoes.models.methods import Decoder, Generator
 from echoes.models.trained import SampleParams
-from echoes.training.loop import half_precision
 
 pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
 
@@ -70,7 +70,7 @@ def drawn(generator: Generator, data: Path) -> np.ndarray:
     vae, _ = autoencoders.load(data / "vae.safetensors", labelled.CPU)
     _, header = denoisers.load_ldm(data / "ldm.safetensors", labelled.CPU)
     decoder = Decoder(vae, denoisers.whitening(header))
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=half_precision("auto", labelled.CPU)):
+    with torch.no_grad():
         spectrograms = decoder(generator.latents(COND, noise(), [0, 1])).clamp(-1, 1)
     return np.flip(spectrograms.numpy(), 2).transpose(0, 2, 3, 1) / 2 + 0.5
 
@@ -118,7 +118,7 @@ def test_a_consistency_model_takes_neither_three_steps_nor_guidance(cd: Path):
 
 
 def test_a_sample_is_the_same_in_any_batch_if_it_has_its_own_generator(cd: Path):
-    pipe = SpectrogramPipeline.from_pretrained(cd, precision="float32")
+    pipe = SpectrogramPipeline.from_pretrained(cd)
 
     def two_steps(numbers: list[int]) -> Tensor:
         generators = [torch.Generator().manual_seed(number) for number in numbers]
@@ -129,12 +129,18 @@ def test_a_sample_is_the_same_in_any_batch_if_it_has_its_own_generator(cd: Path)
     assert (together[0] - together[1]).abs().max() > 1e-2
 
 
-def test_generators_seeded_as_echoes_seeds_its_samples_draw_the_same_noise(ldm: Path):
-    pipe = SpectrogramPipeline.from_pretrained(ldm)
-    generators = [torch.Generator().manual_seed(seeds.number(0, "sample", i)) for i in (0, 1)]
-    found = pipe([WALKER] * 2, generator=generators, output_type="latent").images
-    expected = pipe([WALKER] * 2, latents=noise(), output_type="latent").images
-    torch.testing.assert_close(found, expected, atol=0, rtol=0)
+@pytest.mark.parametrize("method", ["ldm", "cd_1", "cd_2"])
+def test_noise_seeded_as_the_command_generate_seeds_it_gives_the_same_spectrograms(method: Method, ldm: Path, cd: Path):
+    exported = ldm if method == "ldm" else cd
+    command = SpectrogramGenerator(exported.parent / "data", method, P, P.seed, labelled.CPU)
+    made = SpectrogramPipeline.from_pretrained(exported)(
+        [WALKER] * 2,
+        generator=[torch.Generator().manual_seed(seeds.number(P.seed, "generate-3-walk", i)) for i in (0, 1)],
+        numbers=[0, 1],
+        num_inference_steps={"ldm": None, "cd_1": 1, "cd_2": 2}[method],
+        output_type="spectrogram",
+    ).images
+    np.testing.assert_allclose(made, command.spectrograms(("3", "walk"), 2, 1), atol=1e-4)
 
 
 def test_labels_are_the_same_as_their_indices_and_change_the_image(ldm: Path):
@@ -146,7 +152,7 @@ def test_labels_are_the_same_as_their_indices_and_change_the_image(ldm: Path):
 
 
 def test_a_kind_left_out_is_the_learned_null(ldm: Path):
-    pipe = SpectrogramPipeline.from_pretrained(ldm, precision="float32")
+    pipe = SpectrogramPipeline.from_pretrained(ldm)
     found = pipe([{"activity": "walk"}] * 2, latents=noise(), output_type="latent").images
     nulls = torch.tensor([[len(labelled.LABELS["user"]), 2]] * 2)
     with torch.no_grad():
@@ -166,6 +172,14 @@ def test_an_unknown_label_is_refused_with_the_known_ones(ldm: Path):
         pipe(WALKER, latents=noise())
     with pytest.raises(ValueError, match=r"output_type: expected one of pil, .* got 'jpg'"):
         pipe(WALKER, output_type="jpg")
+
+
+def test_weights_in_half_are_refused_and_autocast_is_named(ldm: Path):
+    pipe = SpectrogramPipeline.from_pretrained(ldm, dtype=torch.bfloat16)
+    with pytest.raises(ValueError, match=r"expected weights in torch.float32, got torch.bfloat16; torch.autocast"):
+        pipe(WALKER)
+    with torch.autocast("cpu", torch.bfloat16):
+        SpectrogramPipeline.from_pretrained(ldm)(WALKER)
 
 
 def test_outputs_are_pictures_with_the_highest_velocity_on_top(ldm: Path):

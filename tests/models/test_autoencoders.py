@@ -1,8 +1,9 @@
-"""An autoencoder comes back from its file as it was, in every size."""
+"""An autoencoder comes back from its file as it was, in every size and with every bottleneck."""
 
 import pytest
 import torch
 
+import tracks
 from echoes import params
 from echoes.autoencoder.vae import SIZES
 from echoes.errors import InputError
@@ -12,11 +13,13 @@ from echoes.models.autoencoders import VaeParams
 CPU = torch.device("cpu")
 
 
-def test_it_repeats_its_answers_bit_for_bit(track):
+@pytest.mark.parametrize("name", ["track", "people", "people_vq"])
+def test_it_repeats_its_answers_bit_for_bit(name, request):
+    track = request.getfixturevalue(name)
     vae, header = autoencoders.load(track.data / "vae.safetensors", CPU)
     x = torch.from_numpy(track.grids.target_batch([0, 1]))
     expected = track.vae.decode(track.vae.encode(x).mean)
-    torch.testing.assert_close(vae.decode(vae.encode(x).mean), expected, rtol=0, atol=0)
+    assert torch.equal(vae.decode(vae.encode(x).mean), expected)
     assert header.parents == {"grids": track.grids.header.identity}
     assert params.build(VaeParams, header.params, "params") == track.vae_params
     assert not vae.training
@@ -24,15 +27,42 @@ def test_it_repeats_its_answers_bit_for_bit(track):
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_size_that_has_a_name_is_built_by_it(track, size):
-    p = params.build(VaeParams, {**vars(track.vae_params), **as_section(track.vae_params), "size": size}, "radar.vae")
+@pytest.mark.parametrize(("rank", "channels", "cells"), [(3, 5, (16, 64, 64)), (2, 1, (64, 64)), (2, 3, (256, 256))])
+def test_every_size_that_has_a_name_is_built_by_it(size, rank, channels, cells):
+    p = params.build(VaeParams, {**tracks.VAE, "size": size}, "radar.vae")
+    config = SIZES[size]
     with torch.device("meta"):
-        vae = autoencoders.build(p, rank=3, channels=5)
-        assert vae.encode(torch.zeros(2, 5, 16, 64, 64)).mean.shape == (2, 4, 4, 16, 16)
+        vae = autoencoders.build(p, rank, channels)
+        found = vae.encode(torch.zeros(2, channels, *cells)).mean
+    assert found.shape == (2, config.latent_channels, *(c // config.factor for c in cells))
 
 
-def as_section(p):
-    return {"loss": vars(p.loss), "size": vars(p.size)}
+def test_the_sizes_of_latents_are_those_that_the_names_promise():
+    with torch.device("meta"):
+        for size, expected in (("ultra_lightweight", (4, 64, 64)), ("f8d4", (4, 32, 32)), ("f16d32", (32, 16, 16))):
+            vae = autoencoders.build(params.build(VaeParams, {**tracks.PEOPLE_VAE, "size": size}, "vae"), 2, 1)
+            assert vae.encode(torch.zeros(2, 1, 256, 256)).mean.shape[1:] == expected
+
+
+@pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
+def test_the_variant_chooses_the_bottleneck_and_its_own_section_its_codes(variant):
+    p = params.build(VaeParams, {**tracks.PEOPLE_VAE, "variant": variant}, "people.vae")
+    vae = autoencoders.build(p, 2, 1)
+    latents = vae.encode(torch.zeros(2, 1, 16, 16)).mean
+    assert len(vae.bottleneck.counts(latents)) == {"kl": 0, "vq": 16, "fsq": 5**4}[variant]
+
+
+def test_levels_that_do_not_fit_the_channels_of_the_latents_are_refused():
+    section = {**tracks.PEOPLE_VAE, "variant": "fsq", "fsq": {"levels": [5, 5]}}
+    with pytest.raises(InputError, match=r"levels: expected .*4"):
+        autoencoders.build(params.build(VaeParams, section, "people.vae"), 2, 1)
+
+
+def test_what_the_grids_know_travels_with_the_weights(track, people):
+    for one in (track, people):
+        header = autoencoders.load(one.data / "vae.safetensors", CPU)[1]
+        assert header.content == {**one.grids.facts, "channels": one.grids.channels}
+    assert header.content["labels"] == {"user": ["1", "3", "drone"], "activity": ["fall", "fly", "walk"]}
 
 
 def test_a_file_of_another_kind_or_of_none_is_refused(track, tmp_path):

@@ -1,4 +1,4 @@
-"""Latents and the radar they belong to: mirrored together, drawn from their posteriors, the same per step."""
+"""Latents and what conditions them: mirrored together, drawn from their posteriors, the same per step."""
 
 import numpy as np
 import pytest
@@ -7,6 +7,7 @@ import torch
 import artifacts
 from echoes.autoencoder.latents import Whitening
 from echoes.models import batches
+from echoes.models.conditions import conditions
 
 CPU = torch.device("cpu")
 INDICES = np.arange(7)
@@ -22,25 +23,37 @@ def store(grids, tmp_path_factory):
     return artifacts.write_latents(tmp_path_factory.mktemp("data") / "latents", grids)
 
 
+def loading(grids, store, by, mirror, name="train_ldm"):
+    return batches.load_latents(store, grids.frames("train"), conditions(grids, store, by), mirror, name, 0)
+
+
 def test_without_mirror_a_batch_is_the_training_frames(grids, store):
-    found = batches.load_latents(grids, store, "encoder", False, "train_ldm", 0)(INDICES[[5, 2]], 0)
-    np.testing.assert_array_equal(found.mean, store.rows("mean", np.array([5, 2])))
+    found = loading(grids, store, "encoder", False)(INDICES[[5, 2]], 0)
+    np.testing.assert_array_equal(found.mean, store.rows("latents", np.array([5, 2])))
     np.testing.assert_array_equal(found.std, store.rows("std", np.array([5, 2])))
     np.testing.assert_array_equal(found.cond, grids.radar_batch([5, 2]))
 
 
 def test_the_radar_through_the_autoencoder_is_a_row_of_latents(grids, store):
-    found = batches.load_latents(grids, store, "vae", False, "train_ldm", 0)(INDICES[[5, 2]], 0)
+    found = loading(grids, store, "vae", False)(INDICES[[5, 2]], 0)
     np.testing.assert_array_equal(found.cond, store.rows("cond", np.array([5, 2])))
+
+
+def test_spectrograms_come_with_the_labels_of_the_frames_themselves(people):
+    frames = people.grids.frames("train")[[8, 1, 29]]
+    found = loading(people.grids, people.latents, "labels", False)(np.array([8, 1, 29]), 0)
+    np.testing.assert_array_equal(found.mean, people.latents.rows("latents", frames))
+    assert found.cond.dtype == torch.int64
+    assert found.cond.tolist() == people.grids.labels(frames).tolist() == people.latents.rows("labels", frames).tolist()
 
 
 @pytest.mark.parametrize("condition", ["encoder", "vae"])
 def test_a_mirrored_frame_takes_its_mirrored_latents_and_its_mirrored_radar(grids, store, condition):
-    load, mirrored = batches.load_latents(grids, store, condition, True, "train_ldm", 0), 0
+    load, mirrored = loading(grids, store, condition, True), 0
     radar = torch.from_numpy(grids.radar_batch(INDICES))
-    straight = {"mean": store.rows("mean", INDICES), "std": store.rows("std", INDICES), "cond": radar}
+    straight = {"mean": store.rows("latents", INDICES), "std": store.rows("std", INDICES), "cond": radar}
     flipped = {
-        "mean": store.rows("mean_mirrored", INDICES),
+        "mean": store.rows("latents_mirrored", INDICES),
         "std": store.rows("std_mirrored", INDICES),
         "cond": radar.flip(-2),
     }
@@ -59,11 +72,11 @@ def test_a_mirrored_frame_takes_its_mirrored_latents_and_its_mirrored_radar(grid
 
 
 def test_a_step_is_the_same_batch_in_any_order_and_another_stage_mirrors_others(grids, store):
-    load = batches.load_latents(grids, store, "encoder", True, "train_ldm", 0)
+    load = loading(grids, store, "encoder", True)
     first = [load(INDICES, step).mean for step in range(6)]
     again = [load(INDICES, step).mean for step in reversed(range(6))][::-1]
     assert all(map(torch.equal, first, again))
-    other = batches.load_latents(grids, store, "encoder", True, "distill_cd", 0)
+    other = loading(grids, store, "encoder", True, "distill_cd")
     assert not all(torch.equal(other(INDICES, step).mean, first[step]) for step in range(6))
 
 

@@ -1,52 +1,72 @@
 """Denoiser and consistency model come back from their files as they were, with what they were made from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+import tracks
 from echoes import params
 from echoes.autoencoder.latents import Whitening
-from echoes.diffusion.edm import given
+from echoes.diffusion.denoiser import given
 from echoes.errors import InputError
 from echoes.models import denoisers
-from echoes.models.batches import condition_batch
 from echoes.models.denoisers import CdParams, LdmParams
+from echoes.provenance import Header
 
 CPU = torch.device("cpu")
 LEVELS = torch.tensor([0.5, 40.0])
+TRACKS = ["track", "track_vae", "people", "people_vq"]
 
 
 def inputs(track):
-    frames = np.array([0, 1])
-    cond = condition_batch(track.grids, track.latents, track.ldm_params.condition, frames, np.zeros(2, bool))
+    """Noisy latents, the condition of two frames, and that of two others."""
+    cond, other = (track.conditions(np.array(frames), np.zeros(2, bool)) for frames in ([0, 1], [10, 13]))
     torch.manual_seed(0)
-    return torch.randn(2, 4, 2, 4, 2), cond
+    return torch.randn(2, *track.latents.header.content["latent_shape"]), cond, other
 
 
-@pytest.mark.parametrize("name", ["track", "track_vae"])
-def test_a_denoiser_repeats_its_answers_bit_for_bit_under_either_condition(name, request):
+def said(model, noisy, cond):
+    return given(model, model.condition(cond))(noisy, LEVELS)
+
+
+@pytest.mark.parametrize("name", TRACKS)
+def test_a_denoiser_repeats_its_answers_bit_for_bit_under_any_condition(name, request):
     track = request.getfixturevalue(name)
     denoiser, header = denoisers.load_ldm(track.data / "ldm.safetensors", CPU)
-    noisy, cond = inputs(track)
-    found = given(denoiser, denoiser.features(cond))(noisy, LEVELS)
-    expected = given(track.denoiser, track.denoiser.features(cond))(noisy, LEVELS)
-    assert torch.equal(found, expected)
-    assert not torch.equal(found, given(denoiser, denoiser.features(cond + 1))(noisy, LEVELS))
-    assert denoisers.condition(header) == track.ldm_params.condition
+    noisy, cond, other = inputs(track)
+    found = said(denoiser, noisy, cond)
+    assert torch.equal(found, said(track.denoiser, noisy, cond))
+    assert not torch.equal(found, said(denoiser, noisy, other))
+    assert denoisers.ldm_params(header, track.data / "ldm.safetensors") == track.ldm_params
     assert params.build(LdmParams, header.params, "params") == track.ldm_params
+    assert not denoiser.training
+    assert not any(p.requires_grad for p in denoiser.parameters())
 
 
-def test_a_consistency_model_repeats_its_answers_and_its_boundary(track):
+@pytest.mark.parametrize("name", TRACKS)
+def test_a_consistency_model_repeats_its_answers_and_its_boundary(name, request):
+    track = request.getfixturevalue(name)
     model, p, header = denoisers.load_cd(track.data / "cd.safetensors", CPU)
-    noisy, cond = inputs(track)
-    found = given(model, model.features(cond))(noisy, LEVELS)
-    assert torch.equal(found, given(track.model, track.model.features(cond))(noisy, LEVELS))
-    assert torch.equal(given(model, model.features(cond))(noisy, torch.full((2,), 0.004)), noisy)
-    assert (p, header.content["threshold"], header.content["middle"]) == (track.cd_params, 0.4, 1.5)
+    noisy, cond, _ = inputs(track)
+    assert torch.equal(said(model, noisy, cond), said(track.model, noisy, cond))
+    assert torch.equal(given(model, model.condition(cond))(noisy, torch.full((2,), 0.004)), noisy)
+    assert p == track.cd_params
     assert params.build(CdParams, header.params, "params") == track.cd_params
+    assert denoisers.ldm_params(header, track.data / "cd.safetensors") == track.ldm_params
 
 
-def test_every_artifact_names_all_it_was_made_from(track):
+def test_what_was_chosen_on_validation_travels_with_the_consistency_model(track, people):
+    cloud, spectrogram = (denoisers.load_cd(one.data / "cd.safetensors", CPU)[2].content for one in (track, people))
+    assert (cloud["threshold"], cloud["middle"]) == (0.4, 1.5)
+    assert spectrogram["middle"] == 1.2
+    assert "threshold" not in spectrogram
+
+
+@pytest.mark.parametrize("name", TRACKS)
+def test_every_artifact_names_all_it_was_made_from(name, request):
+    track = request.getfixturevalue(name)
     _, ldm = denoisers.load_ldm(track.data / "ldm.safetensors", CPU)
     cd = denoisers.load_cd(track.data / "cd.safetensors", CPU)[2]
     grids, latents = track.grids.header.identity, track.latents.header
@@ -67,3 +87,46 @@ def test_files_of_other_kinds_are_refused(track):
         denoisers.load_cd(track.data / "ldm.safetensors", CPU)
     with pytest.raises(InputError, match="expected an artifact of kind ldm, got vae"):
         denoisers.load_ldm(track.data / "vae.safetensors", CPU)
+
+
+def test_labels_are_counted_in_the_order_of_the_kinds(people):
+    tables = [table.weight.shape for table in people.denoiser.conditioner.tables]
+    assert tables == [(4, 8), (4, 8)]  # 3 users, 3 activities, and a null each
+    header = people.latents.header
+    content = {**header.content, "labels": {"activity": ["a"] * 9, "user": ["1", "2"]}, "kinds": ["user", "activity"]}
+    other = denoisers.build(replace(header, content=content), people.ldm_params)
+    assert [len(table.weight) for table in other.conditioner.tables] == [3, 10]
+
+
+@pytest.mark.parametrize(("name", "by"), [("people", "encoder"), ("people", "vae"), ("track", "labels")])
+def test_a_condition_that_the_recordings_do_not_have_is_refused_by_its_key(name, by, request):
+    header: Header = request.getfixturevalue(name).latents.header
+    condition = tracks.LABELS if by == "labels" else {**tracks.LDM["condition"], "by": by}
+    p = params.build(LdmParams, {**tracks.LDM, "condition": condition}, "ldm")
+    known = "encoder or vae" if by == "labels" else "labels"
+    with pytest.raises(InputError, match=rf"ldm\.condition\.by: expected {known}, .*, got {by}$"):
+        denoisers.build(header, p)
+
+
+@pytest.mark.parametrize("network", ["unet", "dit"])
+@pytest.mark.parametrize("parameterization", ["edm", "flow", "ddpm"])
+def test_every_parameterization_drives_every_network(parameterization, network, people):
+    section = {**tracks.PEOPLE_LDM, "parameterization": parameterization, "network": network}
+    denoiser = denoisers.build(people.latents.header, params.build(LdmParams, section, "ldm"))
+    assert type(denoiser.parameterization).__name__.lower() == parameterization
+    assert type(denoiser.network).__name__.lower() == network
+    noisy, cond, _ = inputs(people)
+    found = said(denoiser, noisy, cond)
+    assert found.shape == noisy.shape
+    assert found.isfinite().all()
+
+
+def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_teacher_alone(people):
+    section = {**tracks.PEOPLE_LDM, "unet": {**tracks.LDM["unet"], "dropout": 0.5}}
+    teacher = tracks.shaken(denoisers.build(people.latents.header, params.build(LdmParams, section, "ldm")))
+    student = denoisers.student_of(teacher, 0.004).train()
+    noisy, cond, _ = inputs(people)
+    assert torch.equal(said(student.denoiser, noisy, cond), said(teacher, noisy, cond))
+    assert all(p.requires_grad for p in student.parameters())
+    assert not any(p.requires_grad for p in teacher.parameters())
+    assert {m.p for m in teacher.modules() if isinstance(m, torch.nn.Dropout)} == {0.5}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from echoes import files, params
+from echoes.commands.folders import check_replaceable
 from echoes.errors import InputError
 
 INDEX = "model_index.json"  # of a diffusers pipeline
@@ -18,7 +19,7 @@ def export(track: str, to: Literal["diffusers"], model: Literal["ldm", "cd"], ou
     if find_spec(to) is None:
         raise InputError(f"{to}: expected it to be installed, got nothing; `pip install 'echoes[{to}]'` brings it")
     output = output.resolve()
-    check_output(output, overwrite)
+    check_replaceable(output, INDEX, overwrite)
     from echoes.exports import diffusers_folder  # here, because torch and diffusers take seconds
     from echoes.models.trained import SampleParams
 
@@ -33,19 +34,3 @@ def export(track: str, to: Literal["diffusers"], model: Literal["ldm", "cd"], ou
             f'  echoes.exports.diffusers_pipeline.SpectrogramPipeline.from_pretrained("{output}")',
         ]
     )
-
-
-def check_output(output: Path, overwrite: bool) -> None:
-    """Raises InputError unless `output` may be replaced: it is not there, is empty, or holds an earlier export."""
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: expected a folder for the pipeline, got a file")
-    if not output.exists() or not any(output.iterdir()):
-        return
-    if not overwrite:
-        raise InputError(
-            f"{output}: expected an empty or a new folder, got one with files; --overwrite replaces an earlier export"
-        )
-    if not (output / INDEX).is_file():
-        raise InputError(
-            f"{output}: expected an export to overwrite, got a folder without {INDEX}, which is left alone"
-        )

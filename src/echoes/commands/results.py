@@ -6,9 +6,9 @@ from echoes.reports import tables
 
 
 def results(metrics: Path) -> str:
-    """The table of each evaluated track, and the path of its picture. Raises InputError where there is none."""
+    """The table of each evaluated track, and the paths of its pictures. Raises InputError where there is none."""
     lines = [tables.latest(metrics)]
     for path in sorted(metrics.glob("*/evaluate.json")):
-        if (picture := path.parent / "plots" / "birdseye.png").is_file():
-            lines.append(f"picture of {path.parent.name}: {picture}")
+        pictures = sorted((path.parent / "plots" / "evaluate").glob("*.png"))
+        lines += [f"picture of {path.parent.name}: {picture}" for picture in pictures]
     return "\n".join(lines)

@@ -109,7 +109,7 @@ class Grids:
         """What of the header the models made from these grids carry on."""
         return {name: self.header.content[name] for name in FACTS}
 
-    def require_mirror(self, stage: str, mirror: bool) -> None:
+    def require_mirror(self, section: str, mirror: bool) -> None:
         """Any may be mirrored: left and right of a radar that looks forward are alike."""
 
     def target_channel(self, name: str) -> int:

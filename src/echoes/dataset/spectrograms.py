@@ -111,10 +111,10 @@ class Spectrograms:
         carried = {name: self.header.content[name] for name in FACTS}
         return {**carried, "channel_names": list(self.channel_names)}
 
-    def require_mirror(self, stage: str, mirror: bool) -> None:
+    def require_mirror(self, section: str, mirror: bool) -> None:
         """Raises InputError for a spectrogram in a mirror: neither approaching nor time can be turned around."""
         if mirror:
-            raise InputError(f"{stage}.mirror: expected false, as the mirror of a spectrogram is none, got true")
+            raise InputError(f"{section}.mirror: expected false, as the mirror of a spectrogram is none, got true")
 
     def frames(self, split: str) -> np.ndarray:
         """(N,) indices of the crops of a split, recording after recording."""

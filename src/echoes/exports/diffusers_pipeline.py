@@ -15,7 +15,6 @@ from echoes.exports.diffusers_models import Autoencoder, LatentDenoiser
 from echoes.exports.diffusers_schedulers import Scheduler
 from echoes.models import denoisers
 from echoes.models.methods import Decoder
-from echoes.training.loop import half_precision
 
 CODE = "pipeline.py"
 # What lies beside the weights. diffusers runs it only where `trust_remote_code=True` allows that.
@@ -33,15 +32,13 @@ Output = Literal["pil", "np", "pt", "spectrogram", "latent"]
 class SpectrogramPipeline(DiffusionPipeline):
     """Labels, such as {"user": "3", "activity": "walk"} -> images whose top row is the highest velocity.
 
-    precision   `auto` computes in bfloat16 where the processor has it, as echoes does everywhere; or `float32`.
+    Computes in single precision, as `echoes generate` does, so that a sample is the same in any batch; whoever
+    wants half calls it under torch.autocast.
     """
 
-    def __init__(
-        self, vae: Autoencoder, denoiser: LatentDenoiser, scheduler: Scheduler, precision: str = "auto"
-    ) -> None:
+    def __init__(self, vae: Autoencoder, denoiser: LatentDenoiser, scheduler: Scheduler) -> None:
         super().__init__()
         self.register_modules(vae=vae, denoiser=denoiser, scheduler=scheduler)
-        self.register_to_config(precision=precision)
 
     @property
     def labels(self) -> dict[str, list[str]]:
@@ -83,16 +80,16 @@ class SpectrogramPipeline(DiffusionPipeline):
         """
         if output_type not in get_args(Output):
             raise ValueError(f"output_type: expected one of {', '.join(get_args(Output))}, got {output_type!r}")
+        if self.dtype != torch.float32:
+            raise ValueError(f"dtype: expected weights in torch.float32, got {self.dtype}; torch.autocast gives half")
         cond = self._cond(labels, class_labels).repeat_interleave(num_images_per_prompt, 0)
         noise = self._noise(len(cond), generator, latents)
         if numbers is None:
             numbers = _numbers(len(cond), generator)
-        place = noise.device
         drawing = self.scheduler.generator(self.denoiser.model, num_inference_steps, guidance_scale)
-        with torch.autocast(place.type, torch.bfloat16, enabled=half_precision(self.config.precision, place)):
-            found = drawing.latents(cond.to(place), noise, numbers)
-            if output_type != "latent":
-                found = Decoder(self.vae.model, denoisers.whitening(self.denoiser.header))(found).clamp(-1, 1)
+        found = drawing.latents(cond.to(noise.device), noise, numbers)
+        if output_type != "latent":
+            found = Decoder(self.vae.model, denoisers.whitening(self.denoiser.header))(found).clamp(-1, 1)
         images = found if output_type in ("latent", "spectrogram") else self._images(found, output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
 

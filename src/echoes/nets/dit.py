@@ -39,7 +39,7 @@ class DiTConfig:
 
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """x (B, tokens, width) at root mean square 1, scaled and shifted by its sample's embedding (B, 1, width)."""
-    return F.rms_norm(x, x.shape[-1:]) * (1 + scale) + shift
+    return torch.addcmul(shift, F.rms_norm(x, x.shape[-1:]), 1 + scale)
 
 
 class Block(nn.Module):
@@ -57,8 +57,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor, own: Tensor, other: Tensor) -> Tensor:
         """x (B, tokens, width), embedding (B, width) after its SiLU -> (B, tokens, width)."""
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(embedding)[:, None].to(x.dtype).chunk(6, dim=2)
-        x = x + gate1 * self.dropout(self.attention(modulated(x, shift1, scale1), own, other))
-        return x + gate2 * self.dropout(self.mlp(modulated(x, shift2, scale2)))
+        x = torch.addcmul(x, gate1, self.dropout(self.attention(modulated(x, shift1, scale1), own, other)))
+        return torch.addcmul(x, gate2, self.dropout(self.mlp(modulated(x, shift2, scale2))))
 
 
 class DiT(nn.Module):

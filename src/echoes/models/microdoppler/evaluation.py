@@ -15,10 +15,10 @@ def evaluate(
     samples: Path,
     timings: Mapping[str, Mapping[str, float]],
     p: SpectrogramEvaluation,
-    plots: Path,
+    folder: Path,
 ) -> dict[str, Any]:
-    """The report; draws its figures into the folder `plots`."""
+    """The report; draws its figures into `folder`."""
     comparison = Comparison(data, samples, p, device.best())
     report = comparison.report(timings)
-    figures.draw(comparison, p.panels, plots)
+    figures.draw(comparison, p.panels, folder)
     return report

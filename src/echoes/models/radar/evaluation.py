@@ -11,12 +11,12 @@ from echoes.reports import figures
 
 
 def evaluate(
-    grids: Grids, path: Path, timings: Mapping[str, Mapping[str, float]], p: CloudEvaluation, plots: Path
+    grids: Grids, path: Path, timings: Mapping[str, Mapping[str, float]], p: CloudEvaluation, folder: Path
 ) -> dict[str, Any]:
-    """The report; draws its figures into the folder `plots`."""
+    """The report; draws its figures into `folder`."""
     samples = comparison.Samples(path, grids)
     report = comparison.report(samples, grids, timings, p.seed, p.resamples)
     rows = comparison.panels(samples, grids, p.panels)
-    figures.birdseye(rows, grids.grid, plots / "birdseye.png", "height [m]")
-    figures.error_over_range(report, ["chamfer_m", "f1@1.0m"], plots / "error_over_range.png")
+    figures.birdseye(rows, grids.grid, folder / "birdseye.png", "height [m]")
+    figures.error_over_range(report, ["chamfer_m", "f1@1.0m"], folder / "error_over_range.png")
     return report

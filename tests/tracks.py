@@ -1,0 +1,145 @@
+"""Small tracks of both families with random weights, as their files lie on disk."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+import artifacts
+from echoes import latentstore, params
+from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.models import autoencoders, conditions, denoisers
+from echoes.models.extraction import Extraction
+
+CPU = torch.device("cpu")
+SCHEDULE = {
+    "steps": 3,
+    "batch": 2,
+    "lr": 1e-3,
+    "warmup": 0,
+    "decay": "constant",
+    "weight_decay": 0.0,
+    "clip": 1.0,
+    "precision": "float32",
+    "seed": 0,
+}
+SIGMAS = {"spacing": "karras", "steps": 6, "low": 0.004, "high": 160.0, "rho": 7.0, "shift": 1.0}
+UNGUIDED = {"weight": 1.0, "low": 0.0, "high": 1000.0}
+OCCUPANCY = {"kind": "occupancy", "reflectivity": 3.0, "doppler": 3.0, "power": 3.0, "unobserved": 0.2, "kl": 1e-4}
+ALIGNMENT = {
+    "weight": 0.0,
+    "distance_margin": 0.0,
+    "cosine_margin": 0.0,
+    "teacher": "trained",
+    "trained": {**SCHEDULE, "width": 8},
+    "file": {"path": ""},
+}
+SPECTROGRAM = {
+    "kind": "spectrogram",
+    "l1": 1.0,
+    "ssim": 0.2,
+    "kl": 1e-3,
+    "equivariance": {"weight": 0.0, "scales": [0.5]},
+    "alignment": ALIGNMENT,
+}
+VAE = {
+    **SCHEDULE,
+    "variant": "kl",
+    "vq": {"codes": 16, "decay": 0.9, "commitment": 0.25, "restart": 5},
+    "fsq": {"levels": [5, 5, 5, 5]},
+    "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
+    "loss": OCCUPANCY,
+    "mirror": True,
+    "ema": 0.9,
+}
+LDM = {
+    **SCHEDULE,
+    "parameterization": "edm",
+    "edm": {"sigma_data": 1.0, "noise": {"mean": 0.3, "std": 1.2}},
+    "flow": {"times": {"mean": 0.0, "std": 1.0}, "cosine": 1.0},
+    "ddpm": {"steps": 1000, "schedule": "squaredcos_cap_v2", "prediction": "v", "min_snr": 5.0},
+    "network": "unet",
+    "unet": {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0, "attention": "full", "window": 4},
+    "dit": {"size": "tiny", "patch": 2, "dropout": 0.0},
+    "condition": {"by": "encoder", "width": 8, "blocks": 1, "features": 6},
+    "drop": 0.5,
+    "mirror": True,
+    "ema": 0.9,
+}
+CD = {**SCHEDULE, "sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "ema": 0.9}
+SAMPLE = {
+    "frames": 3,
+    "batch": 2,
+    "solver": "heun",
+    "dopri5": {"rtol": 1e-3, "atol": 1e-3},
+    "sigmas": {**SIGMAS, "steps": 4},
+    "guidance": UNGUIDED,
+    "seed": 0,
+}
+LABELS = {"by": "labels", "features": 8}
+# Of spectrograms, which no mirror is of.
+PEOPLE_VAE = {**VAE, "loss": SPECTROGRAM, "mirror": False}
+PEOPLE_LDM = {**LDM, "parameterization": "flow", "condition": LABELS, "mirror": False}
+PEOPLE_CD = {**CD, "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}, "mirror": False}
+PEOPLE_SAMPLE = {**SAMPLE, "frames": 40, "batch": 16, "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
+
+
+def shaken(module: nn.Module, std: float = 0.1) -> nn.Module:
+    """The module with random weights where a new one has zeros, so that it says something."""
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=std)
+    return module.eval().requires_grad_(False)
+
+
+def radar(data: Path, by: str = "encoder") -> SimpleNamespace:
+    """A track of radar clouds, conditioned by an `encoder` of its own or through the `vae`."""
+    grids = artifacts.write_grids(data / "grids.zarr")
+    condition = {**LDM["condition"], "by": by}
+    return built(data, grids, VAE, {**LDM, "condition": condition}, CD, {"threshold": 0.4, "middle": 1.5})
+
+
+def people(data: Path, variant: str = "kl", **ldm: Any) -> SimpleNamespace:
+    """A track of labelled spectrograms; ldm: other values in the section of that name."""
+    grids = artifacts.write_spectrograms(data / "grids.zarr")
+    return built(data, grids, {**PEOPLE_VAE, "variant": variant}, {**PEOPLE_LDM, **ldm}, PEOPLE_CD, {"middle": 1.2})
+
+
+def built(
+    data: Path, grids: Grids | Spectrograms, vae: dict, ldm: dict, cd: dict, chosen: dict[str, float]
+) -> SimpleNamespace:
+    """All artifacts up to cd.safetensors, each naming its parents, and what was saved in them."""
+    vae_params = params.build(autoencoders.VaeParams, vae, "vae")
+    ldm_params = params.build(denoisers.LdmParams, ldm, "ldm")
+    cd_params = params.build(denoisers.CdParams, cd, "cd")
+    torch.manual_seed(1)
+    encoder = shaken(autoencoders.build(vae_params, grids.rank, grids.channels))
+    with torch.no_grad():  # a codebook is empty until it has seen data
+        seen = torch.from_numpy(grids.target_batch(grids.frames("train")))
+        encoder.bottleneck.update(encoder.encode(seen).mean)
+    autoencoders.save(encoder, vae_params, grids, data / "vae.safetensors")
+    extraction = Extraction(encoder, grids, autoencoders.load(data / "vae.safetensors", CPU)[1])
+    latentstore.write(data / "latents", "safetensors", extraction.batches(4), extraction.header)
+    latents = latentstore.read(data / "latents")
+    denoiser = shaken(denoisers.build(latents.header, ldm_params))
+    denoisers.save_ldm(denoiser, ldm_params, latents.header, data / "ldm.safetensors")
+    model = ConsistencyModel(denoiser, cd_params.sigmas.low)
+    teacher = denoisers.load_ldm(data / "ldm.safetensors", CPU)[1]
+    denoisers.save_cd(model, cd_params, teacher, chosen, data / "cd.safetensors")
+    return SimpleNamespace(
+        data=data,
+        grids=grids,
+        vae=encoder,
+        latents=latents,
+        denoiser=denoiser,
+        model=model,
+        conditions=conditions.conditions(grids, latents, ldm_params.condition.by),
+        vae_params=vae_params,
+        ldm_params=ldm_params,
+        cd_params=cd_params,
+    )
