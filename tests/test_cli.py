@@ -18,7 +18,7 @@ def test_help_is_short_and_names_every_command() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) < 20
-    for command in ("enhance", "inspect", "results"):
+    for command in ("enhance", "generate", "inspect", "export", "results"):
         assert f"\n  {command} " in result.stdout
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0
     assert "..." not in result.stdout.split("Commands:")[1]
@@ -54,14 +54,14 @@ def test_results_are_the_tables_of_all_evaluated_tracks_and_where_to_look(
     block = {"chamfer_m": 0.71, "chamfer_m_lo": 0.65, "chamfer_m_hi": 0.78, "calls": 1}
     for track in ("astyx", "radar"):
         metrics.write(Path("metrics", track, "evaluate.json"), {"cd_1": block, "frames": 64, "threshold": 0.46})
-    picture = Path("metrics", "radar", "plots", "birdseye.png")
-    picture.parent.mkdir()
+    picture = Path("metrics", "radar", "plots", "evaluate", "birdseye.png")
+    picture.parent.mkdir(parents=True)
     picture.touch()
     result = CliRunner().invoke(app, ["results"])
     assert result.exit_code == 0, result.output
     assert result.stdout.index("astyx: frames 64") < result.stdout.index("radar: frames 64, threshold 0.46")
     assert result.stdout.count("[0.650, 0.780]") == 2
-    assert result.stdout.endswith("picture of radar: metrics/radar/plots/birdseye.png\n")
+    assert result.stdout.endswith("picture of radar: metrics/radar/plots/evaluate/birdseye.png\n")
     assert "picture of astyx" not in result.stdout
 
 

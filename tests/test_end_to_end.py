@@ -1,139 +1,268 @@
-"""All stages, one after the other, on a street of a few frames: what they write fits together."""
+"""All stages of both families, one after the other, on a few recordings: what they write fits together."""
 
 import importlib.util
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from distributed import LocalCluster
 
-from echoes import files, metrics
+from echoes import arrays, files, metrics
+from echoes.dataset import choice
 from echoes.errors import InputError
+from echoes.models import denoisers
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate")
-METHODS = ("radar", "nearest_train", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound")
+TRACKS = ("radar", "microdoppler")
+CLOUDS = ("radar", "nearest_train", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound")
+SPECTROGRAMS = ("real", "ldm", "cd_1", "cd_2", "vae_bound")
+MADE = {
+    "voxelize": "grids.zarr",
+    "train_vae": "vae.safetensors",
+    "extract_latents": "latents",
+    "train_ldm": "ldm.safetensors",
+    "distill_cd": "cd.safetensors",
+    "sample": "samples.zarr",
+}
+FIGURES = {
+    "radar": {"birdseye.png", "error_over_range.png"},
+    "microdoppler": {"side_by_side.png", "confusion.png", "envelopes.png"},
+}
+USERS = ("1", "3")  # of the simulated people, for a short run
 
 
-def run(stage: str) -> None:
+@dataclass(frozen=True)
+class Workspace:
+    """A folder in which all stages of a track have run once."""
+
+    folder: Path
+    track: str
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data" / self.track
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics" / self.track
+
+    def digests(self) -> dict[str, str]:
+        return {stage: files.digest(self.data / name) for stage, name in MADE.items()}
+
+
+def run(stage: str, track: str) -> None:
     """The stage as `dvc repro` runs it, in this process and in the current folder."""
     spec = importlib.util.spec_from_file_location(stage, ROOT / "stages" / f"{stage}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.main("radar")
+    module.main(track)
 
 
-def small_params() -> dict:
-    """The default track of params.yaml, with fewer frames, steps and calls."""
+def small_params(track: str) -> dict:
+    """The default track of params.yaml, with fewer recordings, steps and calls."""
     everything = yaml.safe_load((ROOT / "params.yaml").read_text())
-    track = everything["radar"]
-    track["source"] |= {"sequences": 6, "frames": 2, "workers": 1}
-    track["split"] |= {"val": 0.2, "test": 0.2}
+    section = everything[track]
+    source = {"radar": {"sequences": 6, "frames": 2}, "microdoppler": {"recordings": 5}}[track]
+    section["source"] |= {**source, "workers": 1}
+    section["split"] |= {"val": 0.2, "test": 0.2 if track == "radar" else 0.4}
     for stage in ("vae", "ldm", "cd"):
-        track[stage] |= {"steps": 3, "batch": 2, "warmup": 1}
-    track["sample"] |= {"frames": 2, "batch": 2}
-    track["sample"]["sigmas"]["steps"] = 4
-    track["evaluate"] |= {"resamples": 50, "panels": 1}
-    return {"tracks": ["radar"], "radar": track}
+        section[stage] |= {"steps": 3, "batch": 2, "warmup": 1}
+    section["sample"] |= {"radar": {"frames": 2, "batch": 2}, "microdoppler": {"frames": 33, "batch": 16}}[track]
+    section["sample"]["sigmas"]["steps"] = 4
+    section["evaluate"] |= {"resamples": 50 if track == "radar" else 5, "panels": 1}
+    if track == "microdoppler":
+        section["sample"] |= {"solver": "heun", "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
+        section["evaluate"]["judge"] |= {"steps": 3, "warmup": 1}
+    return {"tracks": [track], track: section}
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which all stages have run once."""
-    folder = tmp_path_factory.mktemp("workspace")
-    shutil.copytree(ROOT / "data" / "raw" / "radar", folder / "data" / "raw" / "radar")
-    (folder / "params.yaml").write_text(yaml.safe_dump(small_params()))
+def write_recordings(folder: Path, track: str) -> None:
+    """The scenario of the track; of the simulated people only some."""
+    shutil.copytree(ROOT / "data" / "raw" / track, folder / "data" / "raw" / track)
+    if track == "microdoppler":
+        path = folder / "data" / "raw" / track / "people.yaml"
+        people = yaml.safe_load(path.read_text())
+        people["users"] = {user: people["users"][user] for user in USERS}
+        path.write_text(yaml.safe_dump(people))
+
+
+@pytest.fixture(scope="module", params=TRACKS)
+def workspace(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    track, folder = request.param, tmp_path_factory.mktemp("workspace")
+    write_recordings(folder, track)
+    (folder / "params.yaml").write_text(yaml.safe_dump(small_params(track)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for stage in STAGES:
-            run(stage)
-    return folder
+            run(stage, track)
+    return Workspace(folder, track)
 
 
-def test_every_stage_leaves_its_metrics_and_figures(workspace: Path) -> None:
-    measured = workspace / "metrics" / "radar"
-    assert {path.stem for path in measured.glob("*.json")} == set(STAGES)
-    plots = {path.name for path in (measured / "plots").iterdir()}
-    assert plots == {
-        *("stamps.csv", "train_vae.csv", "train_ldm.csv", "distill_cd.csv"),
-        *("birdseye.png", "error_over_range.png"),
-    }
+@pytest.fixture
+def changed(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """A copy of it, as the current folder."""
+    shutil.copytree(workspace.folder, tmp_path / "changed")
+    monkeypatch.chdir(tmp_path / "changed")
+    return Workspace(tmp_path / "changed", workspace.track)
 
 
-def test_evaluate_reports_the_same_keys_for_every_method(workspace: Path) -> None:
-    report = metrics.read(workspace / "metrics" / "radar" / "evaluate.json")
-    assert set(report) == {*METHODS, "frames", "threshold"}
+def of(track: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("workspace", [track], indirect=True)
+
+
+def test_every_stage_leaves_its_metrics_and_figures(workspace: Workspace) -> None:
+    assert {path.stem for path in workspace.metrics.glob("*.json")} == set(STAGES)
+    plots = {path.name for path in (workspace.metrics / "plots").iterdir()}
+    assert plots == {"stamps.csv", "train_vae.csv", "train_ldm.csv", "distill_cd.csv", "evaluate"}
+    drawn = {path.name for path in (workspace.metrics / "plots" / "evaluate").iterdir()}
+    assert drawn == FIGURES[workspace.track]
+
+
+@of("radar")
+def test_evaluate_reports_the_same_keys_for_every_method(workspace: Workspace) -> None:
+    report = metrics.read(workspace.metrics / "evaluate.json")
+    assert set(report) == {*CLOUDS, "frames", "threshold"}
     keys = set(report["radar"])
-    assert all(set(report[method]) == keys for method in METHODS)
+    assert all(set(report[method]) == keys for method in CLOUDS)
     wanted = "chamfer_m chamfer_sum_m hausdorff_m mhd_m iou_3d iou_bev count_ratio jsd_bev doppler_mae_mps power_mae_db"
     assert {*wanted.split(), "empty_frames", "latency_ms", "calls"} <= keys
     assert {f"{key}@{radius}m" for key in ("precision", "recall", "f1") for radius in (0.5, 1.0)} <= keys
     assert {"chamfer_m_lo", "chamfer_m_hi", "chamfer_m_0-20m", "chamfer_m_20-40m", "chamfer_m_40+m"} <= keys
-    assert [report[m]["calls"] for m in METHODS] == [0, 0, 1, 7, 1, 2, 0]
+    assert [report[m]["calls"] for m in CLOUDS] == [0, 0, 1, 7, 1, 2, 0]
 
 
-def test_a_stage_that_runs_twice_writes_the_same_bytes(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(workspace)
-    made = {"voxelize": "grids.zarr", "train_vae": "vae.safetensors", "extract_latents": "latents"}
-    made |= {"train_ldm": "ldm.safetensors", "distill_cd": "cd.safetensors", "sample": "samples.zarr"}
-    before = {stage: files.digest(workspace / "data" / "radar" / name) for stage, name in made.items()}
-    for stage in made:
-        run(stage)
-    assert {stage: files.digest(workspace / "data" / "radar" / name) for stage, name in made.items()} == before
+@of("microdoppler")
+def test_evaluate_of_spectrograms_reports_the_same_keys_for_every_method(workspace: Workspace) -> None:
+    report = metrics.read(workspace.metrics / "evaluate.json")
+    assert set(report) == {*SPECTROGRAMS, "spectrograms", "compared"}
+    keys = set(report["real"])
+    assert all(set(report[method]) == keys for method in SPECTROGRAMS)
+    assert {"frechet", "kid", "precision", "recall", "density", "coverage", "nearest_ratio", "calls"} <= keys
+    for key in ("frechet", "kid", "user_accuracy", "activity_accuracy"):
+        assert {f"{key}_lo", f"{key}_hi"} <= keys
+    assert {"train_on_generated_accuracy", "train_on_generated_user_accuracy", "latency_ms"} <= keys
+    assert [report[m]["calls"] for m in ("real", "cd_1", "cd_2", "vae_bound")] == [0, 1, 2, 0]
+    assert report["ldm"]["calls"] > 7  # 2 a step and 1 for the last, and one more where it is guided
+
+
+@of("microdoppler")
+def test_every_label_of_the_scenario_is_trained_tested_and_generated(workspace: Workspace) -> None:
+    grids = choice.read(workspace.data / "grids.zarr")
+    assert grids.header.content["labels"]["user"] == [*USERS, "drone"]
+    known = {tuple(labels) for labels in grids.labels(grids.frames("train")).tolist()}
+    assert known == {tuple(labels) for labels in grids.labels(grids.frames("test")).tolist()}
+    samples = arrays.Reader(workspace.data / "samples.zarr", "samples")
+    assert {tuple(labels) for labels in samples.all("labels").tolist()} == known
+    header = denoisers.load_cd(workspace.data / "cd.safetensors", torch.device("cpu"))[2]
+    assert len(header.content["combinations"]) == len(known)
+
+
+def test_a_stage_that_runs_twice_writes_the_same_bytes(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace.folder)
+    before = workspace.digests()
+    for stage in MADE:
+        run(stage, workspace.track)
+    assert workspace.digests() == before
 
 
 @pytest.mark.parametrize("where", ["two processes", "a Dask cluster"])
-def test_frames_read_elsewhere_give_the_same_bytes(
-    where: str, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_recordings_read_elsewhere_give_the_same_bytes(
+    where: str, workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = small_params()
-    shutil.copytree(workspace / "data" / "raw", tmp_path / "data" / "raw")
+    track, params = workspace.track, small_params(workspace.track)
+    shutil.copytree(workspace.folder / "data" / "raw", tmp_path / "data" / "raw")
     monkeypatch.chdir(tmp_path)
     with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
         elsewhere = {"workers": 2} if where == "two processes" else {"scheduler": cluster.scheduler_address}
-        params["radar"]["source"] |= elsewhere
+        params[track]["source"] |= elsewhere
         Path("params.yaml").write_text(yaml.safe_dump(params))
-        run("voxelize")
-    made, expected = (folder / "data" / "radar" / "grids.zarr" for folder in (tmp_path, workspace))
-    assert files.digest(made) == files.digest(expected)
+        run("voxelize", track)
+    assert files.digest(tmp_path / "data" / track / "grids.zarr") == files.digest(workspace.data / "grids.zarr")
 
 
-def test_an_artifact_whose_parent_changed_is_refused(
-    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shutil.copytree(workspace, tmp_path / "changed")
-    monkeypatch.chdir(tmp_path / "changed")
-    params = small_params()
-    params["radar"]["vae"]["seed"] = 1
+def test_an_artifact_whose_parent_changed_is_refused(changed: Workspace) -> None:
+    track, params = changed.track, small_params(changed.track)
+    params[track]["vae"]["seed"] = 1
     Path("params.yaml").write_text(yaml.safe_dump(params))
-    run("train_vae")
-    with pytest.raises(InputError, match=r"data/radar/latents: was made from vae .* but data/radar/vae.safetensors is"):
-        run("distill_cd")
+    run("train_vae", track)
+    message = rf"data/{track}/latents: was made from vae .* but data/{track}/vae.safetensors is"
+    with pytest.raises(InputError, match=message):
+        run("distill_cd", track)
+
+
+@of("microdoppler")
+@pytest.mark.parametrize("variant", ["vq", "fsq"])
+def test_a_codebook_goes_the_same_way_and_its_use_is_measured(changed: Workspace, variant: str) -> None:
+    params = small_params("microdoppler")
+    params["microdoppler"]["vae"]["variant"] = variant
+    params["microdoppler"]["vae"]["steps"] = 2
+    params["microdoppler"]["latents"]["format"] = "zarr"
+    params["microdoppler"]["ldm"] |= {"network": "dit", "parameterization": "ddpm"}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    shutil.rmtree(changed.data / "latents")
+    for stage in STAGES[1:6]:
+        run(stage, "microdoppler")
+    measured = metrics.read(changed.metrics / "train_vae.json")
+    assert 0 < measured["val_codebook_utilisation"] <= 1
+    assert measured["val_codebook_perplexity"] >= 1
+    curve = (changed.metrics / "plots" / "train_vae.csv").read_text().splitlines()
+    assert {"codebook_utilisation", "codebook_perplexity"} <= set(curve[0].split(","))
+    assert set(arrays.Reader(changed.data / "samples.zarr", "samples").header.content["methods"]) == {
+        *SPECTROGRAMS[1:],
+    }
+
+
+@of("microdoppler")
+@pytest.mark.parametrize(("section", "stage"), [("vae", "train_vae"), ("ldm", "train_ldm"), ("cd", "distill_cd")])
+def test_the_mirror_of_a_spectrogram_is_refused_with_the_path_of_the_key(
+    changed: Workspace, section: str, stage: str
+) -> None:
+    params, before = small_params("microdoppler"), changed.digests()
+    params["microdoppler"][section]["mirror"] = True
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.raises(InputError, match=rf"^microdoppler\.{section}\.mirror: expected false, .*, got true$"):
+        run(stage, "microdoppler")
+    assert changed.digests() == before
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "message"),
+    ("track", "key", "value", "message"),
     [
-        (("grid", "x", "size"), 63, r"radar\.grid\.x\.size: expected a multiple of 4, got 63"),
-        (("vae", "lr"), "fast", r"radar\.vae\.lr: expected a number, got 'fast'"),
-        (("ldm", "tpyo"), 1, r"radar\.ldm\.tpyo: unknown"),
-        (("source", "reader"), "sonar", r"radar\.source\.reader: expected one of .*simulated.*, got 'sonar'"),
+        ("radar", ("grid", "x", "size"), 63, r"radar\.grid\.x\.size: expected a multiple of 4, got 63"),
+        ("radar", ("vae", "lr"), "fast", r"radar\.vae\.lr: expected a number, got 'fast'"),
+        ("radar", ("ldm", "tpyo"), 1, r"radar\.ldm\.tpyo: unknown"),
+        ("radar", ("source", "reader"), "sonar", r"radar\.source\.reader: expected one of .*simulated.*, got 'sonar'"),
+        ("microdoppler", ("vae", "variant"), "gan", r"microdoppler\.vae\.variant: expected one of kl, vq, fsq, got"),
+        ("microdoppler", ("vae", "vq", "codes"), 1, r"microdoppler\.vae\.vq\.codes: expected at least 2, got 1"),
+        ("microdoppler", ("ldm", "condition", "by"), "name", r"microdoppler\.ldm\.condition\.by: expected one of "),
+        (
+            "microdoppler",
+            ("ldm", "dit", "size"),
+            "huge",
+            r"microdoppler\.ldm\.dit\.size: expected one of tiny, .*XL",
+        ),
+        ("microdoppler", ("split", "by"), "sequence", r"microdoppler\.split\.by: expected .*recording"),
+        ("microdoppler", ("grid", "overlap"), 1.5, r"microdoppler\.grid\.overlap: expected"),
     ],
 )
 def test_a_bad_parameter_is_named_with_its_full_path(
-    key: tuple[str, ...], value: object, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    track: str, key: tuple[str, ...], value: object, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = small_params()
-    section = params["radar"]
+    params = small_params(track)
+    section = params[track]
     for part in key[:-1]:
         section = section[part]
     section[key[-1]] = value
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
-    stage = {"grid": "voxelize", "source": "voxelize", "vae": "train_vae", "ldm": "train_ldm"}[key[0]]
+    voxelize = ("grid", "source", "split")
+    stage = "voxelize" if key[0] in voxelize else {"vae": "train_vae", "ldm": "train_ldm"}[key[0]]
     with pytest.raises(InputError, match=message):
-        run(stage)
+        run(stage, track)
     assert not (tmp_path / "data").exists()

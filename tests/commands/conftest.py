@@ -8,8 +8,8 @@ import pytest
 import torch
 import yaml
 
+import tracks
 from echoes import arrays, params
-from echoes.autoencoder.vae import VaeConfig
 from echoes.dataset.grids import Grids, GridsWriter
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.grids import Grid, Range
@@ -24,37 +24,9 @@ from echoes.readers import simulated
 ROOT = Path(__file__).resolve().parents[2]
 GRID = Grid.of(z=Range(-2.4, 4.0, 4), y=Range(-25.6, 25.6, 16), x=Range(0.0, 51.2, 16))
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
-SCHEDULE = {
-    "steps": 1,
-    "batch": 2,
-    "lr": 1e-3,
-    "warmup": 0,
-    "decay": "cosine",
-    "weight_decay": 0.0,
-    "clip": 1.0,
-    "precision": "float32",
-    "seed": 0,
-}
-VAE = {
-    **SCHEDULE,
-    "variant": "kl",
-    "size": {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4},
-    "loss": {"reflectivity": 1.0, "doppler": 1.0, "power": 1.0, "unobserved": 0.2, "kl": 1e-4},
-    "mirror": False,
-    "ema": 0.9,
-}
-LDM = {
-    **SCHEDULE,
-    "sigma_data": 1.0,
-    "noise": {"mean": 0.3, "std": 1.2},
-    "network": {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0},
-    "encoder": {"width": 8, "blocks": 1, "features": 8},
-    "drop": 0.1,
-    "mirror": False,
-    "ema": 0.9,
-}
-SIGMAS = {"steps": 6, "low": 0.004, "high": 160.0, "rho": 7.0}
-CD = {**SCHEDULE, "sigmas": SIGMAS, "mirror": False, "target_ema": 0.9, "ema": 0.9}
+VAE = {**tracks.VAE, "size": {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4}, "mirror": False}
+LDM = {**tracks.LDM, "drop": 0.1, "mirror": False}
+CD = {**tracks.CD, "mirror": False}
 
 
 @pytest.fixture
@@ -86,13 +58,13 @@ def frame(project: Path, source: simulated.Source) -> simulated.Frame:
 
 @pytest.fixture
 def train(project: Path, frame: simulated.Frame) -> Callable[..., Grids]:
-    """train(condition): data/radar with grids, an autoencoder and a consistency model of random weights."""
+    """train(by): data/radar with grids, an autoencoder and a consistency model of random weights."""
 
-    def build(condition: str, seed: int = 0, ego_motion: str = "recorded") -> Grids:
+    def build(by: str, seed: int = 0, ego_motion: str = "recorded") -> Grids:
         data = project / "data" / "radar"
         grids = write_grids(data / "grids.zarr", frame, ego_motion)
         torch.manual_seed(seed)
-        write_models(data, grids, condition)
+        write_models(data, grids, by)
         return grids
 
     return build
@@ -112,22 +84,22 @@ def write_grids(path: Path, frame: simulated.Frame, ego_motion: str) -> Grids:
     return Grids(path)
 
 
-def write_models(data: Path, grids: Grids, condition: str) -> None:
+def write_models(data: Path, grids: Grids, by: str) -> None:
     place = torch.device("cpu")
     vae_params = params.build(VaeParams, VAE, "vae")
-    assert isinstance(vae_params.size, VaeConfig)
-    vae = autoencoders.build(vae_params, rank=3, channels=len(grids.header.content["target_channels"]))
+    vae = autoencoders.build(vae_params, rank=3, channels=grids.channels)
     autoencoders.save(vae, vae_params, grids, data / "vae.safetensors")
     _, vae_header = autoencoders.load(data / "vae.safetensors", place)
     content = {
+        **vae_header.content,
         "latent_shape": [4, *(size // 4 for size in GRID.shape)],
-        "radar_channels": grids.header.content["radar_channels"],
+        "compression": 4,
         "whitening": {"mean": [0.0, 0.1, -0.1, 0.2], "std": [1.0, 0.5, 2.0, 1.0]},
     }
     parents = {"grids": grids.header.identity, "vae": vae_header.identity}
     latents = Header("latents", {}, parents, content, identity="latents")
-    ldm_params = params.build(LdmParams, {**LDM, "condition": condition}, "ldm")
-    denoiser = denoisers.build_for(latents, ldm_params)
+    ldm_params = params.build(LdmParams, {**LDM, "condition": {**LDM["condition"], "by": by}}, "ldm")
+    denoiser = denoisers.build(latents, ldm_params)
     for name, weight in denoiser.named_parameters():
         if "out" in name:  # starts at 0, and the clouds would not depend on the radar
             torch.nn.init.normal_(weight, std=0.5)
@@ -135,4 +107,4 @@ def write_models(data: Path, grids: Grids, condition: str) -> None:
     _, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
     cd_params = params.build(CdParams, CD, "cd")
     model = ConsistencyModel(denoiser, cd_params.sigmas.low)
-    denoisers.save_cd(model, cd_params, ldm_header, 0.5, 0.5, data / "cd.safetensors")
+    denoisers.save_cd(model, cd_params, ldm_header, {"threshold": 0.5, "middle": 0.5}, data / "cd.safetensors")

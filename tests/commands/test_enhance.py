@@ -23,6 +23,7 @@ from echoes.models import denoisers, methods
 from echoes.models.autoencoders import load as load_vae
 from echoes.models.extraction import Extraction
 from echoes.models.methods import Decoder
+from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
 from echoes.readers import simulated
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
@@ -110,9 +111,9 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
     model, p, cd = denoisers.load_cd(data / "cd.safetensors", CPU)
     rows = next(Extraction(vae, grids, header).batches(2))
     cond = torch.from_numpy(rows["cond"] if condition == "vae" else grids.radar_batch(frames))
-    decoder = Decoder(vae, denoisers.whitening(cd), grids.scaling, cd.content["threshold"])
+    decoder = CloudDecoder(Decoder(vae, denoisers.whitening(cd)), grids.scaling, cd.content["threshold"])
     shape = cd.content["latent_shape"]
-    expected, _ = methods.clouds(methods.cd(model, p, [], p.seed), decoder, cond, [0, 1], shape, p.seed)
+    expected, _ = decoded_clouds(methods.cd(model, p, [], p.seed), decoder, cond, [0, 1], shape, p.seed)
     found, _ = Enhancer(data, 1, CPU).clouds([0, 1], [grids.cells("radar", int(f)) for f in frames])
     for cloud, pipeline in zip(found, expected, strict=True):
         np.testing.assert_allclose(cloud[:, :3], grids.grid.centres(pipeline.indices), atol=1e-5)
@@ -238,7 +239,7 @@ def test_clouds_are_only_overwritten_when_asked_and_nothing_else_ever_is(train, 
     (project / "mine").mkdir()
     (project / "mine" / "thesis.tex").write_text("years")
     refused = run("--track", "radar", STREET, "mine", "--overwrite")
-    assert_one_line(refused, "mine: expected clouds to overwrite, got a folder without frames.tsv")
+    assert_one_line(refused, "mine: expected what an earlier run wrote to overwrite, got a folder without frames.tsv")
     assert_one_line(run("--track", "radar", STREET, ".", "--overwrite"), "without frames.tsv")
     assert_one_line(run("--track", "radar", STREET, "params.yaml", "--overwrite"), "params.yaml: expected a folder")
     assert (project / "mine" / "thesis.tex").read_text() == "years"

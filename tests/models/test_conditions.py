@@ -48,7 +48,9 @@ def guided_answer(track, weight, model=None):
 def test_the_null_is_encoded_where_it_guides_and_never_for_a_weight_of_1(name, weight, request):
     track = request.getfixturevalue(name)
     dropped = []
-    hook = track.denoiser.conditioner.register_forward_hook(lambda _, inputs, __: dropped.append(inputs[1].any().item()))
+    hook = track.denoiser.conditioner.register_forward_hook(
+        lambda _, inputs, __: dropped.append(inputs[1].any().item())
+    )
     guided_answer(track, weight)
     hook.remove()
     assert dropped == ([False] if weight == 1 else [False, True])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from math import ceil, sqrt
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,7 +21,8 @@ from echoes.reports.figures import DPI, INK, LINE, NIGHT, STYLE, save
 COLOURS = "magma"
 SMALL_IN, LARGE_IN = 1.1, 3.6  # side of a picture among others, and alone
 GAP_IN, GROUP_GAP_IN = 0.06, 0.22  # between pictures, and between groups of them
-LEFT_IN, RIGHT_IN, BOTTOM_IN, TOP_IN = 0.75, 0.9, 0.5, 0.4
+LABEL = 16  # letters of a label in a line beside a small picture
+LEFT_IN, RIGHT_IN, BOTTOM_IN, TOP_IN = 0.9, 0.9, 0.5, 0.4
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def side_by_side(rows: Mapping[str, Mapping[str, np.ndarray]], view: View, path:
                 for ax, picture in zip_longest(line[start : start + size], pictures[method]):
                     _show(ax, picture, view)
             _name_axes(line[:1], [], view)
-            line[0].set_ylabel(f"{label}\n{_named(view.velocity)}", fontsize=8)
+            line[0].set_ylabel(f"{fill(label.replace('_', ' '), LABEL)}\n{_named(view.velocity)}", fontsize=8)
         for start, method in zip(starts, methods, strict=False):
             axes[0, start].set_title(method, loc="left", fontsize=10, pad=5)
         _name_axes([], axes[-1], view)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 import artifacts
-from echoes.models import clouds
+from echoes.models.radar import clouds
 from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import Cells
 

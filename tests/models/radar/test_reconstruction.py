@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from echoes.models import clouds, reconstruction
+from echoes.models.radar import clouds, reconstruction
 
 
 def test_a_reconstruction_is_the_decoded_mean_of_the_posterior(track):

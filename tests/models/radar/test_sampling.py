@@ -1,31 +1,25 @@
 """All methods over the same frames of the test split: clouds, latencies, calls, and the report made of them."""
 
-import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from echoes import arrays, latentstore, metrics, params
-from echoes.errors import InputError
-from echoes.models import clouds, comparison
-from echoes.models.sampling import SampleParams, Sampling
+import tracks
+from echoes import arrays, metrics, params
+from echoes.models import trained
+from echoes.models.radar import clouds, comparison
+from echoes.models.radar.sampling import Sampling
+from echoes.models.trained import SampleParams
 
 CPU = torch.device("cpu")
-SECTION = {
-    "frames": 3,
-    "batch": 2,
-    "solver": "heun",
-    "sigmas": {"steps": 4, "low": 0.004, "high": 160.0, "rho": 7.0},
-    "seed": 0,
-}
 METHODS = ["radar", "nearest_train", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound"]
 
 
 def sampling(track, **change):
-    p = params.build(SampleParams, {**SECTION, **change}, "radar.sample")
-    return Sampling(track.data, track.grids, track.latents, p, CPU)
+    p = params.build(SampleParams, {**tracks.SAMPLE, **change}, "radar.sample")
+    return Sampling(trained.load(track.data, track.grids, CPU), track.grids, p)
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +27,7 @@ def made(track, tmp_path_factory):
     """Everything that the stage sample writes of three frames."""
     path, running = tmp_path_factory.mktemp("data") / "samples.zarr", sampling(track)
     with arrays.writing(path) as writer:
-        for method in running.methods:
-            for cloud in running.clouds(method):
-                writer.append_ragged(f"{method}_indices", cloud.indices)
-                writer.append_ragged(f"{method}_features", cloud.features)
-        writer.append("frame", running.frames)
-        writer.seal(running.header())
+        running.write(writer)
     return SimpleNamespace(path=path, sampling=running, samples=comparison.Samples(path, track.grids))
 
 
@@ -99,6 +88,7 @@ def test_the_header_names_every_artifact_it_was_made_from(made, track):
     assert set(header.parents) == {"grids", "vae", "latents", "ldm", "cd"}
     assert header.parents["grids"] == track.grids.header.identity
     assert header.params["solver"] == "heun"
+    assert header.content == {"methods": METHODS, "columns": list(clouds.COLUMNS), "threshold": 0.4}
 
 
 def test_the_report_has_the_same_keys_for_every_method_and_survives_as_metrics(made, track, tmp_path):
@@ -115,45 +105,3 @@ def test_panels_show_every_method_beside_the_truth(made, track):
     rows = comparison.panels(made.samples, track.grids, 2)
     assert [[panel.title for panel in row] for row in rows] == [[*comparison.TITLES.values(), "LiDAR"]] * 2
     np.testing.assert_array_equal(rows[1][-1].points, track.grids.grid.centres(track.grids.cells("target", 13).indices))
-
-
-@pytest.mark.parametrize("name", ["latents", "vae.safetensors", "ldm.safetensors", "cd.safetensors"])
-def test_an_artifact_of_another_run_is_refused_naming_both(track, track_vae, tmp_path, name):
-    """The tracks share their grids and their autoencoder; all below it is of another run."""
-    shutil.copytree(track.data, tmp_path / "data")
-    mixed = tmp_path / "data" / name
-    if name == "vae.safetensors":
-        other_vae(track, mixed)
-    elif name == "latents":
-        shutil.rmtree(mixed)
-        write_other_latents(track, mixed)
-    else:
-        shutil.copy(track_vae.data / name, mixed)
-    changed = SimpleNamespace(
-        data=tmp_path / "data", grids=track.grids, latents=latentstore.read(tmp_path / "data" / "latents")
-    )
-    with pytest.raises(InputError, match=r"was made from \w+ \w{12}, but .* is \w{12}; run `dvc repro`"):
-        sampling(changed)
-
-
-def other_vae(track, path):
-    from echoes.models import autoencoders
-
-    vae = autoencoders.build(track.vae_params, rank=3, channels=5)
-    autoencoders.save(vae, track.vae_params, track.grids, path)
-
-
-def write_other_latents(track, path):
-    every = np.arange(len(track.grids))
-    rows = {name: track.latents.rows(name, every) for name in ("mean", "std", "cond")}
-    rows |= {f"{name}_mirrored": track.latents.rows(f"{name}_mirrored", every) for name in ("mean", "std", "cond")}
-    rows["mean"] = rows["mean"] + 1
-    header = track.latents.header
-    latentstore.write(path, "safetensors", iter([rows]), lambda: header)
-
-
-@pytest.mark.parametrize("change", [{"frames": 0}, {"batch": 0}])
-def test_a_section_without_frames_is_refused(change):
-    (name,) = change
-    with pytest.raises(InputError, match=rf"^radar\.sample\.{name}: expected at least 1, got 0$"):
-        params.build(SampleParams, {**SECTION, **change}, "radar.sample")

@@ -5,17 +5,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from echoes.diffusion.samplers import SigmaRange, karras_sigmas
+from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.evaluation.clouds import evaluate_frame
-from echoes.models import clouds, denoisers, methods, reconstruction, validation
-from echoes.models.batches import condition_batch
+from echoes.models import denoisers, methods
+from echoes.models.conditions import straight
 from echoes.models.methods import Decoder
-from echoes.models.validation import Validation
+from echoes.models.radar import clouds, reconstruction, validation
+from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
+from echoes.models.radar.validation import Validation
+
+SHAPE = (4, 2, 4, 2)
 
 
 @pytest.fixture(scope="module")
 def decoder(track):
-    return Decoder(track.vae, denoisers.whitening(track.latents.header), track.grids.scaling, 0.5)
+    return CloudDecoder(Decoder(track.vae, denoisers.whitening(track.latents.header)), track.grids.scaling, 0.5)
 
 
 def iou(track, made):
@@ -27,14 +31,13 @@ def iou(track, made):
 
 def sampled(track, generator, decoder, threshold):
     frames = track.grids.frames("val")
-    cond = condition_batch(track.grids, track.latents, "encoder", frames, np.zeros(len(frames), bool))
-    shape = track.latents.header.content["latent_shape"]
-    return methods.clouds(generator, replace(decoder, threshold=threshold), cond, frames.tolist(), shape, 0)[0]
+    cond = track.conditions(frames, straight(frames))
+    return decoded_clouds(generator, replace(decoder, threshold=threshold), cond, frames.tolist(), SHAPE, 0)[0]
 
 
 def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstructions(track, decoder):
     generator = methods.cd(track.model, track.cd_params, [], 0)
-    found = Validation(decoder, track.grids, track.latents, "encoder", 0).threshold(generator)
+    found = Validation(decoder, track.grids, track.conditions, SHAPE, 0).threshold(generator)
     scores = {}
     for threshold in validation.THRESHOLDS:
         repeated = reconstruction.reconstruct(track.vae, track.grids, track.grids.frames("val"), threshold)
@@ -44,11 +47,19 @@ def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstruc
 
 
 def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decoder):
-    p = replace(track.cd_params, sigmas=SigmaRange(18, 0.004, 160.0, 7.0))
-    found = Validation(decoder, track.grids, track.latents, "encoder", 0).middle(track.model, p, 0.4)
+    p = replace(track.cd_params, sigmas=SigmaRange(18, 0.004, 160.0, 7.0, "karras", 1.0))
+    found = Validation(decoder, track.grids, track.conditions, SHAPE, 0).middle(track.model, p, 0.4)
     levels = [level for level in karras_sigmas(p.sigmas).tolist() if 1 / 8 <= level <= 8]
     scores = {
         level: iou(track, sampled(track, methods.cd(track.model, p, [level], 0), decoder, 0.4)) for level in levels
     }
     assert scores[found] == pytest.approx(max(scores.values()))
     assert len(set(scores.values())) > 2
+
+
+def test_both_are_what_the_stage_keeps(track, decoder):
+    found = validation.chosen(track.model, track.cd_params, decoder.decoder, track.grids, track.conditions, SHAPE)
+    choice = Validation(decoder, track.grids, track.conditions, SHAPE, track.cd_params.seed)
+    threshold = choice.threshold(methods.cd(track.model, track.cd_params, [], track.cd_params.seed))
+    middle = choice.middle(track.model, track.cd_params, threshold)
+    assert found == {"threshold": threshold, "middle": middle}

@@ -89,3 +89,21 @@ def test_waving_is_as_fast_to_as_fro():
     speed = np.diff(way, axis=0) / radar.STEP_S
     assert speed.max() == pytest.approx(-speed.min(), rel=0.15)
     assert speed.max() > 0.8
+
+
+@pytest.mark.parametrize("activity", ["walk", "run"])
+def test_people_come_and_go_and_are_nearest_at_one_end(activity):
+    low, high = PEOPLE.place.range_m
+    towards = []
+    for draw in range(12):
+        middle = moving("3", activity, draw)[..., :2].mean(axis=1)
+        range_m = np.linalg.norm(middle, axis=-1)
+        towards.append(range_m[-1] < range_m[0])
+        assert low - 1e-6 <= range_m.min() <= high + 0.1
+    assert 0 < sum(towards) < 12
+
+
+def test_the_arms_hang_to_both_sides_alike():
+    at = body.joints(STILL, SIZE)
+    np.testing.assert_allclose(at.fingertip[:, 0] * [1, -1, 1], at.fingertip[:, 1], atol=1e-12)
+    assert at.fingertip[0, 0, 1] > at.shoulder[0, 0, 1]

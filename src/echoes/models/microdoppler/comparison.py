@@ -135,7 +135,9 @@ def alike(pools: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.nd
             chosen[name].extend(found[:count])
     if len(chosen[next(iter(pools))]) < 2:
         counts = ", ".join(f"{name} {len(pool)}" for name, (pool, _) in pools.items())
-        raise InputError(f"sample.frames: expected spectrograms of the labels of the test split, got {counts}")
+        raise InputError(
+            f"split.test, sample.frames: expected two or more spectrograms of labels that all have, got {counts}"
+        )
     return {name: np.array(sorted(found), dtype=np.int64) for name, found in chosen.items()}
 
 

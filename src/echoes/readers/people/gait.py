@@ -85,7 +85,7 @@ def walk(style: Walking, size: Lengths, phase: np.ndarray) -> Posture:
     thorax = [(0.1, 4 / 3 * speed), (0.4, -1.5 * speed), (0.6, -4 / 3 * speed), (0.9, 1.5 * speed)]
     swing = 9.88 * speed * style.arm_swing
 
-    def posture(at: np.ndarray, stride: float) -> Posture:
+    def posture(at: np.ndarray) -> Posture:
         both = _both(at)
         x = -0.021 * np.sin(TURN * (2 * at + 2 * (0.625 - support)))
         y = -0.032 * np.sin(TURN * (at - 0.1))
@@ -97,7 +97,7 @@ def walk(style: Walking, size: Lengths, phase: np.ndarray) -> Posture:
             lean=style.lean_rad + np.deg2rad(2 * np.sin(TURN * (2 * at - 0.1)) - 2),
             hip_turn=np.deg2rad(4 * speed * np.cos(TURN * at)),
             shoulder_turn=-_curve(thorax, at),
-            hip=stride * _curve(hip, both),
+            hip=_curve(hip, both),
             knee=_curve(knee, both),
             ankle=_curve(ankle, both),
             shoulder=np.deg2rad(3 - swing / 2 - swing * np.cos(TURN * both)),
@@ -177,23 +177,27 @@ def _bend(way: np.ndarray, size: Lengths) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _grounded(
-    posture: Callable[[np.ndarray, float], Posture], size: Lengths, phase: np.ndarray, standing: tuple[float, float]
+    posture: Callable[[np.ndarray], Posture], size: Lengths, phase: np.ndarray, standing: tuple[float, float]
 ) -> Posture:
     """Scale the hips until a foot that stands flat stays in place, and put the lowest sole on the ground.
 
-    posture   (phase, stride) -> Posture, whose pelvis is at any height.
+    posture   phase -> Posture, whose pelvis is at any height.
     standing  phases between which the right sole is flat on the ground.
     """
+    flat, cycle, result = (posture(at) for at in (np.array(standing), _CYCLE, phase))
 
     def slid_m(stride: float) -> float:
-        first, last = joints(posture(np.array(standing), stride), size).ankle[:, 1, 0]
+        first, last = joints(_stretched(flat, stride), size).ankle[:, 1, 0]
         return float(last - first)
 
     stride = brentq(slid_m, 0.1, 4.0, xtol=1e-6)
-    feet = joints(posture(_CYCLE, stride), size)
-    result = posture(phase, stride)
+    feet = joints(_stretched(cycle, stride), size)
     result.pelvis[:, 2] -= min(feet.heel[..., 2].min(), feet.toe[..., 2].min())
-    return result
+    return _stretched(result, stride)
+
+
+def _stretched(posture: Posture, stride: float) -> Posture:
+    return posture._replace(hip=stride * posture.hip)
 
 
 def _both(phase: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from echoes.readers.people.body import Scatterers
 from echoes.readers.people.scenario import Radar
 
 STEP_S = 0.0025  # of the positions of moving points; a spline fills in the slow time
+_BLOCK = 1024  # samples that are worked out at once: their arrays stay in the cache
 _LEAVES = 24  # sines that make up moving clutter
 _SLOW = 16  # it changes slowly enough to be made at every 16th sample
 
@@ -45,14 +46,18 @@ def aspect(end_on: np.ndarray, slenderness: np.ndarray) -> np.ndarray:
 def _sum(amplitude: np.ndarray, cycles: np.ndarray, radar: Radar, count: int) -> np.ndarray:
     """Sum of phasors, given every STEP_S (T, P), at each of `count` samples."""
     times = np.arange(len(cycles)) * STEP_S
-    at = np.arange(count) / radar.prf_hz
-    phase = make_interp_spline(times, cycles, k=3)(at)
-    phase -= np.round(phase)
-    angle = (2 * np.pi * phase).astype(np.float32)  # single precision is exact enough within one turn
-    size = make_interp_spline(times, amplitude.astype(np.float32), k=1)(at).astype(np.float32)
+    phase = make_interp_spline(times, cycles, k=3)
+    size = make_interp_spline(times, amplitude, k=1)
     result = np.empty(count, np.complex64)
-    result.real = np.einsum("tp,tp->t", size, np.cos(angle))
-    result.imag = np.einsum("tp,tp->t", size, np.sin(angle))
+    for start in range(0, count, _BLOCK):
+        at = np.arange(start, min(start + _BLOCK, count)) / radar.prf_hz
+        turn = phase(at)
+        turn -= np.round(turn)
+        angle = (2 * np.pi * turn).astype(np.float32)  # single precision is exact enough within one turn
+        weight = size(at).astype(np.float32)
+        block = result[start : start + _BLOCK]
+        block.real = np.einsum("tp,tp->t", weight, np.cos(angle))
+        block.imag = np.einsum("tp,tp->t", weight, np.sin(angle))
     return result
 
 
@@ -72,7 +77,7 @@ def clutter(radar: Radar, count: int, rng: np.random.Generator) -> np.ndarray:
     velocity = rng.normal(0, radar.moving_clutter_mps, _LEAVES)
     turns = -2 * velocity / radar.wavelength_m * time_s[::_SLOW, None] + rng.random(_LEAVES)
     slow = np.exp(2j * np.pi * turns).sum(axis=1) / _LEAVES**0.5
-    moving = make_interp_spline(time_s[::_SLOW], slow, k=1)(time_s.clip(max=time_s[::_SLOW][-1]))
+    moving = np.interp(time_s, time_s[::_SLOW], slow)
     still = _amplitude(radar.static_clutter_db) * _phasor(rng)
     return np.asarray(still + _amplitude(radar.moving_clutter_db) * moving)
 

@@ -1,0 +1,214 @@
+"""Command generate: new spectrograms of given labels, the same for the same seed, or one line of what is wrong."""
+
+import csv
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from matplotlib.image import imread
+from typer.testing import CliRunner, Result
+
+import artifacts
+import tracks
+from echoes.cli import app
+
+COMBINATIONS = [("1", "fall"), ("1", "walk"), ("3", "fall"), ("3", "walk"), ("drone", "fly")]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a track of each family, and one of spectrograms with a codebook."""
+    folder = tmp_path_factory.mktemp("trained")
+    tracks.people(folder / "data" / "people")
+    tracks.people(folder / "data" / "codes", "vq", parameterization="ddpm", network="dit")
+    tracks.radar(folder / "data" / "radar")
+    sample = {"sample": tracks.PEOPLE_SAMPLE}
+    (folder / "params.yaml").write_text(yaml.safe_dump(dict.fromkeys(("people", "codes", "radar", "new"), sample)))
+    return folder
+
+
+@pytest.fixture
+def project(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An own copy of it, as the current folder."""
+    shutil.copytree(trained, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
+
+
+def run(*arguments: str, track: str = "people") -> Result:
+    return CliRunner().invoke(app, ["generate", "--track", track, *arguments])
+
+
+def spectrograms(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of a run; numpy refuses to unpickle."""
+    with np.load(folder / "spectrograms.npz", allow_pickle=False) as stored:
+        return dict(stored)
+
+
+def assert_one_line(result: Result, message: str) -> None:
+    """A status of 2, and one line on stderr beside the progress bar."""
+    assert result.exit_code == 2, result.output
+    lines = [line for line in re.split(r"[\r\n]", result.stderr) if line.strip() and not line.startswith("generate:")]
+    assert len(lines) == 1
+    assert lines[0].startswith("echoes: ")
+    assert message in lines[0]
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("track", ["people", "codes"])
+@pytest.mark.parametrize("method", ["ldm", "cd_1", "cd_2"])
+def test_arrays_pictures_and_index_of_one_label_are_written(project: Path, track: str, method: str) -> None:
+    result = run("--user", "3", "--activity", "walk", "--count", "3", "--method", method, "out", track=track)
+    assert result.exit_code == 0, result.output
+    assert f"3 spectrograms of {method} are in " in result.stdout
+    out = project / "out"
+    assert {path.name for path in out.iterdir()} == {"spectrograms.npz", "spectrograms.tsv", "3-walk", "3-walk.png"}
+    assert sorted(path.name for path in (out / "3-walk").iterdir()) == ["0000.png", "0001.png", "0002.png"]
+    assert imread(out / "3-walk" / "0001.png").ndim == 3
+    found = spectrograms(out)
+    assert found["spectrogram"].shape == (3, 1, 16, 16)
+    assert found["user"].tolist() == ["3"] * 3
+    assert found["activity"].tolist() == ["walk"] * 3
+
+
+def test_powers_are_in_db_and_axes_in_metres_per_second_and_seconds(project: Path) -> None:
+    assert run("--user", "1", "--activity", "fall", "--count", "2", "out").exit_code == 0
+    found = spectrograms(project / "out")
+    assert set(found) == {"spectrogram", "velocity_mps", "time_s", "user", "activity"}
+    assert found["spectrogram"].dtype == np.float32
+    assert -40 <= found["spectrogram"].min() < found["spectrogram"].max() <= 0
+    np.testing.assert_allclose(found["velocity_mps"], np.linspace(-3.75, 3.75, 16))
+    np.testing.assert_allclose(found["time_s"], np.linspace(0.05, 1.55, 16))
+
+
+def test_every_trained_combination_comes_where_no_label_is_asked_for(project: Path) -> None:
+    assert run("--count", "2", "out").exit_code == 0
+    found = spectrograms(project / "out")
+    rows = list(zip(found["user"].tolist(), found["activity"].tolist(), strict=True))
+    assert rows == [labels for labels in COMBINATIONS for _ in range(2)]
+    with (project / "out" / "spectrograms.tsv").open() as file:
+        table = list(csv.DictReader(file, delimiter="\t"))
+    assert [(row["user"], row["activity"]) for row in table] == rows
+    assert [row["file"] for row in table[:3]] == ["1-fall/0000.png", "1-fall/0001.png", "1-walk/0000.png"]
+    assert all((project / "out" / row["file"]).is_file() for row in table)
+
+
+def test_a_label_that_is_left_out_is_every_known_one(project: Path) -> None:
+    assert run("--user", "3", "--count", "1", "one").exit_code == 0
+    assert spectrograms(project / "one")["activity"].tolist() == ["fall", "walk"]
+    assert run("--activity", "fall", "--count", "1", "other").exit_code == 0
+    assert spectrograms(project / "other")["user"].tolist() == ["1", "3"]
+
+
+@pytest.mark.parametrize("track", ["people", "codes"])
+@pytest.mark.parametrize("method", ["ldm", "cd_1", "cd_2"])
+def test_the_same_seed_gives_the_same_spectrograms_in_any_batch(project: Path, track: str, method: str) -> None:
+    for batch in ("1", "5"):
+        wanted = ("--user", "3", "--activity", "walk", "--count", "7", "--seed", "4", "--method", method)
+        assert run(*wanted, "--batch", batch, f"batch-{batch}", track=track).exit_code == 0
+    one, five = (spectrograms(project / f"batch-{batch}")["spectrogram"] for batch in (1, 5))
+    # 1e-5 of the range, which is 40 dB.
+    np.testing.assert_allclose(one, five, atol=40 * 1e-5, rtol=0)
+    assert all(np.abs(one[i] - one[0]).max() > 1 for i in range(1, 7))
+
+
+def test_a_sample_is_the_same_whatever_else_is_asked_for(project: Path) -> None:
+    assert run("--user", "3", "--activity", "walk", "--count", "2", "few").exit_code == 0
+    assert run("--count", "3", "many").exit_code == 0
+    few, many = spectrograms(project / "few"), spectrograms(project / "many")
+    ours = many["spectrogram"][(many["user"] == "3") & (many["activity"] == "walk")]
+    np.testing.assert_allclose(few["spectrogram"], ours[:2], atol=40 * 1e-5, rtol=0)
+
+
+def test_another_seed_another_label_and_another_method_give_other_spectrograms(project: Path) -> None:
+    walk = ("--user", "3", "--activity", "walk", "--count", "1")
+    runs = {
+        "first": walk,
+        "seed": (*walk, "--seed", "1"),
+        "activity": ("--user", "3", "--activity", "fall", "--count", "1"),
+        "user": ("--user", "1", "--activity", "walk", "--count", "1"),
+        "method": (*walk, "--method", "cd_1"),
+    }
+    for name, arguments in runs.items():
+        assert run(*arguments, name).exit_code == 0
+    found = {name: spectrograms(project / name)["spectrogram"] for name in runs}
+    for name in ("seed", "activity", "user", "method"):
+        assert np.abs(found[name] - found["first"]).max() > 1, name
+
+
+def test_a_run_that_repeats_gives_the_same_bytes_of_numbers(project: Path) -> None:
+    for name in ("one", "other"):
+        assert run("--user", "1", "--count", "2", name).exit_code == 0
+    one, other = (spectrograms(project / name)["spectrogram"] for name in ("one", "other"))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "track", "message"),
+    [
+        (("--user", "9"), "people", "--user: expected one of 1, 3, drone, got '9'"),
+        (("--activity", "dance"), "people", "--activity: expected one of fall, fly, walk, got 'dance'"),
+        (
+            ("--user", "drone", "--activity", "walk"),
+            "people",
+            "--user --activity: expected one of 1 fall, 1 walk, 3 fall, 3 walk, drone fly, got drone walk, "
+            "never seen together",
+        ),
+        (("--seed", "-1"), "people", "--seed: expected 0 or more, got -1"),
+        ((), "radar", "data/radar/vae.safetensors: expected a track of labelled spectrograms, got one of radar clouds"),
+        ((), "new", "data/new/vae.safetensors: no such file; expected a trained track"),
+        ((), "nope", "nope: missing in params.yaml"),
+    ],
+)
+def test_what_cannot_be_generated_is_told_in_one_line_and_leaves_nothing(
+    project: Path, arguments: tuple[str, ...], track: str, message: str
+) -> None:
+    assert_one_line(run(*arguments, "out", track=track), message)
+    assert not [path for path in project.iterdir() if "out" in path.name]
+
+
+@pytest.mark.parametrize("arguments", [("--count", "0"), ("--batch", "0"), ("--method", "gan")])
+def test_an_unknown_option_is_refused(project: Path, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments, "out").exit_code == 2
+
+
+def test_a_track_without_one_of_its_models_is_told(project: Path) -> None:
+    (project / "data" / "people" / "cd.safetensors").unlink()
+    assert_one_line(run("--method", "cd_1", "out"), "data/people/cd.safetensors: no such file")
+    assert run("--user", "1", "--count", "1", "out").exit_code == 0  # by the denoiser, which is there
+
+
+@pytest.mark.parametrize("method", ["ldm", "cd_2"])
+def test_models_that_do_not_belong_together_are_refused(project: Path, method: str) -> None:
+    shutil.copy(project / "data" / "codes" / "vae.safetensors", project / "data" / "people" / "vae.safetensors")
+    assert_one_line(run("--method", method, "out"), "safetensors: was made from vae ")
+
+
+def test_spectrograms_are_only_overwritten_when_asked_and_nothing_else_ever_is(project: Path) -> None:
+    assert run("--user", "1", "--count", "1", "out").exit_code == 0
+    assert_one_line(run("--user", "3", "out"), "out: expected an empty or a new folder")
+    assert spectrograms(project / "out")["user"].tolist() == ["1", "1"]
+    assert run("--user", "3", "--count", "1", "--overwrite", "out").exit_code == 0
+    assert spectrograms(project / "out")["user"].tolist() == ["3", "3"]
+    assert not (project / "out" / "1-fall").exists()
+    (project / "mine").mkdir()
+    (project / "mine" / "thesis.tex").write_text("years")
+    assert_one_line(run("--overwrite", "mine"), "mine: expected what an earlier run wrote to overwrite, got a folder ")
+    assert_one_line(run("--overwrite", "."), "without spectrograms.tsv")
+    assert_one_line(run("--overwrite", "params.yaml"), "params.yaml: expected a folder to write to, got a file")
+    assert (project / "mine" / "thesis.tex").read_text() == "years"
+    (project / "empty").mkdir()
+    assert run("--user", "1", "--count", "1", "empty").exit_code == 0
+
+
+def test_pictures_in_colour_are_written_as_shares_of_full_light(project: Path) -> None:
+    grids = artifacts.write_spectrograms(project / "data" / "new" / "grids.zarr", channels=3)
+    sections = (tracks.PEOPLE_VAE, tracks.PEOPLE_LDM, tracks.PEOPLE_CD, {"middle": 1.2})
+    tracks.built(project / "data" / "new", grids, *sections)
+    assert run("--user", "1", "--activity", "walk", "--count", "2", "out", track="new").exit_code == 0
+    found = spectrograms(project / "out")["spectrogram"]
+    assert found.shape == (2, 3, 16, 16)
+    assert 0 <= found.min() < found.max() <= 1

@@ -1,0 +1,61 @@
+"""The second step starts where its latents are nearest to those of the validation split."""
+
+import numpy as np
+import pytest
+import torch
+
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.evaluation.distributions import frechet
+from echoes.models import denoisers, methods, middles
+from echoes.models.conditions import straight
+from echoes.models.methods import Decoder
+from echoes.models.microdoppler import validation
+
+SHAPE = (4, 4, 4)
+
+
+def pooled(latents):
+    """(B, 4, 4, 4) latents of the small track are as large as what they are averaged to."""
+    return latents.flatten(1).double().numpy()
+
+
+@pytest.mark.parametrize("name", ["people", "people_vq"])
+def test_the_level_has_the_least_distance_of_all_candidates(name, request):
+    track = request.getfixturevalue(name)
+    decoder = Decoder(track.vae, denoisers.whitening(track.latents.header))
+    found = validation.chosen(track.model, track.cd_params, decoder, track.grids, track.conditions, SHAPE)
+    frames = track.grids.frames("val")
+    with torch.no_grad():
+        encoded = track.vae.encode(torch.from_numpy(track.grids.target_batch(frames))).mean
+    real, distances = pooled(decoder.whitening.whiten(encoded)), {}
+    for level in middles.candidates(track.model, track.cd_params):
+        generator = methods.cd(track.model, track.cd_params, [level], track.cd_params.seed)
+        noise = methods.noise_of(frames.tolist(), SHAPE, track.cd_params.seed, "validation")
+        with torch.no_grad():
+            made = generator.latents(track.conditions(frames, straight(frames)), noise, frames.tolist())
+        distances[level] = frechet(real, pooled(made))
+    assert set(found) == {"middle"}
+    # The processor may compute in bfloat16, by which the two best may change places.
+    assert distances[found["middle"]] <= 1.02 * min(distances.values())
+
+
+class Watched(Spectrograms):
+    """Notes which crops were read."""
+
+    def __init__(self, path):
+        super().__init__(path)
+        self.seen = set()
+
+    def target_batch(self, frames):
+        self.seen |= set(np.asarray(frames).tolist())
+        return super().target_batch(frames)
+
+
+def test_it_repeats_and_sees_nothing_but_the_validation_split(people):
+    decoder = Decoder(people.vae, denoisers.whitening(people.latents.header))
+    grids = Watched(people.grids.path)
+    first, again = (
+        validation.chosen(people.model, people.cd_params, decoder, grids, people.conditions, SHAPE) for _ in range(2)
+    )
+    assert first == again
+    assert grids.seen == set(people.grids.frames("val").tolist())

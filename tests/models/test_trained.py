@@ -1,0 +1,91 @@
+"""The models of a track: loaded together, or refused where one was not made from the other."""
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+import artifacts
+import tracks
+from echoes import latentstore, params
+from echoes.errors import InputError
+from echoes.models import autoencoders, methods, trained
+from echoes.models.conditions import straight
+from echoes.models.trained import SampleParams
+
+CPU = torch.device("cpu")
+
+
+def load(track):
+    return trained.load(track.data, track.grids, CPU)
+
+
+@pytest.mark.parametrize("name", ["track", "track_vae", "people", "people_vq"])
+def test_all_models_come_with_what_they_condition_on(name, request):
+    track = request.getfixturevalue(name)
+    found, frames = load(track), np.array([2, 7])
+    cond = track.conditions(frames, straight(frames))
+    assert torch.equal(found.conditions(frames, straight(frames)), cond)
+    noisy, sigma = torch.ones(2, *found.latent_shape), torch.tensor([0.5, 2.0])
+    for model, saved in ((found.denoiser, track.denoiser), (found.model, track.model)):
+        assert torch.equal(model(noisy, sigma, model.condition(cond)), saved(noisy, sigma, saved.condition(cond)))
+    raw_latents = torch.from_numpy(track.latents.rows("latents", frames))
+    decoded = found.decoder(found.decoder.whitening.whiten(raw_latents))
+    torch.testing.assert_close(decoded, track.vae.decode(raw_latents), rtol=1e-3, atol=1e-4)
+    assert found.cd_params == track.cd_params
+
+
+@pytest.mark.parametrize(("name", "calls"), [("track", 7), ("people", 9)])
+def test_the_ways_to_sample_are_the_guided_solver_and_one_and_two_steps(name, calls, request):
+    """4 levels: 2 calls a step and 1 for the last; of people, the 2 at a level between 0.2 and 10 count twice."""
+    track = request.getfixturevalue(name)
+    section = tracks.SAMPLE if name == "track" else tracks.PEOPLE_SAMPLE
+    found = load(track)
+    generators = found.generators(params.build(SampleParams, section, "sample"))
+    cond = track.conditions(np.arange(3), straight(np.arange(3)))
+    counted = {name: methods.calls(g, cond, found.latent_shape) for name, g in generators.items()}
+    assert counted == {"ldm": calls, "cd_1": 1, "cd_2": 2}
+
+
+@pytest.mark.parametrize("change", [{"frames": 0}, {"batch": 0}])
+def test_a_section_without_frames_is_refused(change):
+    (name,) = change
+    with pytest.raises(InputError, match=rf"^radar\.sample\.{name}: expected at least 1, got 0$"):
+        params.build(SampleParams, {**tracks.SAMPLE, **change}, "radar.sample")
+
+
+@pytest.mark.parametrize("family", ["radar", "people"])
+@pytest.mark.parametrize("name", ["latents", "vae.safetensors", "ldm.safetensors", "cd.safetensors"])
+def test_an_artifact_of_another_run_is_refused_naming_both(family, name, track, people, tmp_path):
+    """Of the radar, the other run shares grids and autoencoder; of the spectrograms, the grids."""
+    ours = track if family == "radar" else people
+    other = tracks.radar(tmp_path / "a", "vae") if family == "radar" else tracks.people(tmp_path / "a", network="dit")
+    shutil.copytree(ours.data, tmp_path / "mixed")
+    mixed = tmp_path / "mixed" / name
+    if name == "vae.safetensors":
+        torch.manual_seed(9)
+        vae = autoencoders.build(ours.vae_params, ours.grids.rank, ours.grids.channels)
+        autoencoders.save(vae, ours.vae_params, ours.grids, mixed)
+    elif name == "latents":
+        shutil.rmtree(mixed)
+        write_other_latents(ours, mixed)
+    else:
+        shutil.copy(other.data / name, mixed)
+    with pytest.raises(InputError, match=r"was made from \w+ \w{12}, but .* is \w{12}; run `dvc repro`"):
+        trained.load(tmp_path / "mixed", ours.grids, CPU)
+
+
+def write_other_latents(track, path):
+    every = np.arange(len(track.grids))
+    paired = ("cond", "latents_mirrored", "std_mirrored", "cond_mirrored")
+    names = ("latents", "std", *(paired if track.grids.rank == 3 else ("labels",)))
+    rows = {name: track.latents.rows(name, every) for name in names}
+    rows["latents"] = rows["latents"] + 1
+    header = track.latents.header
+    latentstore.write(path, "safetensors", iter([rows]), lambda: header)
+
+
+def test_grids_of_another_run_are_refused(people, tmp_path):
+    with pytest.raises(InputError, match=r"latents: was made from grids \w{12}, but .*grids\.zarr is"):
+        trained.load(people.data, artifacts.write_spectrograms(tmp_path / "grids.zarr", channels=3), CPU)
