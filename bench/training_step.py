@@ -1,9 +1,10 @@
-"""One training step of the default autoencoder and denoiser: precision and memory layout, side by side.
+"""One training step of the default models: precision and memory layout, side by side.
 
 python bench/training_step.py
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from statistics import median
 from time import perf_counter
@@ -13,24 +14,46 @@ from torch import nn
 
 from echoes import params
 from echoes.autoencoder.fitting import objective
-from echoes.diffusion import edm
-from echoes.models import autoencoders, denoisers
+from echoes.autoencoder.latents import Whitening
+from echoes.autoencoder.loss import LossWeights
+from echoes.models import autoencoders, denoisers, objectives
+from echoes.models.batches import LatentBatch
+from echoes.provenance import Header
 
 RUNS = 5
-SHAPE = (16, 64, 64)  # of the default grid
+CPU = torch.device("cpu")
+SHAPE, LATENTS = (16, 64, 64), (4, 4, 16, 16)  # of the default grid of radar
+SPECTROGRAM_LATENTS = (4, 16, 16)
+LABELS = {"user": ["1", "2", "3", "4", "5", "6", "drone"], "activity": ["fall", "fly", "run", "sit", "walk", "wave"]}
+
+Step = tuple[nn.Module, Callable[[], torch.Tensor]]
 
 
-def autoencoder_step(p: autoencoders.VaeParams) -> tuple[nn.Module, Callable[[], torch.Tensor]]:
+def autoencoder_step(p: autoencoders.VaeParams) -> Step:
     vae = autoencoders.build(p, rank=3, channels=5)
     target = (torch.rand(p.batch, 5, *SHAPE) < 0.02).float()
-    loss = objective(vae, 0.02, p.loss, torch.device("cpu"))
+    assert isinstance(p.loss, LossWeights)
+    loss = objective(vae, 0.02, p.loss, CPU)
     return vae, lambda: loss((target, torch.ones(p.batch, *SHAPE), 1.0)).mean()
 
 
-def denoiser_step(p: denoisers.LdmParams) -> tuple[nn.Module, Callable[[], torch.Tensor]]:
-    denoiser = denoisers.build(p, 3, 4, 4)
-    clean, radar = torch.randn(p.batch, 4, *(s // 4 for s in SHAPE)), torch.zeros(p.batch, 4, *SHAPE)
-    return denoiser, lambda: edm.loss(denoiser, clean, p.noise, denoiser.features(radar)).mean()
+def radar_step(p: denoisers.LdmParams) -> Step:
+    return denoiser_step(p, LATENTS, {}, torch.zeros(p.batch, 4, *SHAPE))
+
+
+def spectrogram_step(p: denoisers.LdmParams) -> Step:
+    known = {"kinds": list(LABELS), "labels": LABELS}
+    return denoiser_step(p, SPECTROGRAM_LATENTS, known, torch.zeros(p.batch, len(LABELS), dtype=torch.int64))
+
+
+def denoiser_step(p: denoisers.LdmParams, shape: tuple[int, ...], known: dict[str, object], cond: torch.Tensor) -> Step:
+    """known: what the header of the latents tells of labels."""
+    content = {"latent_shape": list(shape), "compression": 4, **known}
+    denoiser = denoisers.build(Header("latents", {}, {}, content), p)
+    mean = torch.randn(p.batch, *shape)
+    batch = LatentBatch(mean, torch.zeros_like(mean), cond)
+    loss = objectives.denoising(denoiser, p, Whitening((0.0,) * shape[0], (1.0,) * shape[0]), CPU)
+    return denoiser, lambda: loss(batch).mean()
 
 
 def milliseconds(step: Callable[[], torch.Tensor], half: bool) -> float:
@@ -48,15 +71,20 @@ def milliseconds(step: Callable[[], torch.Tensor], half: bool) -> float:
 def main() -> None:
     vae = params.load(autoencoders.VaeParams, "radar.vae")
     ldm = params.load(denoisers.LdmParams, "radar.ldm")
-    print(f"{torch.get_num_threads()} threads; batch {vae.batch} and {ldm.batch}; ms per step")
-    for name, make in (("autoencoder", lambda: autoencoder_step(vae)), ("denoiser", lambda: denoiser_step(ldm))):
-        for half, last in product((False, True), (False, True)):
-            module, step = make()
-            if last:
-                module.to(memory_format=torch.channels_last_3d)
-            layout = "channels_last_3d" if last else "contiguous"
-            precision = "bfloat16" if half else "float32"
-            print(f"{name:12} {precision:9} {layout:17} {milliseconds(step, half):8.0f}")
+    people = params.load(denoisers.LdmParams, "microdoppler.ldm")
+    print(f"{torch.get_num_threads()} threads; batch {vae.batch}, {ldm.batch} and {people.batch}; ms per step")
+    steps: dict[str, tuple[Callable[[], Step], torch.memory_format]] = {
+        "radar autoencoder": (lambda: autoencoder_step(vae), torch.channels_last_3d),
+        f"radar {ldm.network}": (lambda: radar_step(ldm), torch.channels_last_3d),
+        "microdoppler unet": (lambda: spectrogram_step(replace(people, network="unet")), torch.channels_last),
+        "microdoppler dit": (lambda: spectrogram_step(replace(people, network="dit")), torch.channels_last),
+    }
+    for (name, (make, layout)), half, last in product(steps.items(), (False, True), (False, True)):
+        module, step = make()
+        if last:
+            module.to(memory_format=layout)
+        told = ("bfloat16" if half else "float32", "channels last" if last else "contiguous")
+        print(f"{name:18} {told[0]:9} {told[1]:14} {milliseconds(step, half):8.0f}")
 
 
 if __name__ == "__main__":

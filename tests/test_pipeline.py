@@ -107,6 +107,22 @@ def test_a_stage_declares_the_artifacts_its_script_names(stage):
     assert set(named) <= {Path(path).name for path in declared}
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_declares_the_plots_its_script_names_and_no_others(stage):
+    named = re.findall(r'"plots"(?:,| /) "([\w.]+)"', script(stage).read_text())
+    assert sorted(named) == sorted(Path(path).name for path in paths(stage, "plots"))
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_the_sections_of_a_track_speak_of_one_family(track):
+    """Clouds have a mirror and no labels; of spectrograms it is the other way around."""
+    section, clouds = NUMBERS[track], NUMBERS[track]["grid"]["raster"] == "voxels"
+    assert section["evaluate"]["of"] == ("clouds" if clouds else "spectrograms")
+    assert section["vae"]["loss"]["kind"] == ("occupancy" if clouds else "spectrogram")
+    assert (section["ldm"]["condition"]["by"] == "labels") is not clouds
+    assert clouds or not any(section[stage]["mirror"] for stage in ("vae", "ldm", "cd"))
+
+
 def test_what_a_stage_reads_is_raw_or_written_by_a_stage_before_it():
     written: set[str] = {f"data/raw/{ITEM}"}
     for stage in STAGES:
