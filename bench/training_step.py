@@ -3,7 +3,7 @@
 python bench/training_step.py
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import product
 from statistics import median
@@ -46,7 +46,9 @@ def spectrogram_step(p: denoisers.LdmParams) -> Step:
     return denoiser_step(p, SPECTROGRAM_LATENTS, known, torch.zeros(p.batch, len(LABELS), dtype=torch.int64))
 
 
-def denoiser_step(p: denoisers.LdmParams, shape: tuple[int, ...], known: dict[str, object], cond: torch.Tensor) -> Step:
+def denoiser_step(
+    p: denoisers.LdmParams, shape: tuple[int, ...], known: Mapping[str, object], cond: torch.Tensor
+) -> Step:
     """known: what the header of the latents tells of labels."""
     content = {"latent_shape": list(shape), "compression": 4, **known}
     denoiser = denoisers.build(Header("latents", {}, {}, content), p)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from matplotlib.image import imread
 from typer.testing import CliRunner, Result
@@ -14,6 +15,9 @@ from typer.testing import CliRunner, Result
 import artifacts
 import tracks
 from echoes.cli import app
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.models import autoencoders, denoisers, methods
+from echoes.models.methods import Decoder
 
 COMBINATIONS = [("1", "fall"), ("1", "walk"), ("3", "fall"), ("3", "walk"), ("drone", "fly")]
 
@@ -137,6 +141,23 @@ def test_another_seed_another_label_and_another_method_give_other_spectrograms(p
     found = {name: spectrograms(project / name)["spectrogram"] for name in runs}
     for name in ("seed", "activity", "user", "method"):
         assert np.abs(found[name] - found["first"]).max() > 1, name
+
+
+@pytest.mark.parametrize(("user", "activity"), [("1", "fall"), ("3", "walk"), ("drone", "fly")])
+def test_the_labels_reach_the_network_as_they_were_trained(project: Path, user: str, activity: str) -> None:
+    """Beside the noise, which has the labels in its name: one call of the consistency model under their indices."""
+    wanted = ("--user", user, "--activity", activity, "--count", "2", "--seed", "4", "--method", "cd_1")
+    assert run(*wanted, "out").exit_code == 0
+    data = project / "data" / "people"
+    model, p, header = denoisers.load_cd(data / "cd.safetensors", tracks.CPU)
+    decoder = Decoder(autoencoders.load(data / "vae.safetensors", tracks.CPU)[0], denoisers.whitening(header))
+    names = Spectrograms(data / "grids.zarr").label_names
+    cond = torch.tensor([[names["user"].index(user), names["activity"].index(activity)]] * 2)
+    noise = methods.noise_of([0, 1], (4, 4, 4), 4, f"generate-{user}-{activity}")
+    with torch.no_grad():
+        expected = decoder(methods.cd(model, p, [], 4).latents(cond, noise, [0, 1])).clamp(-1, 1)
+    found = spectrograms(project / "out")["spectrogram"]
+    np.testing.assert_allclose(found, 20 * expected - 20, atol=1e-3)
 
 
 def test_a_run_that_repeats_gives_the_same_bytes_of_numbers(project: Path) -> None:
