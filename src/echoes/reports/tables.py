@@ -10,7 +10,7 @@ from echoes.errors import InputError
 COLUMNS = (
     *("chamfer_m", "f1@1.0m", "iou_bev", "iou_3d", "jsd_bev", "count_ratio"),
     *("frechet", "kid", "precision", "recall", "coverage"),
-    *("activity_accuracy", "movement_accuracy", "class_accuracy", "user_accuracy", "train_on_generated_accuracy"),
+    *("activity_accuracy", "user_accuracy", "train_on_generated_accuracy"),
     *("envelope_w1_mps", "cadence_w1_hz", "latency_ms", "calls"),
 )
 

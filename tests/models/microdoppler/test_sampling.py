@@ -8,7 +8,7 @@ import torch
 
 import tracks
 from echoes import arrays, params
-from echoes.models import trained
+from echoes.models import methods, trained
 from echoes.models.microdoppler.reconstruction import reconstruct
 from echoes.models.microdoppler.sampling import Sampling, repeated
 from echoes.models.trained import SampleParams
@@ -52,6 +52,16 @@ def test_labels_come_in_the_shares_of_the_training(case):
     known = np.unique(track.grids.labels(track.grids.frames("train")), axis=0)
     np.testing.assert_array_equal(combinations, known)
     assert counts.tolist() == pytest.approx([8] * 5, abs=1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_spectrogram_shows_the_label_in_its_row(people, method, tmp_path):
+    samples = sampled(people, tmp_path / "samples.zarr", frames=16).samples
+    p = params.build(SampleParams, tracks.PEOPLE_SAMPLE, "people.sample")
+    models, cond = trained.load(people.data, people.grids, CPU), torch.from_numpy(samples.all("labels"))
+    generator = models.generators(p)[method]
+    made, _ = methods.decoded(generator, models.decoder, cond, list(range(16)), models.latent_shape, p.seed)
+    np.testing.assert_allclose(samples.all(method), made.clamp(-1, 1), atol=1e-3)
 
 
 def test_the_bound_is_the_test_split_through_the_codec(case):
