@@ -18,7 +18,7 @@ repro: .venv/runtime
 	@echoes results
 
 test: .venv/dev
-	pytest
+	pytest -n auto
 
 lint: .venv/dev
 	ruff check .
