@@ -55,7 +55,7 @@ def teacher(data: Spectrograms, config: AlignmentConfig, place: torch.device) ->
     """The frozen classifier that `config` asks for."""
     choices = {
         "trained": lambda: fit(data, config.trained, place),
-        "file": lambda: load(Path(config.file.path), channels(data), place),
+        "file": lambda: load(Path(config.file.path), data.channels, place),
     }
     return choices[config.teacher]()
 
@@ -65,7 +65,7 @@ def fit(data: Spectrograms, config: TeacherTraining, place: torch.device) -> Con
     frames = data.frames("train")
     torch.manual_seed(seeds.number(config.seed, "teacher", "init"))
     classes = tuple(len(names) for names in data.label_names.values())
-    classifier = ConvClassifier(channels(data), classes, config.width).to(place)
+    classifier = ConvClassifier(data.channels, classes, config.width).to(place)
 
     def batch(indices: np.ndarray, step: int) -> tuple[Tensor, Tensor]:
         chosen = frames[indices]
@@ -96,11 +96,6 @@ def load(path: Path, inputs: int, place: torch.device) -> ConvClassifier:
     classifier = ConvClassifier(p["channels"], tuple(p["classes"]), p["width"])
     weights.restore(classifier, tensors, path)
     return _frozen(classifier.to(place))
-
-
-def channels(data: Spectrograms) -> int:
-    """How many a spectrogram has."""
-    return data.target_batch(data.frames("train")[:1]).shape[1]
 
 
 def _frozen(classifier: ConvClassifier) -> ConvClassifier:

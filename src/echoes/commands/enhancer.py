@@ -10,12 +10,12 @@ from torch import Tensor
 
 from echoes import params
 from echoes.commands.pointclouds import COLUMNS
-from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.models import autoencoders, denoisers, methods
 from echoes.models.methods import Decoder
 from echoes.models.radar.clouds import Cloud
 from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
+from echoes.models.trained import require_files
 from echoes.provenance import require_parent
 from echoes.rasters import scaling, voxels
 from echoes.rasters.scaling import Scaling
@@ -29,9 +29,7 @@ class Enhancer:
     def __init__(self, data: Path, steps: int, place: torch.device) -> None:
         """Raises InputError where the track is not trained, or its two models do not belong together."""
         vae_path, cd_path = data / "vae.safetensors", data / "cd.safetensors"
-        for path in (vae_path, cd_path):
-            if not path.is_file():
-                raise InputError(f"{path}: no such file; expected a trained track, from `dvc repro` or `dvc pull`")
+        require_files(vae_path, cd_path)
         self._vae, vae_header = autoencoders.load(vae_path, place)
         model, p, header = denoisers.load_cd(cd_path, place)
         require_parent(cd_path, header, vae_path, vae_header)

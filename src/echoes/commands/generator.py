@@ -12,7 +12,7 @@ from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.models import autoencoders, denoisers, methods
 from echoes.models.methods import Decoder, Generator
-from echoes.models.trained import SampleParams
+from echoes.models.trained import SampleParams, require_files
 from echoes.provenance import Header, require_parent
 from echoes.reports.spectrograms import View
 
@@ -27,9 +27,7 @@ class SpectrogramGenerator:
         """Raises InputError where the track is not trained, is of another family, or its models do not match."""
         vae_path = data / "vae.safetensors"
         path = data / ("ldm.safetensors" if method == "ldm" else "cd.safetensors")
-        for needed in (vae_path, path):
-            if not needed.is_file():
-                raise InputError(f"{needed}: no such file; expected a trained track, from `dvc repro` or `dvc pull`")
+        require_files(vae_path, path)
         vae, vae_header = autoencoders.load(vae_path, place)
         if "labels" not in vae_header.content:
             raise InputError(f"{vae_path}: expected a track of labelled spectrograms, got one of radar clouds")

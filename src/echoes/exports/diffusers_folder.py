@@ -11,7 +11,7 @@ from echoes.exports.diffusers_models import Autoencoder, LatentDenoiser
 from echoes.exports.diffusers_pipeline import SpectrogramPipeline
 from echoes.exports.diffusers_schedulers import ConsistencyScheduler, Scheduler, SolverScheduler
 from echoes.models import autoencoders, denoisers
-from echoes.models.trained import SampleParams
+from echoes.models.trained import SampleParams, require_files
 from echoes.provenance import require_parent
 
 Model = Literal["ldm", "cd"]
@@ -24,9 +24,7 @@ def pipeline(data: Path, model: Model, p: SampleParams) -> SpectrogramPipeline:
     Raises InputError where one is missing, was not made from the other, or knows no labels.
     """
     vae_path, path = data / "vae.safetensors", data / f"{model}.safetensors"
-    for file in (vae_path, path):
-        if not file.is_file():
-            raise InputError(f"{file}: no such file; expected a trained track, from `dvc repro` or `dvc pull`")
+    require_files(vae_path, path)
     vae, vae_header = autoencoders.load(vae_path, CPU)
     scheduler: Scheduler
     if model == "ldm":

@@ -76,6 +76,13 @@ class Trained:
         }
 
 
+def require_files(*paths: Path) -> None:
+    """Raises InputError for the first of the artifacts of a trained track that is not there."""
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; expected a trained track, from `dvc repro` or `dvc pull`")
+
+
 def load(data: Path, grids: Grids | Spectrograms, place: torch.device) -> Trained:
     """Raises InputError where an artifact of the folder `data` was not made from the one it is used with."""
     latents = latentstore.read(data / "latents")

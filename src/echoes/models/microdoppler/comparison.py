@@ -57,6 +57,7 @@ class Comparison:
         self._train = (data.target_batch(train), data.labels(train))
         self._features = self._fit(*self._train, "conv", "features")
         self._judge = self._fit(*self._train, "tokens", "judge")
+        self._train_features = judges.features(self._features, self._train[0])
         self.judged = {name: self._judged(x, labels) for name, (x, labels) in self.spectrograms.items()}
 
     def report(self, timings: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
@@ -115,10 +116,8 @@ class Comparison:
 
     def _novelty(self, name: str) -> dict[str, float]:
         """nearest_ratio: 1 for as new as unseen recordings, towards 0 for copies of the training set."""
-        features = judges.features(self._features, self._train[0])
-        return {
-            "nearest_ratio": manifolds.nearest_ratio(self.judged[name].features, self.judged["real"].features, features)
-        }
+        made, real = self.judged[name].features, self.judged["real"].features
+        return {"nearest_ratio": manifolds.nearest_ratio(made, real, self._train_features)}
 
 
 def alike(pools: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:

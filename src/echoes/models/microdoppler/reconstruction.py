@@ -19,10 +19,12 @@ def scores(vae: Vae, data: Spectrograms, split: str) -> dict[str, float]:
     """val_mae_db and val_ssim of encode-decode, means over crops of a split, and the use of a codebook there."""
     errors, alike, counts = [], [], []
     for chosen in batches_of(spread(data.frames(split), FRAMES), BATCH):
-        clean, made = torch.from_numpy(data.target_batch(chosen)), reconstruct(vae, data, chosen).cpu()
+        clean = torch.from_numpy(data.target_batch(chosen))
+        raw_latents = _encoded(vae, clean)
+        made = _decoded(vae, raw_latents).cpu()
         errors.append(spectrogram_loss.absolute(made, clean))
         alike.append(spectrogram_loss.similarity(made, clean))
-        counts.append(vae.bottleneck.counts(_encoded(vae, data, chosen)))
+        counts.append(vae.bottleneck.counts(raw_latents))
     db = (data.ceiling_db - data.floor_db) / 2  # of 1 in network range
     found = {"val_mae_db": db * float(torch.cat(errors).mean()), "val_ssim": float(torch.cat(alike).mean())}
     return found | {f"val_{name}": value for name, value in codes.usage(torch.stack(counts).sum(0)).items()}
@@ -31,15 +33,20 @@ def scores(vae: Vae, data: Spectrograms, split: str) -> dict[str, float]:
 @torch.no_grad()
 def reconstruct(vae: Vae, data: Spectrograms, frames: np.ndarray) -> Tensor:
     """(B, C, F, T) the spectrograms `frames` through encoder and decoder, by the mean of the posterior."""
-    with torch.autocast(_place(vae).type, torch.bfloat16, enabled=half_precision("auto", _place(vae))):
-        return vae.decode(_encoded(vae, data, frames))
+    return _decoded(vae, _encoded(vae, torch.from_numpy(data.target_batch(frames))))
 
 
-def _encoded(vae: Vae, data: Spectrograms, frames: np.ndarray) -> Tensor:
+def _encoded(vae: Vae, clean: Tensor) -> Tensor:
     """(B, Z, *S / factor) the mean of their posteriors."""
     place = _place(vae)
     with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
-        return vae.encode(torch.from_numpy(data.target_batch(frames)).to(place)).mean
+        return vae.encode(clean.to(place)).mean
+
+
+def _decoded(vae: Vae, raw_latents: Tensor) -> Tensor:
+    place = _place(vae)
+    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+        return vae.decode(raw_latents)
 
 
 def _place(vae: Vae) -> torch.device:
