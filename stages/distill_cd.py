@@ -5,23 +5,24 @@ from pathlib import Path
 
 from echoes import latentstore, metrics, params
 from echoes.dataset import choice
-from echoes.entry import run
-from echoes.models import autoencoders, batches, denoisers, objectives
+from echoes.models import autoencoders, batches, denoisers, objectives, previews
 from echoes.models.conditions import conditions
 from echoes.models.methods import Decoder
 from echoes.models.microdoppler import validation as spectrograms
 from echoes.models.radar import validation as clouds
 from echoes.provenance import require_parent
-from echoes.reports.curves import Curve
-from echoes.training import device
+from echoes.training import device, distributed, launch, sharding
 from echoes.training.ema import Ema
+from echoes.training.following import following
 from echoes.training.loop import train
+from echoes.training.runtime import Runtime
 
 CHOSEN: dict[str, Callable[..., dict[str, float]]] = {"radar": clouds.chosen, "microdoppler": spectrograms.chosen}
+ERROR: dict[str, Callable[..., float]] = {"radar": clouds.error, "microdoppler": spectrograms.error}
 
 
 def main(track: str) -> None:
-    p = params.load(denoisers.CdParams, f"{track}.cd")
+    p, runtime = params.load(denoisers.CdParams, f"{track}.cd"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
     grids, latents = choice.read(data / "grids.zarr"), latentstore.read(data / "latents")
     vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
@@ -32,20 +33,26 @@ def main(track: str) -> None:
     grids.require_mirror(f"{track}.cd", p.mirror)
     student = denoisers.student_of(teacher, p.sigmas.low).to(place)
     target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.ema), denoisers.whitening(header)
-    by = denoisers.ldm_params(header, data / "ldm.safetensors").condition.by
-    given, frames = conditions(grids, latents, by), grids.frames("train")
-    load = batches.load_latents(latents, frames, given, p.mirror, "distill_cd", p.seed)
+    if runtime.sharding == "full":
+        sharding.shard(student.denoiser, target.model.denoiser, ema.model.denoiser)
+    by, shape = denoisers.ldm_params(header, data / "ldm.safetensors").condition.by, header.content["latent_shape"]
+    given, decoder = conditions(grids, latents, by), Decoder(vae, whitening)
+    load = batches.load_latents(latents, given, p.mirror, "distill_cd", p.seed)
     loss = objectives.distillation(student, target.model, teacher, p, whitening, place)
-    with Curve(Path("metrics", track, "plots", "distill_cd.csv"), p.steps) as curve:
-        for step, value in train("distill_cd", student, load, loss, len(frames), p):
-            target.update(step)
-            ema.update(step)
-            curve.add(step, loss=value)
-    shape = header.content["latent_shape"]
-    chosen = CHOSEN[grids.family](ema.model, p, Decoder(vae, whitening), grids, given, shape)
-    denoisers.save_cd(ema.model, p, header, chosen, data / "cd.safetensors")
-    metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": curve.last("loss"), **chosen})
+    draw, measured = previews.of_consistency(p, decoder, grids, given, shape), (p, decoder, grids, given, shape)
+    parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
+    with following(
+        Path(__file__), track, p, runtime, parents, averages, lambda model: ERROR[grids.family](model, *measured)
+    ) as training:
+        steps = train("distill_cd", student, load, loss, grids.frames("train"), p, training.checkpoints)
+        training.to_the_end(steps, draw)
+        model = training.selection.into(denoisers.student_of(teacher, p.sigmas.low).to(place))
+        if distributed.is_first():
+            draw(model, training.log.picture(p.steps - 1))
+            chosen = CHOSEN[grids.family](model, *measured)
+            denoisers.save_cd(model, p, header, chosen, data / "cd.safetensors")
+            metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": training.log.last("loss"), **chosen})
 
 
 if __name__ == "__main__":
-    run(main)
+    launch.run(main)

@@ -6,36 +6,48 @@ import torch
 
 from echoes import latentstore, metrics, params, seeds
 from echoes.dataset import choice
-from echoes.entry import run
-from echoes.models import batches, denoisers, objectives
+from echoes.models import autoencoders, batches, denoisers, objectives, previews
 from echoes.models.conditions import conditions
+from echoes.models.methods import Decoder
 from echoes.provenance import require_parent
-from echoes.reports.curves import Curve
-from echoes.training import device
+from echoes.training import device, distributed, launch, sharding
 from echoes.training.ema import Ema
+from echoes.training.following import following
 from echoes.training.loop import train
+from echoes.training.runtime import Runtime
 
 
 def main(track: str) -> None:
-    p = params.load(denoisers.LdmParams, f"{track}.ldm")
+    p, runtime = params.load(denoisers.LdmParams, f"{track}.ldm"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
     grids, latents = choice.read(data / "grids.zarr"), latentstore.read(data / "latents")
+    vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
+    require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     grids.require_mirror(f"{track}.ldm", p.mirror)
     torch.manual_seed(seeds.number(p.seed, "train_ldm", "init"))
     denoiser = denoisers.build(latents.header, p).to(place)
     ema, whitening = Ema(denoiser, p.ema), denoisers.whitening(latents.header)
-    given, frames = conditions(grids, latents, p.condition.by), grids.frames("train")
-    load = batches.load_latents(latents, frames, given, p.mirror, "train_ldm", p.seed)
+    if runtime.sharding == "full":
+        sharding.shard(denoiser, ema.model)
+    given = conditions(grids, latents, p.condition.by)
+    load = batches.load_latents(latents, given, p.mirror, "train_ldm", p.seed)
     loss = objectives.denoising(denoiser, p, whitening, place)
-    with Curve(Path("metrics", track, "plots", "train_ldm.csv"), p.steps) as curve:
-        for step, value in train("train_ldm", denoiser, load, loss, len(frames), p):
-            ema.update(step)
-            curve.add(step, loss=value)
-    denoisers.save_ldm(ema.model, p, latents.header, data / "ldm.safetensors")
-    scores = objectives.validation(ema.model, p, latents, grids.frames("val"), given, whitening, place)
-    metrics.write(Path("metrics", track, "train_ldm.json"), {"loss": curve.last("loss"), **scores})
+    scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, place)
+    draw = previews.of_denoiser(Decoder(vae, whitening), grids, given, latents.header.content["latent_shape"], p.seed)
+    parents, averages = {"latents": latents.header.identity}, {"ema": ema}
+    with following(
+        Path(__file__), track, p, runtime, parents, averages, lambda model: scores(model)["val_loss"]
+    ) as training:
+        steps = train("train_ldm", denoiser, load, loss, grids.frames("train"), p, training.checkpoints)
+        training.to_the_end(steps, draw)
+        chosen = training.selection.into(denoisers.build(latents.header, p).to(place))
+        if distributed.is_first():
+            draw(chosen, training.log.picture(p.steps - 1))
+            denoisers.save_ldm(chosen, p, latents.header, data / "ldm.safetensors")
+            report = {"loss": training.log.last("loss"), **scores(chosen)}
+            metrics.write(Path("metrics", track, "train_ldm.json"), report)
 
 
 if __name__ == "__main__":
-    run(main)
+    launch.run(main)

@@ -1,6 +1,7 @@
 """Stage train_vae: target grids -> weights of an autoencoder, averaged."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -8,34 +9,49 @@ import torch
 from echoes import metrics, params, seeds
 from echoes.autoencoder import fitting
 from echoes.dataset import choice
-from echoes.entry import run
 from echoes.models import autoencoders
+from echoes.models.microdoppler import pictures as spectrogram_pictures
 from echoes.models.microdoppler import reconstruction as spectrograms
+from echoes.models.radar import pictures as cloud_pictures
 from echoes.models.radar import reconstruction as clouds
-from echoes.reports.curves import Curve
-from echoes.training import device
+from echoes.training import device, distributed, launch, sharding
 from echoes.training.ema import Ema
+from echoes.training.following import following
 from echoes.training.loop import train
+from echoes.training.runtime import Runtime
 
 SCORES: dict[str, Callable[..., dict[str, float]]] = {"radar": clouds.scores, "microdoppler": spectrograms.scores}
+ERROR: dict[str, Callable[..., float]] = {"radar": clouds.error, "microdoppler": spectrograms.error}
+DRAW: dict[str, Callable[..., None]] = {
+    "radar": cloud_pictures.reconstructed,
+    "microdoppler": spectrogram_pictures.reconstructed,
+}
 
 
 def main(track: str) -> None:
-    p = params.load(autoencoders.VaeParams, f"{track}.vae")
+    p, runtime = params.load(autoencoders.VaeParams, f"{track}.vae"), params.load(Runtime, "runtime")
     grids, place = choice.read(Path("data", track, "grids.zarr")), device.best()
     grids.require_mirror(f"{track}.vae", p.mirror)
     torch.manual_seed(seeds.number(p.seed, "train_vae", "init"))
     vae = autoencoders.build(p, grids.rank, grids.channels).to(place)
     task = fitting.task(vae, grids, p.loss, p.mirror, p, place)
-    ema = Ema(vae, p.ema)
-    with Curve(Path("metrics", track, "plots", "train_vae.csv"), p.steps) as curve:
-        for step, value in train("train_vae", task.module, task.load, task.loss, task.count, p):
-            ema.update(step)
-            curve.add(step, loss=value, **vae.bottleneck.live())
-    autoencoders.save(ema.model, p, grids, Path("data", track, "vae.safetensors"))
-    scores = SCORES[grids.family](ema.model, grids, "val")
-    metrics.write(Path("metrics", track, "train_vae.json"), {"loss": curve.last("loss"), **scores})
+    ema, draw = Ema(vae, p.ema), partial(DRAW[grids.family], grids)
+    if runtime.sharding == "full":
+        fitting.require_shardable(p.loss)
+        sharding.shard(vae, ema.model)
+    parents, averages = {"grids": grids.header.identity}, {"ema": ema}
+    with following(
+        Path(__file__), track, p, runtime, parents, averages, lambda model: ERROR[grids.family](model, grids)
+    ) as training:
+        steps = train("train_vae", task.module, task.load, task.loss, grids.frames("train"), p, training.checkpoints)
+        training.to_the_end(steps, draw, vae.bottleneck.live)
+        chosen = training.selection.into(autoencoders.build(p, grids.rank, grids.channels).to(place))
+        if distributed.is_first():
+            draw(chosen, training.log.picture(p.steps - 1))
+            autoencoders.save(chosen, p, grids, Path("data", track, "vae.safetensors"))
+            scores = SCORES[grids.family](chosen, grids, "val")
+            metrics.write(Path("metrics", track, "train_vae.json"), {"loss": training.log.last("loss"), **scores})
 
 
 if __name__ == "__main__":
-    run(main)
+    launch.run(main)

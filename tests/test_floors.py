@@ -8,9 +8,9 @@ import imports
 
 FLOORS = [
     {"errors", "files"},
-    {"params", "grids", "seeds", "provenance", "metrics", "entry"},
-    {"readers", "rasters", "nets", "training", "arrays", "weights", "evaluation", "reports"},
-    {"latentstore", "dataset"},
+    {"params", "grids", "seeds", "draws", "provenance", "metrics", "entry"},
+    {"readers", "rasters", "nets", "arrays", "weights", "evaluation", "reports"},
+    {"training", "latentstore", "dataset"},
     {"autoencoder", "diffusion", "voxelization"},
     {"distillation"},
     {"models"},

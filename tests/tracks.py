@@ -27,6 +27,12 @@ SCHEDULE = {
     "precision": "float32",
     "seed": 0,
 }
+STAGE_SCHEDULE = {
+    **SCHEDULE,
+    "accumulate": 1,
+    "gradient_checkpointing": False,
+    "validation": {"every": 0, "patience": 0, "keep": "last"},
+}
 SIGMAS = {"spacing": "karras", "steps": 6, "low": 0.004, "high": 160.0, "rho": 7.0, "shift": 1.0}
 UNGUIDED = {"weight": 1.0, "low": 0.0, "high": 1000.0}
 OCCUPANCY = {"kind": "occupancy", "reflectivity": 3.0, "doppler": 3.0, "power": 3.0, "unobserved": 0.2, "kl": 1e-4}
@@ -47,7 +53,7 @@ SPECTROGRAM = {
     "alignment": ALIGNMENT,
 }
 VAE = {
-    **SCHEDULE,
+    **STAGE_SCHEDULE,
     "variant": "kl",
     "vq": {"codes": 16, "decay": 0.9, "commitment": 0.25, "restart": 5},
     "fsq": {"levels": [5, 5, 5, 5]},
@@ -57,7 +63,7 @@ VAE = {
     "ema": 0.9,
 }
 LDM = {
-    **SCHEDULE,
+    **STAGE_SCHEDULE,
     "parameterization": "edm",
     "edm": {"sigma_data": 1.0, "noise": {"mean": 0.3, "std": 1.2}},
     "flow": {"times": {"mean": 0.0, "std": 1.0}, "cosine": 1.0},
@@ -70,7 +76,7 @@ LDM = {
     "mirror": True,
     "ema": 0.9,
 }
-CD = {**SCHEDULE, "sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "ema": 0.9}
+CD = {**STAGE_SCHEDULE, "sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "ema": 0.9}
 SAMPLE = {
     "frames": 3,
     "batch": 2,

@@ -75,13 +75,13 @@ def test_the_losses_are_one_number_per_sample(rank):
 
 def test_the_adaptive_weight_is_the_quotient_of_the_lengths_of_the_gradients():
     last = torch.tensor([3.0, -2.0], requires_grad=True)
-    reconstruction, alignment = 6 * last[0] + 8 * last[1], 0.3 * last[0] + 0.4 * last[1]
+    reconstruction, alignment = (6 * last[:1] + 8 * last[1:]), (0.3 * last[:1] + 0.4 * last[1:])
     weight = adaptive_weight(reconstruction, alignment, last)
     assert weight.item() == pytest.approx(10 / (0.5 + 1e-4))
     assert not weight.requires_grad
-    nothing = adaptive_weight(1e9 * last[0], 0 * last[0], last)
+    nothing = adaptive_weight(1e9 * last[:1], 0 * last[:1], last)
     assert nothing.item() == pytest.approx(1e8)  # bounded
-    assert adaptive_weight(0 * last[0], alignment, last).item() == 0.0
+    assert adaptive_weight(0 * last[:1], alignment, last).item() == 0.0
 
 
 def test_the_teachers_maps_are_averaged_onto_the_grid_of_the_latents():

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import artifacts
+import steps
 from echoes.autoencoder import equivariance, fitting, quantizers
 from echoes.autoencoder.codebook import VqConfig
 from echoes.autoencoder.equivariance import EquivarianceConfig
@@ -17,7 +18,8 @@ from echoes.autoencoder.teachers import AlignmentConfig, TeacherFile, TeacherTra
 from echoes.autoencoder.vae import Vae, VaeConfig
 from echoes.errors import InputError
 from echoes.training.ema import Ema
-from echoes.training.loop import Schedule, train
+from echoes.training.loop import train
+from echoes.training.schedule import Schedule
 
 INDICES = np.arange(7)
 CPU = torch.device("cpu")
@@ -45,7 +47,7 @@ def grids(tmp_path_factory):
 
 
 def test_without_mirror_a_batch_is_the_training_frames_as_they_are(grids):
-    target, observed, done = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(INDICES[[4, 1]], 3)
+    target, observed, done = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole([4, 1], 3))
     np.testing.assert_array_equal(target, grids.target_batch([4, 1]))
     np.testing.assert_array_equal(observed, grids.observed_batch([4, 1]))
     assert done == pytest.approx(0.3)
@@ -55,7 +57,7 @@ def test_with_mirror_a_frame_comes_as_it_is_or_with_left_and_right_swapped_and_w
     load = fitting.load_targets(grids, mirror=True, seed=0, steps=10)
     mirrored = 0
     for step in range(30):
-        target, observed, _ = load(INDICES, step)
+        target, observed, _ = load(steps.whole(INDICES, step))
         for i in INDICES:
             straight = torch.from_numpy(grids.target_batch([i])[0]), torch.from_numpy(grids.observed_batch([i])[0])
             flipped = tuple(a.flip(-2) for a in straight)
@@ -67,15 +69,15 @@ def test_with_mirror_a_frame_comes_as_it_is_or_with_left_and_right_swapped_and_w
 
 def test_a_step_is_the_same_batch_in_any_order_of_steps_and_another_step_another(grids):
     load = fitting.load_targets(grids, mirror=True, seed=0, steps=10)
-    first, later = load(INDICES, 2), load(INDICES, 3)
-    again = fitting.load_targets(grids, mirror=True, seed=0, steps=10)(INDICES, 2)
+    first, later = load(steps.whole(INDICES, 2)), load(steps.whole(INDICES, 3))
+    again = fitting.load_targets(grids, mirror=True, seed=0, steps=10)(steps.whole(INDICES, 2))
     assert torch.equal(again[0], first[0])
     assert not torch.equal(later[0], first[0])
 
 
 def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_first_half(grids):
     objective = fitting.objective(autoencoder(3, 5), grids.occupied_share, OCCUPANCY, CPU)
-    target, observed, _ = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(INDICES, 0)
+    target, observed, _ = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole(INDICES))
 
     def found(done):
         torch.manual_seed(0)
@@ -91,8 +93,8 @@ def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_
 def test_spectrograms_are_never_altered(crops):
     load = fitting.load_spectrograms(crops)
     for step in range(5):
-        expected = crops.target_batch(crops.frames("train")[[4, 1]])
-        np.testing.assert_array_equal(load(np.array([4, 1]), step), expected)
+        frames = crops.frames("train")[[4, 1]]
+        np.testing.assert_array_equal(load(steps.whole(frames, step)), crops.target_batch(frames))
 
 
 def test_without_further_terms_the_loss_of_spectrograms_is_reconstruction_and_penalty(crops):
@@ -124,9 +126,8 @@ def test_every_variant_learns_spectrograms_with_all_terms(crops, variant):
     vae = autoencoder(2, 1, variant)
     task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1), False, SCHEDULE, CPU)
     ema = Ema(vae, 0.9)
-    assert task.count == len(crops.frames("train"))
     losses = []
-    for step, value in train("train_vae", task.module, task.load, task.loss, task.count, SCHEDULE):
+    for step, value in train("train_vae", task.module, task.load, task.loss, crops.frames("train"), SCHEDULE):
         ema.update(step)
         losses.append(value)
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])
@@ -144,8 +145,8 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
         vae = autoencoder(2, 1, "vq")
         task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1), False, SCHEDULE, CPU)
         short = replace(SCHEDULE, steps=4)
-        steps = train("train_vae", task.module, task.load, task.loss, task.count, short)
-        found.append([value for _, value in steps])
+        done = train("train_vae", task.module, task.load, task.loss, crops.frames("train"), short)
+        found.append([value for _, value in done])
     assert found[0] == found[1]
 
 
@@ -155,8 +156,7 @@ def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
     decoded = vae.decode(torch.randn(1, 2, 2, 4, 2))[:, grids.target_channel("occupancy")]
     assert decoded.sigmoid().mean().item() == pytest.approx(grids.occupied_share, rel=1e-4)
     assert task.module is vae
-    assert task.loss(task.load(INDICES[:3], 0)).shape == (3,)
-    assert task.count == 7
+    assert task.loss(task.load(steps.whole(INDICES[:3]))).shape == (3,)
 
 
 def test_the_loss_of_another_family_and_mirrored_spectrograms_are_refused(grids, crops):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import artifacts
+import steps
 from echoes.autoencoder.latents import Whitening
 from echoes.models import batches
 from echoes.models.conditions import conditions
@@ -24,24 +25,24 @@ def store(grids, tmp_path_factory):
 
 
 def loading(grids, store, by, mirror, name="train_ldm"):
-    return batches.load_latents(store, grids.frames("train"), conditions(grids, store, by), mirror, name, 0)
+    return batches.load_latents(store, conditions(grids, store, by), mirror, name, 0)
 
 
 def test_without_mirror_a_batch_is_the_training_frames(grids, store):
-    found = loading(grids, store, "encoder", False)(INDICES[[5, 2]], 0)
+    found = loading(grids, store, "encoder", False)(steps.whole([5, 2]))
     np.testing.assert_array_equal(found.mean, store.rows("latents", np.array([5, 2])))
     np.testing.assert_array_equal(found.std, store.rows("std", np.array([5, 2])))
     np.testing.assert_array_equal(found.cond, grids.radar_batch([5, 2]))
 
 
 def test_the_radar_through_the_autoencoder_is_a_row_of_latents(grids, store):
-    found = loading(grids, store, "vae", False)(INDICES[[5, 2]], 0)
+    found = loading(grids, store, "vae", False)(steps.whole([5, 2]))
     np.testing.assert_array_equal(found.cond, store.rows("cond", np.array([5, 2])))
 
 
 def test_spectrograms_come_with_the_labels_of_the_frames_themselves(people):
     frames = people.grids.frames("train")[[8, 1, 29]]
-    found = loading(people.grids, people.latents, "labels", False)(np.array([8, 1, 29]), 0)
+    found = loading(people.grids, people.latents, "labels", False)(steps.whole(frames))
     np.testing.assert_array_equal(found.mean, people.latents.rows("latents", frames))
     assert found.cond.dtype == torch.int64
     assert found.cond.tolist() == people.grids.labels(frames).tolist() == people.latents.rows("labels", frames).tolist()
@@ -60,7 +61,7 @@ def test_a_mirrored_frame_takes_its_mirrored_latents_and_its_mirrored_radar(grid
     if condition == "vae":
         straight["cond"], flipped["cond"] = store.rows("cond", INDICES), store.rows("cond_mirrored", INDICES)
     for step in range(20):
-        found = load(INDICES, step)
+        found = load(steps.whole(INDICES, step))
         for i in INDICES:
             as_is, swapped = (
                 all(np.array_equal(getattr(found, name)[i], rows[name][i]) for name in rows)
@@ -73,11 +74,11 @@ def test_a_mirrored_frame_takes_its_mirrored_latents_and_its_mirrored_radar(grid
 
 def test_a_step_is_the_same_batch_in_any_order_and_another_stage_mirrors_others(grids, store):
     load = loading(grids, store, "encoder", True)
-    first = [load(INDICES, step).mean for step in range(6)]
-    again = [load(INDICES, step).mean for step in reversed(range(6))][::-1]
+    first = [load(steps.whole(INDICES, step)).mean for step in range(6)]
+    again = [load(steps.whole(INDICES, step)).mean for step in reversed(range(6))][::-1]
     assert all(map(torch.equal, first, again))
     other = loading(grids, store, "encoder", True, "distill_cd")
-    assert not all(torch.equal(other(INDICES, step).mean, first[step]) for step in range(6))
+    assert not all(torch.equal(other(steps.whole(INDICES, step)).mean, first[step]) for step in range(6))
 
 
 def test_latents_are_drawn_from_their_posteriors_and_whitened():

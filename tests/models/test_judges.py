@@ -6,7 +6,7 @@ import torch
 
 from echoes import seeds
 from echoes.models import judges
-from echoes.training.loop import Schedule
+from echoes.training.schedule import Schedule
 
 CPU = torch.device("cpu")
 CLASSES = (2, 3)

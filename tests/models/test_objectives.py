@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import steps
 import tracks
 from echoes import params
 from echoes.diffusion.guidance import Guidance
@@ -27,8 +28,8 @@ def case(request):
 
 
 def batch_of(track, indices):
-    frames = track.grids.frames("train")
-    return batches.load_latents(track.latents, frames, track.conditions, False, "train_ldm", 0)(indices, 0)
+    frames = track.grids.frames("train")[indices]
+    return batches.load_latents(track.latents, track.conditions, False, "train_ldm", 0)(steps.whole(frames))
 
 
 def other_condition(cond):
@@ -171,9 +172,8 @@ def test_only_the_student_gets_a_gradient(case):
 
 def validation(track, denoiser=None, split="val"):
     spread, frames = denoisers.whitening(track.latents.header), track.grids.frames(split)
-    return objectives.validation(
-        denoiser or track.denoiser, track.ldm_params, track.latents, frames, track.conditions, spread, CPU
-    )
+    error = objectives.validation(track.ldm_params, track.latents, frames, track.conditions, spread, CPU)
+    return error(denoiser or track.denoiser)
 
 
 def test_the_validation_loss_repeats_and_is_of_the_frames_it_is_given(case):

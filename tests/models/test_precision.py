@@ -12,7 +12,7 @@ from echoes.models import autoencoders, denoisers
 from echoes.models.autoencoders import VaeParams
 from echoes.models.denoisers import LdmParams
 from echoes.provenance import Header
-from echoes.training.loop import half_precision
+from echoes.training.schedule import half_precision
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 CPU = torch.device("cpu")

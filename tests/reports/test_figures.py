@@ -8,7 +8,7 @@ import pytest
 
 from echoes import seeds
 from echoes.grids import Grid, Range
-from echoes.reports import curves, figures
+from echoes.reports import figures
 from echoes.reports.figures import Panel
 
 GRID = Grid.of(z=Range(-2.0, 2.0, 4), y=Range(-16.0, 16.0, 32), x=Range(0.0, 32.0, 32))
@@ -35,17 +35,13 @@ def draw_all(folder: Path) -> None:
     rows = [[Panel("radar", cloud(30), None, ""), Panel("LiDAR", cloud(300), np.arange(300.0), "0.5 m")]] * 2
     figures.birdseye(rows, GRID, folder / "birdseye.png", "height [m]")
     figures.error_over_range(evaluation(), KEYS, folder / "range.png")
-    with curves.Curve(folder / "ldm.csv", 10) as curve:
-        for step in range(10):
-            curve.add(step, loss=1 / (step + 1))
-    figures.training_curves({"train_ldm": folder / "ldm.csv"}, ["loss", "val_loss"], folder / "curves.png")
     edges = {"range_m": np.linspace(0, 50, 11)}
     figures.histograms({"simulated": {"range_m": np.full(10, 0.1)}}, edges, folder / "histograms.png")
     figures.overlay(np.c_[cloud(40), cloud(40)[:, :2]], cloud(200), [np.eye(2)], folder / "overlay.png")
 
 
 def test_pictures_repeat_byte_for_byte(tmp_path):
-    names = ("birdseye", "range", "curves", "histograms", "overlay")
+    names = ("birdseye", "range", "histograms", "overlay")
     for run in ("first", "second"):
         draw_all(tmp_path / run)
     for name in names:

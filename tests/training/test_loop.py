@@ -12,8 +12,9 @@ from torch import nn
 
 from echoes import params
 from echoes.errors import InputError
-from echoes.training import loop
-from echoes.training.loop import Schedule
+from echoes.training import loop, parts
+from echoes.training import schedule as schedules
+from echoes.training.schedule import Schedule
 
 SCHEDULE = Schedule(
     steps=12,
@@ -26,7 +27,12 @@ SCHEDULE = Schedule(
     precision="float32",
     seed=0,
 )
+FRAMES = np.arange(10)
 DATA = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+
+
+def plain(part):
+    return DATA[part.frames]
 
 
 def fit(schedule=SCHEDULE, name="train", between=lambda step: None, loss=None, load=None):
@@ -38,8 +44,8 @@ def fit(schedule=SCHEDULE, name="train", between=lambda step: None, loss=None, l
         return ((module(batch + 0.1 * torch.randn_like(batch)) - batch) ** 2).mean(1)
 
     losses = []
-    loading = load or (lambda indices, step: DATA[indices])
-    for step, value in loop.train(name, module, loading, loss or default, len(DATA), schedule):
+    loading = load or plain
+    for step, value in loop.train(name, module, loading, loss or default, FRAMES, schedule):
         assert step == len(losses)
         losses.append(value)
         between(step)
@@ -71,37 +77,37 @@ def test_a_longer_training_begins_like_a_shorter_one():
 def test_every_epoch_visits_every_sample_once(count, batch, seed):
     schedule = replace(SCHEDULE, batch=batch, seed=seed)
     steps = 3 * count  # whole epochs, whatever the batch
-    visited = np.concatenate([loop.samples(step, count, schedule, "train") for step in range(steps)])
+    visited = np.concatenate([parts.samples(step, count, schedule, "train") for step in range(steps)])
     epochs = visited.reshape(-1, count)
     np.testing.assert_array_equal(np.sort(epochs, axis=1), np.tile(np.arange(count), (len(epochs), 1)))
 
 
 def test_epochs_come_in_orders_of_their_own_which_seed_and_stage_decide():
     schedule = replace(SCHEDULE, batch=50)
-    orders = [loop.samples(step, 50, schedule, "train").tolist() for step in range(3)]
-    orders += [loop.samples(0, 50, schedule, "other").tolist()]
-    orders += [loop.samples(0, 50, replace(schedule, seed=1), "train").tolist()]
+    orders = [parts.samples(step, 50, schedule, "train").tolist() for step in range(3)]
+    orders += [parts.samples(0, 50, schedule, "other").tolist()]
+    orders += [parts.samples(0, 50, replace(schedule, seed=1), "train").tolist()]
     assert len({tuple(order) for order in orders}) == len(orders)
-    assert loop.samples(2, 50, schedule, "train").tolist() == orders[2]
+    assert parts.samples(2, 50, schedule, "train").tolist() == orders[2]
 
 
 def test_the_loader_is_asked_for_each_step_once_in_order():
     asked = []
 
-    def load(indices, step):
-        asked.append((step, indices.tolist()))
-        return DATA[indices]
+    def load(part):
+        asked.append((part.step, part.frames.tolist()))
+        return DATA[part.frames]
 
     fit(load=load)
-    expected = [(k, loop.samples(k, len(DATA), SCHEDULE, "train").tolist()) for k in range(12)]
+    expected = [(k, parts.samples(k, len(DATA), SCHEDULE, "train").tolist()) for k in range(12)]
     assert asked == expected
 
 
 def test_an_error_of_the_loader_comes_through():
-    def load(indices, step):
-        if step == 2:
+    def load(part):
+        if part.step == 2:
             raise InputError("frame 7 is broken")
-        return DATA[indices]
+        return DATA[part.frames]
 
     with pytest.raises(InputError, match="frame 7 is broken"):
         fit(load=load)
@@ -115,10 +121,10 @@ def test_a_loss_that_is_not_finite_stops_at_its_step(value):
         return module(batch).flatten() * (value if len(seen) == 3 else 1.0)
 
     def run():
-        for step, _ in loop.train("train", module, lambda indices, step: DATA[indices].abs(), loss, 10, SCHEDULE):
+        for step, _ in loop.train("train", module, lambda part: plain(part).abs(), loss, FRAMES, SCHEDULE):
             seen.append(step)
 
-    with pytest.raises(FloatingPointError, match=f"^the loss is .*{value} at step 3$"):
+    with pytest.raises(FloatingPointError, match=rf"^the loss is -?{value} at step 3, of frames \d+, \d+, \d+, \d+$"):
         run()
     assert seen == [0, 1, 2]
     assert all(torch.isfinite(p).all() for p in module.parameters())
@@ -128,9 +134,7 @@ def test_the_gradient_is_clipped_and_frozen_weights_stay():
     module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
     module[0].requires_grad_(False)
     before = module[0].weight.clone()
-    steps = loop.train(
-        "train", module, lambda i, step: DATA[i], lambda b: 100 * (module(b) - 5).pow(2).sum(1), 10, SCHEDULE
-    )
+    steps = loop.train("train", module, plain, lambda b: 100 * (module(b) - 5).pow(2).sum(1), FRAMES, SCHEDULE)
     for _ in steps:
         norm = sum(p.grad.pow(2).sum() for p in module[1].parameters()) ** 0.5
         assert norm.item() == pytest.approx(1.0, rel=1e-3)
@@ -145,20 +149,20 @@ def test_the_loss_falls():
 
 def test_a_module_that_comes_in_evaluation_trains_in_training():
     module = nn.Linear(3, 1).eval()
-    next(loop.train("train", module, lambda i, step: DATA[i], lambda b: module(b).flatten() ** 2, 10, SCHEDULE))
+    next(loop.train("train", module, plain, lambda b: module(b).flatten() ** 2, FRAMES, SCHEDULE))
     assert module.training
 
 
 def test_the_learning_rate_rises_linearly_and_falls_along_a_cosine():
     cosine = replace(SCHEDULE, steps=100, warmup=10, lr=2.0)
-    found = [loop.learning_rate(step, cosine) for step in range(100)]
+    found = [schedules.learning_rate(step, cosine) for step in range(100)]
     assert found[0] == pytest.approx(0.2)
     for step in range(100):
         expected = 2.0 * min(1, (step + 1) / 10) * math.cos(math.pi * step / 200) ** 2
         assert found[step] == pytest.approx(expected, rel=1e-12)
     constant = replace(cosine, decay="constant")
-    assert [loop.learning_rate(step, constant) for step in (0, 4, 9, 10, 99)] == pytest.approx([0.2, 1, 2, 2, 2])
-    assert loop.learning_rate(0, replace(constant, warmup=0)) == 2.0
+    assert [schedules.learning_rate(step, constant) for step in (0, 4, 9, 10, 99)] == pytest.approx([0.2, 1, 2, 2, 2])
+    assert schedules.learning_rate(0, replace(constant, warmup=0)) == 2.0
 
 
 def test_the_optimizer_takes_the_learning_rate_of_the_step():
@@ -166,16 +170,16 @@ def test_the_optimizer_takes_the_learning_rate_of_the_step():
     module = nn.Linear(3, 1, bias=False)
     before = module.weight.detach().clone()
     schedule = replace(SCHEDULE, weight_decay=0.0, lr=0.3)
-    next(loop.train("train", module, lambda i, step: DATA[i].abs(), lambda b: module(b).flatten(), 10, schedule))
+    next(loop.train("train", module, lambda part: plain(part).abs(), lambda b: module(b).flatten(), FRAMES, schedule))
     torch.testing.assert_close(before - module.weight.detach(), torch.full((1, 3), 0.1), rtol=1e-3, atol=0)
 
 
 def test_half_precision_is_what_was_asked_for_or_what_the_processor_has():
     cpu = torch.device("cpu")
-    assert loop.half_precision("bfloat16", cpu)
-    assert not loop.half_precision("float32", cpu)
-    assert loop.half_precision("auto", cpu) == torch.cpu.get_capabilities().get("avx512_bf16", False)
-    assert loop.half_precision("auto", torch.device("cuda"))
+    assert schedules.half_precision("bfloat16", cpu)
+    assert not schedules.half_precision("float32", cpu)
+    assert schedules.half_precision("auto", cpu) == torch.cpu.get_capabilities().get("avx512_bf16", False)
+    assert schedules.half_precision("auto", torch.device("cuda"))
 
 
 def test_half_precision_computes_in_bfloat16_and_keeps_the_weights_in_float32():
@@ -187,7 +191,7 @@ def test_half_precision_computes_in_bfloat16_and_keeps_the_weights_in_float32():
         return out.float().pow(2).mean(1)
 
     half = replace(SCHEDULE, precision="bfloat16", steps=2)
-    list(loop.train("train", module, lambda i, step: DATA[i], loss, 10, half))
+    list(loop.train("train", module, plain, loss, FRAMES, half))
     assert kinds == {torch.bfloat16}
     assert module.weight.dtype == torch.float32
 

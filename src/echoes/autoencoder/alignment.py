@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from echoes.autoencoder.equivariance import rescale
 from echoes.autoencoder.teachers import AlignmentConfig
+from echoes.training import distributed
 
 STABILITY = 1e-4  # added to the norm of the gradient that divides
 LARGEST = 1e8
@@ -33,9 +34,12 @@ def distance_loss(latents: Tensor, features: Tensor, margin: float) -> Tensor:
 def adaptive_weight(reconstruction: Tensor, alignment: Tensor, last: Tensor) -> Tensor:
     """() what makes the gradient of `alignment` in the encoder's last weights as long as that of `reconstruction`.
 
-    Both losses are scalars. The weight carries no gradient of its own.
+    Both losses are (n,), one number per sample of the part of the batch; the gradients are those of their means over
+    the whole batch. The weight carries no gradient of its own.
     """
-    lengths = [torch.autograd.grad(loss, last, retain_graph=True)[0].norm() for loss in (reconstruction, alignment)]
+    size = distributed.total(torch.tensor(float(len(reconstruction)), device=last.device))
+    gradients = (torch.autograd.grad(loss.sum(), last, retain_graph=True)[0] for loss in (reconstruction, alignment))
+    lengths = [(distributed.total(gradient) / size).norm() for gradient in gradients]
     return (lengths[0] / (lengths[1] + STABILITY)).clamp(0, LARGEST).detach()
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from echoes.autoencoder import codes
 from echoes.autoencoder.posteriors import Point, Posterior
 from echoes.errors import InputError
+from echoes.training import distributed
 
 SMOOTHING = 1e-5  # pseudo-count of each code
 
@@ -79,7 +80,7 @@ class VectorQuantizer(nn.Module):
     @torch.no_grad()
     def update(self, raw_latents: Tensor) -> None:
         """Move the codes towards the means of their vectors in a batch (B, Z, *S), and restart dead ones."""
-        vectors = codes.flat(raw_latents.detach()).float()
+        vectors = distributed.all_rows(codes.flat(raw_latents.detach()).float())
         if not self.started:
             self._place(torch.arange(self.config.codes, device=vectors.device), vectors)
             self.started.fill_(True)

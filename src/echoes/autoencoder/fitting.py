@@ -17,7 +17,8 @@ from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.training.loop import Schedule
+from echoes.training.parts import Part
+from echoes.training.schedule import StageSchedule
 
 Batch = tuple[Tensor, Tensor, float]  # target, observed, share of the training that is done
 Y_AXIS = -2  # of (..., D, H, W): left and right of the sensor
@@ -26,15 +27,13 @@ Y_AXIS = -2  # of (..., D, H, W): left and right of the sensor
 @dataclass(frozen=True)
 class Task:
     """module  what is trained: the autoencoder and what its loss learns beside it.
-    load    (indices into the train split, step) -> batch.
+    load    part of the train split -> batch.
     loss    batch -> (B,).
-    count   frames of the train split.
     """
 
     module: nn.Module
-    load: Callable[[np.ndarray, int], Any]
+    load: Callable[[Part], Any]
     loss: Callable[[Any], Tensor]
-    count: int
 
 
 def task(
@@ -42,7 +41,7 @@ def task(
     data: Grids | Spectrograms,
     loss: LossWeights | SpectrogramLoss,
     mirror: bool,
-    schedule: Schedule,
+    schedule: StageSchedule,
     place: torch.device,
 ) -> Task:
     """The task of a family. Before the first average is taken: it sets the head's prior and may train a teacher.
@@ -60,38 +59,43 @@ def task(
     return spectrograms(vae, data, loss, schedule.seed, place)
 
 
+def require_shardable(loss: LossWeights | SpectrogramLoss) -> None:
+    """Raises InputError for a loss that asks for the gradient of a single layer, which sharded weights do not have."""
+    if isinstance(loss, SpectrogramLoss) and loss.alignment.weight:
+        raise InputError(
+            f"loss.alignment.weight: expected 0 where runtime.sharding is full, got {loss.alignment.weight}"
+        )
+
+
 def occupancy(
-    vae: Vae, grids: Grids, weights: LossWeights, mirror: bool, schedule: Schedule, place: torch.device
+    vae: Vae, grids: Grids, weights: LossWeights, mirror: bool, schedule: StageSchedule, place: torch.device
 ) -> Task:
     """Targets of radar; the untrained head gives the share of occupied cells."""
     vae.set_prior(grids.target_channel("occupancy"), grids.occupied_share)
     load = load_targets(grids, mirror, schedule.seed, schedule.steps)
-    return Task(vae, load, objective(vae, grids.occupied_share, weights, place), len(grids.frames("train")))
+    return Task(vae, load, objective(vae, grids.occupied_share, weights, place))
 
 
 def spectrograms(vae: Vae, data: Spectrograms, weights: SpectrogramLoss, seed: int, place: torch.device) -> Task:
     """Spectrograms; where latents are aligned, the map to the teacher's features is trained too."""
     aligner = align(vae, data, weights, seed, place) if weights.alignment.weight else None
     parts = nn.ModuleList([vae] if aligner is None else [vae, aligner])
-    return Task(
-        parts, load_spectrograms(data), spectrogram_objective(vae, weights, aligner, place), len(data.frames("train"))
-    )
+    return Task(parts, load_spectrograms(data), spectrogram_objective(vae, weights, aligner, place))
 
 
-def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[np.ndarray, int], Batch]:
-    """(indices into the train split, step) -> batch; with `mirror` half of the frames swap left and right.
+def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[Part], Batch]:
+    """part -> batch; with `mirror` half of the frames swap left and right.
 
     The mirror is the one flip that is physical for a forward-looking radar: Doppler stays as it is.
     """
-    frames = grids.frames("train")
 
-    def load(indices: np.ndarray, step: int) -> Batch:
-        target, observed = grids.target_batch(frames[indices]), grids.observed_batch(frames[indices])
+    def load(part: Part) -> Batch:
+        target, observed = grids.target_batch(part.frames), grids.observed_batch(part.frames)
         if mirror:
-            flipped = seeds.rng(seed, "train_vae", "mirror", step).random(len(indices)) < 0.5
+            flipped = part.flipped(seed, "train_vae", "mirror")
             target[flipped] = np.flip(target[flipped], Y_AXIS)
             observed[flipped] = np.flip(observed[flipped], Y_AXIS)
-        return torch.from_numpy(target), torch.from_numpy(observed), step / steps
+        return torch.from_numpy(target), torch.from_numpy(observed), part.step / steps
 
     return load
 
@@ -110,10 +114,9 @@ def objective(vae: Vae, rate: float, weights: LossWeights, device: torch.device)
     return loss
 
 
-def load_spectrograms(data: Spectrograms) -> Callable[[np.ndarray, int], Tensor]:
-    """(indices into the train split, step) -> (B, C, F, T). Never altered: a flip turns velocity or time around."""
-    frames = data.frames("train")
-    return lambda indices, step: torch.from_numpy(data.target_batch(frames[indices]))
+def load_spectrograms(data: Spectrograms) -> Callable[[Part], Tensor]:
+    """part -> (n, C, F, T). Never altered: a flip turns velocity or time around."""
+    return lambda part: torch.from_numpy(data.target_batch(part.frames))
 
 
 def spectrogram_objective(
@@ -136,7 +139,7 @@ def spectrogram_objective(
             total = total + weights.equivariance.weight * gap
         if aligner is not None:
             apart = aligner(raw_latents, clean)
-            total = total + weights.alignment.weight * adaptive_weight(error.mean(), apart.mean(), last) * apart
+            total = total + weights.alignment.weight * adaptive_weight(error, apart, last) * apart
         return total
 
     return loss

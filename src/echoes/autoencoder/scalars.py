@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from echoes.autoencoder import codes
 from echoes.autoencoder.posteriors import Point, Posterior
 from echoes.errors import InputError
+from echoes.training import distributed
 
 MARGIN = 1e-3  # by this share tanh reaches beyond the outermost levels, which are then found at finite values
 
@@ -61,7 +62,7 @@ class FiniteScalars(nn.Module):
 
     def update(self, raw_latents: Tensor) -> None:
         """Count the codes of a batch."""
-        self.last.copy_(self.counts(raw_latents.detach()))
+        self.last.copy_(distributed.total(self.counts(raw_latents.detach())))
 
     def indices(self, raw_latents: Tensor) -> Tensor:
         """(B, Z, *S) -> (B, *S) number of the code, the first channel running fastest."""

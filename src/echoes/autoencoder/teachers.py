@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,7 +13,9 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.nets.classifiers import ConvClassifier
 from echoes.provenance import Header
-from echoes.training.loop import Schedule, train
+from echoes.training.loop import train
+from echoes.training.parts import Part
+from echoes.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -62,21 +63,19 @@ def teacher(data: Spectrograms, config: AlignmentConfig, place: torch.device) ->
 
 def fit(data: Spectrograms, config: TeacherTraining, place: torch.device) -> ConvClassifier:
     """A classifier of all kinds of labels at once, trained on the train split and frozen."""
-    frames = data.frames("train")
     torch.manual_seed(seeds.number(config.seed, "teacher", "init"))
     classes = tuple(len(names) for names in data.label_names.values())
     classifier = ConvClassifier(data.channels, classes, config.width).to(place)
 
-    def batch(indices: np.ndarray, step: int) -> tuple[Tensor, Tensor]:
-        chosen = frames[indices]
-        return torch.from_numpy(data.target_batch(chosen)), torch.from_numpy(data.labels(chosen))
+    def batch(part: Part) -> tuple[Tensor, Tensor]:
+        return torch.from_numpy(data.target_batch(part.frames)), torch.from_numpy(data.labels(part.frames))
 
     def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
         x, labels = batch[0].to(place), batch[1].to(place)
         kinds = zip(classifier(x), labels.unbind(1), strict=True)
         return torch.stack([F.cross_entropy(logits.float(), label, reduction="none") for logits, label in kinds]).sum(0)
 
-    for _ in train("teacher", classifier, batch, loss, len(frames), config):
+    for _ in train("teacher", classifier, batch, loss, data.frames("train"), config):
         pass
     return _frozen(classifier)
 

@@ -20,7 +20,7 @@ from echoes.provenance import require_parent
 from echoes.rasters import scaling, voxels
 from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import Cells
-from echoes.training.loop import half_precision
+from echoes.training.schedule import half_precision
 
 
 class Enhancer:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from echoes import draws
 from echoes.diffusion.denoiser import Denoiser, Network, expand, per_sample
 from echoes.diffusion.paths import EXPLODING
 from echoes.errors import InputError
@@ -24,7 +25,7 @@ class NoiseLevels:
             raise InputError(f"std: expected more than 0, got {self.std}")
 
     def draw(self, count: int, device: torch.device) -> Tensor:
-        return torch.exp(self.mean + self.std * torch.randn(count, device=device))
+        return torch.exp(self.mean + self.std * draws.normal(count, device=device))
 
 
 @dataclass(frozen=True)
@@ -89,5 +90,5 @@ class Edm(nn.Module):
         return self._weighted(denoiser, clean, self.noise.draw(len(clean), clean.device), condition)
 
     def _weighted(self, denoiser: Denoiser, clean: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
-        noisy = clean + torch.randn_like(clean) * expand(sigma, clean)
+        noisy = clean + draws.normal_like(clean) * expand(sigma, clean)
         return per_sample(denoiser(noisy, sigma, condition) - clean) * weight(sigma, self.sigma_data)

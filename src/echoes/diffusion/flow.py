@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from echoes import draws
 from echoes.diffusion.denoiser import Denoiser, Network, expand, per_sample
 from echoes.diffusion.paths import FLOW
 from echoes.errors import InputError
@@ -34,7 +35,7 @@ class LogitNormal:
 
     def draw(self, count: int, device: torch.device) -> Tensor:
         """(count,) times, as sigma."""
-        return torch.exp(-self.mean - self.std * torch.randn(count, device=device))
+        return torch.exp(-self.mean - self.std * draws.normal(count, device=device))
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Flow(nn.Module):
 
     def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition) -> Tensor:
         """(B,) square error of the velocity at times drawn uniformly."""
-        time = EDGE + (1 - 2 * EDGE) * torch.rand(len(clean), device=clean.device)
+        time = EDGE + (1 - 2 * EDGE) * draws.uniform(len(clean), device=clean.device)
         said, velocity = self._velocities(denoiser, clean, FLOW.sigma(time), condition)
         return per_sample(said - velocity)
 
@@ -93,6 +94,6 @@ class Flow(nn.Module):
         self, denoiser: Denoiser, clean: Tensor, sigma: Tensor, condition: Condition
     ) -> tuple[Tensor, Tensor]:
         """What the network says, and what it should have said."""
-        noise = torch.randn_like(clean)
+        noise = draws.normal_like(clean)
         noisy = clean + expand(sigma, clean) * noise
         return self.velocity(denoiser.network, noisy, sigma, condition), clean - noise

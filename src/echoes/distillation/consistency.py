@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from echoes import draws
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoise, Denoiser, expand
 from echoes.diffusion.paths import Path
 from echoes.diffusion.samplers import heun_step
@@ -53,7 +54,7 @@ def loss(
                                trained (Song et al. 2023, Algorithm 2). target: a running average of it.
     clean (B, C, *S), high and low (B,) neighbouring noise levels; path: the teacher's.
     """
-    noisy = clean + torch.randn_like(clean) * expand(high, clean)
+    noisy = clean + draws.normal_like(clean) * expand(high, clean)
     with torch.no_grad():
         goal = target(heun_step(teacher, noisy, high, low, path), low)
     return pseudo_huber(student(noisy, high) - goal)

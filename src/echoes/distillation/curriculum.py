@@ -1,7 +1,8 @@
 """Which pair of noise levels a sample of the batch is distilled across."""
 
-import torch
 from torch import Tensor
+
+from echoes import draws
 
 
 def neighbours(sigmas: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -9,5 +10,5 @@ def neighbours(sigmas: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
     sigmas (N,); returns high and low, (count,) each.
     """
-    i = torch.randint(len(sigmas) - 1, (count,), device=sigmas.device)
+    i = draws.integers(len(sigmas) - 1, count, sigmas.device)
     return sigmas[i], sigmas[i + 1]

@@ -15,12 +15,13 @@ from echoes.autoencoder.spectrogram_loss import SpectrogramLoss
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
+from echoes.errors import InputError
 from echoes.provenance import Header
-from echoes.training.loop import Schedule, check_share
+from echoes.training.schedule import StageSchedule, check_share
 
 
 @dataclass(frozen=True)
-class VaeParams(Schedule):
+class VaeParams(StageSchedule):
     """The section `<track>.vae`.
 
     variant  what lies between encoder and decoder: a Gaussian, a learned codebook (vq), finite scalars (fsq).
@@ -38,6 +39,11 @@ class VaeParams(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_share("ema", self.ema)
+        # Both ask of a batch what does not add up over its parts.
+        if self.accumulate > 1 and self.variant == "vq":
+            raise InputError(f"accumulate: expected 1 for vq, whose codes move with each batch, got {self.accumulate}")
+        if self.accumulate > 1 and isinstance(self.loss, SpectrogramLoss) and self.loss.alignment.weight:
+            raise InputError(f"accumulate: expected 1 where latents are aligned, got {self.accumulate}")
 
 
 def build(p: VaeParams, rank: int, channels: int) -> Vae:

@@ -23,7 +23,7 @@ from echoes.nets.radar_encoder import RadarEncoder
 from echoes.nets.unet import UNet, UNetConfig
 from echoes.provenance import Header
 from echoes.rasters.voxels import RADAR_CHANNELS
-from echoes.training.loop import Schedule, check_share
+from echoes.training.schedule import StageSchedule, check_share
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class LabelCondition:
 
 
 @dataclass(frozen=True)
-class LdmParams(Schedule):
+class LdmParams(StageSchedule):
     """The section `<track>.ldm`.
 
     parameterization  how a network becomes a denoiser, with a section of each one's numbers.
@@ -78,7 +78,7 @@ class LdmParams(Schedule):
 
 
 @dataclass(frozen=True)
-class CdParams(Schedule):
+class CdParams(StageSchedule):
     """The section `<track>.cd`.
 
     sigmas       noise levels whose neighbours are distilled across.

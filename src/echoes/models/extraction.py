@@ -13,7 +13,7 @@ from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.provenance import Header
-from echoes.training.loop import half_precision
+from echoes.training.schedule import half_precision
 
 
 class Extraction:

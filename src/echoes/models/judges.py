@@ -9,7 +9,9 @@ from torch.nn.functional import cross_entropy
 
 from echoes import seeds
 from echoes.nets.classifiers import Classifier, ConvClassifier, TokenClassifier
-from echoes.training.loop import Schedule, train
+from echoes.training.loop import train
+from echoes.training.parts import Part
+from echoes.training.schedule import Schedule
 
 Architecture = Literal["conv", "tokens"]
 
@@ -38,11 +40,12 @@ def fit(
     torch.manual_seed(seeds.number(schedule.seed, name, "init"))
     judge = build(architecture, spectrograms.shape[1:], classes).to(device)
 
-    def load(chosen: np.ndarray, step: int) -> tuple[Tensor, Tensor]:
-        x = jittered(spectrograms[chosen], seeds.rng(schedule.seed, name, "jitter", step))
-        return torch.from_numpy(x).to(device), torch.from_numpy(labels[chosen]).to(device)
+    def load(part: Part) -> tuple[Tensor, Tensor]:
+        x = jittered(spectrograms[part.frames], seeds.rng(schedule.seed, name, "jitter", part.step))
+        return torch.from_numpy(x).to(device), torch.from_numpy(labels[part.frames]).to(device)
 
-    for _ in train(name, judge, load, lambda batch: loss(judge, *batch), len(spectrograms), schedule):
+    everything = np.arange(len(spectrograms))
+    for _ in train(name, judge, load, lambda batch: loss(judge, *batch), everything, schedule):
         pass
     return judge.eval().requires_grad_(False)
 

@@ -18,7 +18,7 @@ from echoes.distillation.consistency import ConsistencyModel
 from echoes.distillation.samplers import consistency
 from echoes.models.conditions import under
 from echoes.models.denoisers import CdParams
-from echoes.training.loop import half_precision
+from echoes.training.schedule import half_precision
 
 # Noise and the numbers of the samples it belongs to -> the latents a method gives for it.
 Sample = Callable[[Denoise, Tensor, Sequence[int]], Tensor]

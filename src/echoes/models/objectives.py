@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from echoes import seeds
+from echoes import draws, seeds
 from echoes.autoencoder.latents import Whitening
 from echoes.dataset.frames import batches_of
 from echoes.diffusion.denoiser import Denoiser, given
@@ -28,7 +28,7 @@ def denoising(
 
     def loss(batch: LatentBatch) -> Tensor:
         clean = batch.draw(spread, device)
-        drop = torch.rand(len(clean), denoiser.parts, device=device) < p.drop
+        drop = draws.uniform(len(clean), denoiser.parts, device=device) < p.drop
         return denoiser.parameterization.loss(denoiser, clean, denoiser.condition(batch.cond.to(device), drop))
 
     return loss
@@ -56,21 +56,27 @@ def distillation(
     return loss
 
 
-@torch.no_grad()
 def validation(
-    denoiser: Denoiser,
     p: LdmParams,
     store: LatentStore,
     frames: np.ndarray,
     conditions: Conditions,
     spread: Whitening,
     device: torch.device,
-) -> dict[str, float]:
-    """val_loss: the error of the parameterization on the validation split, under the whole condition."""
-    torch.manual_seed(seeds.number(p.seed, "train_ldm", "validation"))
-    losses = []
-    for chosen in batches_of(frames, BATCH):
-        condition = denoiser.condition(conditions(chosen, straight(chosen)).to(device))
-        clean = spread.whiten(torch.from_numpy(store.rows("latents", chosen)).to(device))
-        losses.append(denoiser.parameterization.error(denoiser, clean, condition))
-    return {"val_loss": float(torch.cat(losses).mean())}
+) -> Callable[[Denoiser], dict[str, float]]:
+    """denoiser -> val_loss, the error of its parameterization on the validation split under the whole condition.
+
+    At the same noise each time, so that one training's measurements can be compared.
+    """
+
+    @torch.no_grad()
+    def error(denoiser: Denoiser) -> dict[str, float]:
+        torch.manual_seed(seeds.number(p.seed, "train_ldm", "validation"))
+        losses = []
+        for chosen in batches_of(frames, BATCH):
+            condition = denoiser.condition(conditions(chosen, straight(chosen)).to(device))
+            clean = spread.whiten(torch.from_numpy(store.rows("latents", chosen)).to(device))
+            losses.append(denoiser.parameterization.error(denoiser, clean, condition))
+        return {"val_loss": float(torch.cat(losses).mean())}
+
+    return error

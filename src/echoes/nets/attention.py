@@ -1,9 +1,10 @@
 """Self-attention between the cells of a grid of rank 2 or 3: all of them, those of a window, or those of a line."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from echoes.nets.blocks import Block
 from echoes.nets.layers import conv, norm, zero
 
 FEW = 128  # tokens up to which the processor's fused attention takes up to ten times as long backwards in bfloat16
@@ -19,7 +20,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, seen: Tensor | None = None
     return scores.softmax(-1) @ value
 
 
-class Attention(nn.Module):
+class Attention(Block):
     """x + projection(softmax(q k^T) v) between the cells of one window, with normalised queries and keys.
 
     window   cells along each axis, which divide its size; None: the whole axis. All None is full attention,
@@ -38,7 +39,7 @@ class Attention(nn.Module):
         self.qkv = conv(rank, channels, 3 * channels, kernel=1)
         self.out = zero(conv(rank, channels, channels, kernel=1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def body(self, x: Tensor) -> Tensor:
         """(B, C, *S) -> (B, C, *S)."""
         sizes = tuple(x.shape[2:])
         window = fitting(self.window, sizes)

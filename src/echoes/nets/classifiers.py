@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from echoes.draws import Dropout
 from echoes.nets.layers import ResBlock, conv, norm, space_to_depth
 from echoes.nets.positions import rotation
 from echoes.nets.transformer import SelfAttention, SwiGlu
@@ -74,7 +75,7 @@ class TokenBlock(nn.Module):
         super().__init__()
         self.attention, self.mlp = SelfAttention(width, HEADS), SwiGlu(width)
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(2)])
-        self.dropout = nn.Dropout(0.1)
+        self.dropout = Dropout(0.1)
 
     def forward(self, x: Tensor, own: Tensor, other: Tensor) -> Tensor:
         """x (B, T, width), own and other of `rotation` -> (B, T, width)."""

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from echoes.draws import Dropout
 from echoes.errors import InputError
+from echoes.nets.blocks import Block
 from echoes.nets.conditions import Condition
 from echoes.nets.layers import Fourier, depth_to_space, space_to_depth, zero
 from echoes.nets.positions import rotation, waves
@@ -42,7 +44,7 @@ def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return torch.addcmul(shift, F.rms_norm(x, x.shape[-1:]), 1 + scale)
 
 
-class Block(nn.Module):
+class DiTBlock(Block):
     """Attention, then SwiGLU, each shifted, scaled and gated by the embedding: the identity at the start (adaLN-Zero).
 
     (Peebles and Xie 2023, Sec. 3.2)
@@ -52,9 +54,9 @@ class Block(nn.Module):
         super().__init__()
         self.attention, self.mlp = SelfAttention(width, heads), SwiGlu(width)
         self.modulate = nn.Linear(width, 6 * width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, embedding: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    def body(self, x: Tensor, embedding: Tensor, own: Tensor, other: Tensor) -> Tensor:
         """x (B, tokens, width), embedding (B, width) after its SiLU -> (B, tokens, width)."""
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(embedding)[:, None].to(x.dtype).chunk(6, dim=2)
         x = torch.addcmul(x, gate1, self.dropout(self.attention(modulated(x, shift1, scale1), own, other)))
@@ -74,7 +76,7 @@ class DiT(nn.Module):
         self.embed = nn.Sequential(Fourier(256), nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.vector = nn.Linear(vector, width) if vector else None
         self.tokens = nn.Linear(inputs * cells, width)
-        self.blocks = nn.ModuleList([Block(width, self.heads, config.dropout) for _ in range(depth)])
+        self.blocks = nn.ModuleList([DiTBlock(width, self.heads, config.dropout) for _ in range(depth)])
         self.modulate, self.out = nn.Linear(width, 2 * width), nn.Linear(width, outputs * cells)
         self.apply(_initialise)
         for name, parameter in self.named_parameters():

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from echoes.draws import Dropout
+from echoes.nets.blocks import Block
+
 CONV: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 
 
@@ -45,7 +48,7 @@ def depth_to_space(x: Tensor, factor: int) -> Tensor:
     return blocks.permute(0, 1, *order).reshape(x.shape[0], channels, *(s * factor for s in x.shape[2:]))
 
 
-class ResBlock(nn.Module):
+class ResBlock(Block):
     """x + conv(silu(norm(conv(silu(norm(x)))))); with `features`, an embedding scales and shifts the second norm."""
 
     def __init__(self, rank: int, channels: int, out: int, features: int = 0, dropout: float = 0.0) -> None:
@@ -54,9 +57,9 @@ class ResBlock(nn.Module):
         self.norm2, self.conv2 = norm(out), zero(conv(rank, out, out))
         self.modulate = zero(nn.Linear(features, 2 * out)) if features else None
         self.skip = conv(rank, channels, out, kernel=1) if channels != out else nn.Identity()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
-    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
+    def body(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         """x (B, C, *S), embedding (B, K) or None -> (B, out, *S)."""
         inner = self.norm2(self.conv1(F.silu(self.norm1(x))))
         if self.modulate is not None:

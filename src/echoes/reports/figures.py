@@ -16,7 +16,6 @@ from matplotlib.style import context
 
 from echoes import files
 from echoes.grids import Grid
-from echoes.reports import curves
 
 DPI = 150
 # over matplotlib's defaults, never over the user's matplotlibrc
@@ -156,20 +155,6 @@ def _band_line(ax: Axes, at: np.ndarray, block: Mapping[str, Any], keys: list[st
     known = [i for i, key in enumerate(keys) if block.get(key) is not None]
     mean, lo, hi = (np.array([block[f"{keys[i]}{end}"] for i in known]) for end in ("", "_lo", "_hi"))
     ax.errorbar(at[known], mean, (mean - lo, hi - mean), label=name, color=colour, marker="o", markersize=4, capsize=2)
-
-
-def training_curves(sources: Mapping[str, Path], columns: Sequence[str], path: Path) -> None:
-    """A panel per CSV of a `curves.Curve`: those of `columns` that it has, over `step`, on a logarithmic axis."""
-    with context(["default", STYLE]):
-        figure = Figure(figsize=(3.6 * len(sources), 3.0), dpi=DPI, layout="constrained")
-        axes = figure.subplots(1, len(sources), squeeze=False)[0]
-        for ax, (title, source) in zip(axes, sources.items(), strict=True):
-            curve = curves.read(source)
-            for name in [column for column in columns if column in curve]:
-                ax.plot(curve["step"], curve[name], label=name, linewidth=1.2)
-            ax.set(title=title, xlabel="step", yscale="log")
-            ax.legend()
-        save(figure, path)
 
 
 def histograms(shares: Mapping[str, Mapping[str, np.ndarray]], edges: Mapping[str, np.ndarray], path: Path) -> None:

@@ -1,16 +1,19 @@
 """Running averages of weights."""
 
 import copy
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from echoes.training import sharding
 
 Module = TypeVar("Module", bound=nn.Module)
 
 
 class Ema(Generic[Module]):
-    """An exponential moving average of a module's weights, in float32.
+    """An exponential moving average of a module's weights, in float32; a part of checkpoints.
 
     The decay of the first steps is (1 + k) / (10 + k), so that the average forgets the start.
     """
@@ -28,3 +31,13 @@ class Ema(Generic[Module]):
             average.lerp_(trained, weight)
         for ours, theirs in zip(self.model.buffers(), self._source.buffers(), strict=True):
             ours.copy_(theirs)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.model.state_dict()
+
+    def facts(self) -> None:
+        """Nothing beside the weights."""
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: None) -> None:
+        like = self.model.state_dict()
+        self.model.load_state_dict({name: sharding.alike(tensor, like[name]) for name, tensor in tensors.items()})

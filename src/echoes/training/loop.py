@@ -1,74 +1,49 @@
 """One loop for every model: a generator, so averages, curves and previews live in the caller's `for`."""
 
-import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Literal
+from contextlib import ExitStack
+from signal import Signals
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from echoes import seeds
+from echoes import draws, seeds
 from echoes.errors import InputError
+from echoes.nets.blocks import recompute
+from echoes.training import distributed, sharding
+from echoes.training.checkpoint import Checkpoints
+from echoes.training.interruption import Interrupted, listening
+from echoes.training.parts import Part, ahead, parts
+from echoes.training.schedule import Schedule, StageSchedule, half_precision, learning_rate
 
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast a stage trains.
-
-    lr rises linearly over `warmup` steps, then stays (`constant`) or falls to 0 along a cosine.
-    `clip` bounds the norm of the gradient. `auto` precision is bfloat16 where the processor has it.
-    """
-
-    steps: int
-    batch: int
-    lr: float
-    warmup: int
-    decay: Literal["constant", "cosine"]
-    weight_decay: float
-    clip: float
-    precision: Literal["auto", "bfloat16", "float32"]
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.batch < 2:  # oneDNN's convolutions are seven times slower on single samples
-            raise InputError(f"batch: expected at least 2, got {self.batch}")
-        if self.steps < 1:
-            raise InputError(f"steps: expected at least 1, got {self.steps}")
-        for name in ("lr", "clip"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name}: expected more than 0, got {getattr(self, name)}")
-        for name in ("warmup", "weight_decay"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-
-
-def check_share(name: str, value: float) -> None:
-    """Raises InputError unless `value` is at least 0 and below 1, as a decay or a dropout is."""
-    if not 0 <= value < 1:
-        raise InputError(f"{name}: expected at least 0 and less than 1, got {value}")
+NAMED = 20  # frames that a message names
 
 
 def train(
     name: str,
     module: nn.Module,
-    load: Callable[[np.ndarray, int], Any],
+    load: Callable[[Part], Any],
     loss: Callable[[Any], Tensor],
-    count: int,
+    frames: np.ndarray,
     schedule: Schedule,
+    checkpoints: Checkpoints | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Fit the parameters of `module` that require gradients; yields (step, loss) after each step.
 
-    name    of the stage: part of the seed, and the title of the progress bar.
-    load    (indices of samples (batch,), step) -> batch; runs one step ahead in a thread.
-    loss    batch -> (B,); its mean is minimised.
-    count   number of samples.
+    name         of the stage: part of the seed, and the title of the progress bar.
+    load         part -> batch; runs one part ahead in a thread.
+    loss         batch -> (n,), one number per sample of the part; their mean over the batch is minimised.
+    frames       (N,) numbers of the samples to train on.
+    checkpoints  where the state is saved, and found again; None for what is short.
 
-    Step k draws its samples and its noise from (seed, name, k) alone.
-    Raises FloatingPointError at the first loss that is not finite.
+    Step k draws its samples and its noise from (seed, name, k) alone, so that a training that goes on from a saved
+    state ends with the bytes of one that was never stopped. Where torchrun started several processes, each computes
+    its share of every batch, and the step is that of one process with the whole batch, up to rounding.
+    Raises FloatingPointError, with the step and the frames, at the first loss or gradient that is not finite, and
+    Interrupted after SIGTERM or SIGINT, once the state is saved.
     """
     device = next(module.parameters()).device
     trained = [p for p in module.parameters() if p.requires_grad]
@@ -76,49 +51,77 @@ def train(
     optimizer = torch.optim.AdamW(
         trained, lr=schedule.lr, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
     )
+    begin = checkpoints.restore(module, optimizer) if checkpoints else 0
+    accumulate, share = _share(schedule)
+    wanted = (parts(step, frames, schedule, name, accumulate, share) for step in range(begin, schedule.steps))
+    batches = ahead(load, (part for step in wanted for part in step))
     cast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=half_precision(schedule.precision, device))
     module.train()
-    with ThreadPoolExecutor(1) as loader, tqdm(total=schedule.steps, desc=name, mininterval=1.0) as bar:
-        upcoming = loader.submit(load, samples(0, count, schedule, name), 0)
-        for step in range(schedule.steps):
-            batch = upcoming.result()
-            if step + 1 < schedule.steps:
-                upcoming = loader.submit(load, samples(step + 1, count, schedule, name), step + 1)
-            torch.manual_seed(seeds.number(schedule.seed, name, "step", step))
+    if isinstance(schedule, StageSchedule) and schedule.gradient_checkpointing:
+        recompute(module)
+    with ExitStack() as stack:
+        bar = stack.enter_context(_progress(name, begin, schedule.steps))
+        asked = stack.enter_context(listening()) if checkpoints else lambda: 0
+        for step in range(begin, schedule.steps):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(step, schedule)
-            with cast:
-                mean = loss(batch).mean()
-            value = mean.item()
-            if not math.isfinite(value):
-                raise FloatingPointError(f"the loss is {value} at step {step}")
             optimizer.zero_grad()
-            mean.backward()
-            nn.utils.clip_grad_norm_(trained, schedule.clip)
+            value = 0.0
+            for _ in range(share.stop - share.start):
+                part, batch = next(batches)
+                torch.manual_seed(seeds.number(schedule.seed, name, "step", step))
+                with draws.rows(part.start, part.stop, part.total):
+                    with cast:
+                        losses = loss(batch)
+                    _require_finite("loss", losses, part)
+                    mean = losses.sum() / part.total
+                    mean.backward()
+                value += mean.item()
+            distributed.sum_gradients(p for p in trained if not sharding.is_share(p))
+            norm = sharding.whole(nn.utils.clip_grad_norm_(trained, schedule.clip))
+            _require_finite("norm of the gradient", norm[None], part)
             optimizer.step()
+            due = checkpoints is not None and checkpoints.due(step)
+            value, stop, saves = distributed.summed([value, asked(), due and distributed.is_first()], device)
             bar.update()
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
             yield step, value
+            if checkpoints and (saves or stop or step + 1 == schedule.steps):
+                checkpoints.save(step, module, optimizer)
+            if stop:
+                raise _interrupted(step, schedule.steps, asked())
 
 
-def samples(step: int, count: int, schedule: Schedule, name: str) -> np.ndarray:
-    """(batch,) indices of step `step`: every epoch visits all samples once, in an order of its own."""
-    positions = np.arange(step * schedule.batch, (step + 1) * schedule.batch)
-    epochs, places = np.divmod(positions, count)
-    orders = {e: seeds.rng(schedule.seed, name, "epoch", int(e)).permutation(count) for e in np.unique(epochs)}
-    return np.array([orders[e][i] for e, i in zip(epochs, places, strict=True)])
+def _progress(name: str, begin: int, steps: int) -> tqdm:
+    return tqdm(total=steps, initial=begin, desc=name, mininterval=1.0, disable=not distributed.is_first())
 
 
-def learning_rate(step: int, schedule: Schedule) -> float:
-    """The learning rate of a step, a pure function of it."""
-    rising = min(1.0, (step + 1) / max(1, schedule.warmup))
-    if schedule.decay == "constant":
-        return schedule.lr * rising
-    return schedule.lr * rising * 0.5 * (1 + math.cos(math.pi * step / schedule.steps))
+def _share(schedule: Schedule) -> tuple[int, slice]:
+    """In how many parts a batch is computed by all processes, and which of them are this one's."""
+    own = schedule.accumulate if isinstance(schedule, StageSchedule) else 1
+    shares, rank = own * distributed.count(), distributed.rank()
+    if shares > schedule.batch:
+        raise InputError(
+            f"batch: expected at least {shares} samples, one for each part of {distributed.count()} processes, "
+            f"got {schedule.batch}"
+        )
+    return shares, slice(rank * own, (rank + 1) * own)
 
 
-def half_precision(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16; `auto` asks the processor."""
-    if precision == "auto":
-        return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-    return precision == "bfloat16"
+def _require_finite(what: str, values: Tensor, part: Part) -> None:
+    """values (n,): one number per sample of the part, or one of all of them."""
+    finite = torch.isfinite(values.detach()).cpu().numpy()
+    if finite.all():
+        return
+    frames = part.frames[~finite] if len(finite) == len(part.frames) else part.frames
+    listed = ", ".join(map(str, frames[:NAMED])) + (", ..." if len(frames) > NAMED else "")
+    first = float(values.detach().flatten()[int((~finite).argmax())])
+    raise FloatingPointError(f"the {what} is {first} at step {part.step}, of frames {listed}")
+
+
+def _interrupted(step: int, steps: int, number: int) -> Interrupted:
+    name = Signals(number).name if number else "a signal to another process"
+    return Interrupted(
+        f"stopped by {name} after step {step + 1} of {steps}; run the same command again to go on from its saved state",
+        number or Signals.SIGTERM,
+    )

@@ -16,7 +16,7 @@ from echoes.evaluation.spectrogram_report import Judged
 from echoes.models import judges
 from echoes.nets.classifiers import Classifier
 from echoes.provenance import require_parent
-from echoes.training.loop import Schedule
+from echoes.training.schedule import Schedule
 
 GENERATED = ("ldm", "cd_1", "cd_2")
 

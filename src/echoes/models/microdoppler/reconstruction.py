@@ -8,7 +8,7 @@ from echoes.autoencoder import codes, spectrogram_loss
 from echoes.autoencoder.vae import Vae
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.training.loop import half_precision
+from echoes.training.schedule import half_precision
 
 BATCH = 32
 FRAMES = 256  # of the split, evenly spread: enough for two digits
@@ -28,6 +28,11 @@ def scores(vae: Vae, data: Spectrograms, split: str) -> dict[str, float]:
     db = (data.ceiling_db - data.floor_db) / 2  # of 1 in network range
     found = {"val_mae_db": db * float(torch.cat(errors).mean()), "val_ssim": float(torch.cat(alike).mean())}
     return found | {f"val_{name}": value for name, value in codes.usage(torch.stack(counts).sum(0)).items()}
+
+
+def error(vae: Vae, data: Spectrograms) -> float:
+    """Mean absolute error [dB] on the validation split: what the best weights have least of."""
+    return scores(vae, data, "val")["val_mae_db"]
 
 
 @torch.no_grad()

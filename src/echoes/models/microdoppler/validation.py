@@ -1,6 +1,6 @@
 """What is chosen on the validation split with the sampler that is deployed, and then is a constant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from echoes.models import methods, middles
 from echoes.models.conditions import Conditions, straight
 from echoes.models.denoisers import CdParams
 from echoes.models.methods import Decoder, Generator
-from echoes.training.loop import half_precision
+from echoes.training.schedule import half_precision
 
 BATCH = 32
 FRAMES = 512  # of the validation split, evenly spread
@@ -29,10 +29,29 @@ def chosen(
     conditions: Conditions,
     shape: Sequence[int],
 ) -> dict[str, float]:
-    """middle: the noise level of the second step whose latents are nearest to the validation split's.
+    """middle: the noise level of the second step whose latents are nearest to the validation split's."""
+    distance = _distance(p, decoder, data, conditions, shape)
+    levels = middles.candidates(student, p)
+    distances = [distance(methods.cd(student, p, [sigma], p.seed)) for sigma in levels]
+    return {"middle": levels[int(np.argmin(distances))]}
 
-    By the Frechet distance of pooled latents: it needs no classifier, and the labels are the split's own.
-    """
+
+def error(
+    student: ConsistencyModel,
+    p: CdParams,
+    decoder: Decoder,
+    data: Spectrograms,
+    conditions: Conditions,
+    shape: Sequence[int],
+) -> float:
+    """The distance of one-step latents to the validation split's."""
+    return _distance(p, decoder, data, conditions, shape)(methods.cd(student, p, [], p.seed))
+
+
+def _distance(
+    p: CdParams, decoder: Decoder, data: Spectrograms, conditions: Conditions, shape: Sequence[int]
+) -> Callable[[Generator], float]:
+    """The Frechet distance of pooled latents: it needs no classifier, and the labels are the split's own."""
     frames = spread(data.frames("val"), FRAMES)
     real = np.concatenate([_encoded(decoder, data, batch) for batch in batches_of(frames, BATCH)])
 
@@ -40,9 +59,7 @@ def chosen(
         made = [_sampled(generator, conditions, batch, shape, p.seed) for batch in batches_of(frames, BATCH)]
         return frechet(real, np.concatenate(made))
 
-    levels = middles.candidates(student, p)
-    distances = [distance(methods.cd(student, p, [sigma], p.seed)) for sigma in levels]
-    return {"middle": levels[int(np.argmin(distances))]}
+    return distance
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models.radar import clouds
-from echoes.training.loop import half_precision
+from echoes.training.schedule import half_precision
 
 BATCH = 16
 FRAMES = 64  # of the split, evenly spread: enough for two digits
@@ -21,6 +21,11 @@ def scores(vae: Vae, grids: Grids, split: str) -> dict[str, float]:
         for frame, cloud in zip(chosen, reconstruct(vae, grids, chosen, 0.5), strict=True):
             found.append(evaluate_frame(cloud.predicted(), clouds.target(grids, int(frame)), grids.grid))
     return {f"val_{key}": float(np.nanmean([f[key] for f in found])) for key in ("iou_3d", "count_ratio")}
+
+
+def error(vae: Vae, grids: Grids) -> float:
+    """1 - iou_3d on the validation split: what the best weights have least of."""
+    return 1 - scores(vae, grids, "val")["val_iou_3d"]
 
 
 @torch.no_grad()

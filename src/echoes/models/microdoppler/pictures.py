@@ -1,0 +1,40 @@
+"""Pictures of spectrograms of the validation split, beside real ones, while a model trains."""
+
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from echoes.autoencoder.vae import Vae
+from echoes.dataset.frames import spread
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.models.microdoppler import reconstruction
+from echoes.reports.spectrograms import View, side_by_side
+from echoes.training import distributed
+
+FRAMES = 6
+
+
+def reconstructed(data: Spectrograms, vae: Vae, path: Path) -> None:
+    """Spectrograms through the autoencoder, beside them."""
+    frames = chosen(data)
+    draw(reconstruction.reconstruct(vae, data, frames), "autoencoder", frames, data, path)
+
+
+def chosen(data: Spectrograms) -> np.ndarray:
+    """The spectrograms that are pictured."""
+    return spread(data.frames("val"), FRAMES)
+
+
+def draw(made: Tensor, title: str, frames: np.ndarray, data: Spectrograms, path: Path) -> None:
+    """(n, C, F, T) spectrograms beside the real ones of `frames` (n,); only the first process draws."""
+    if not distributed.is_first():
+        return
+    names = list(data.label_names.values())
+    rows = {}
+    for i, frame in enumerate(frames):
+        labels = data.labels(np.array([frame]))[0]
+        words = " ".join(of_kind[label] for of_kind, label in zip(names, labels, strict=True))
+        real = data.target_batch(np.array([frame]))
+        rows[f"{frame}: {words}"] = {"real": real, title: made[i : i + 1].clamp(-1, 1).float().cpu().numpy()}
+    side_by_side(rows, View(data.velocity, data.time, (data.floor_db, data.ceiling_db)), path)

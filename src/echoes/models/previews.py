@@ -1,0 +1,66 @@
+"""Pictures of what the models of either family make while they train, of frames of the validation split."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.diffusion.denoiser import Denoiser
+from echoes.diffusion.dopri5 import Tolerances
+from echoes.diffusion.samplers import SolverConfig
+from echoes.diffusion.schedules import SigmaRange
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.models import methods
+from echoes.models.conditions import Conditions
+from echoes.models.denoisers import CdParams
+from echoes.models.methods import UNGUIDED, Decoder, Generator
+from echoes.models.microdoppler import previews as spectrograms
+from echoes.models.radar import previews as clouds
+
+Preview = Callable[[nn.Module, Path], None]  # of a model, to a PNG
+
+# Enough to see what a denoiser has learned, and the same for all that are compared; what counts is the stage sample.
+SOLVER = SolverConfig("dpmpp_2m", Tolerances(1e-3, 1e-3))
+LEVELS = SigmaRange(spacing="karras", steps=12, low=0.004, high=80.0, rho=7.0, shift=1.0)
+
+
+def of_denoiser(
+    decoder: Decoder, data: Grids | Spectrograms, conditions: Conditions, shape: Sequence[int], seed: int
+) -> Preview:
+    """Pictures of samples by a solver beside the truth."""
+
+    def draw(denoiser: nn.Module, path: Path) -> None:
+        assert isinstance(denoiser, Denoiser)
+        generator = methods.ldm(denoiser, SOLVER, LEVELS, UNGUIDED, seed)
+        _draw_samples(generator, decoder, data, conditions, shape, seed, path)
+
+    return draw
+
+
+def of_consistency(
+    p: CdParams, decoder: Decoder, data: Grids | Spectrograms, conditions: Conditions, shape: Sequence[int]
+) -> Preview:
+    """Pictures of one-step samples beside the truth."""
+
+    def draw(model: nn.Module, path: Path) -> None:
+        assert isinstance(model, ConsistencyModel)
+        _draw_samples(methods.cd(model, p, [], p.seed), decoder, data, conditions, shape, p.seed, path)
+
+    return draw
+
+
+def _draw_samples(
+    generator: Generator,
+    decoder: Decoder,
+    data: Grids | Spectrograms,
+    conditions: Conditions,
+    shape: Sequence[int],
+    seed: int,
+    path: Path,
+) -> None:
+    if isinstance(data, Grids):
+        clouds.sampled(generator, decoder, data, conditions, shape, seed, path)
+    else:
+        spectrograms.sampled(generator, decoder, data, conditions, shape, seed, path)

@@ -1,0 +1,52 @@
+"""Pictures of clouds of the validation split, from above, while a model trains."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from echoes.autoencoder.vae import Vae
+from echoes.dataset.frames import spread
+from echoes.dataset.grids import Grids
+from echoes.models.radar import clouds, reconstruction
+from echoes.models.radar.clouds import Cloud
+from echoes.reports import figures
+from echoes.reports.figures import Panel
+from echoes.training import distributed
+
+FRAMES = 3
+THRESHOLD = 0.5  # of occupancy: the one that is deployed is chosen later
+
+
+def reconstructed(grids: Grids, vae: Vae, path: Path) -> None:
+    """Targets through the autoencoder, beside them."""
+    frames = chosen(grids)
+    draw(reconstruction.reconstruct(vae, grids, frames, THRESHOLD), "autoencoder", frames, grids, path)
+
+
+def chosen(grids: Grids) -> np.ndarray:
+    """The frames that are pictured."""
+    return spread(grids.frames("val"), FRAMES)
+
+
+def draw(made: Sequence[Cloud], title: str, frames: np.ndarray, grids: Grids, path: Path) -> None:
+    """Clouds between the radar and the target of their frames; only the first process draws."""
+    if not distributed.is_first():
+        return
+
+    def panel(title: str, cloud: Cloud) -> Panel:
+        return Panel(title, grids.grid.centres(cloud.indices), None, "")
+
+    rows = [
+        [
+            panel("radar", _measured("radar", grids, frame)),
+            panel(title, cloud),
+            panel("target", _measured("target", grids, frame)),
+        ]
+        for frame, cloud in zip(frames, made, strict=True)
+    ]
+    figures.birdseye(rows, grids.grid, path, "height [m]")
+
+
+def _measured(name: str, grids: Grids, frame: int) -> Cloud:
+    return clouds.from_cells(name, grids.cells(name, int(frame)))

@@ -1,0 +1,217 @@
+"""The state of a training on disk: saved atomically now and then, found again by what the training is made of.
+
+A state lies in .dvc/tmp/scratch/<stage>@<track>/<fingerprint>, where neither `dvc repro` nor `dvc exp run` clears it
+away and where temporary runs of queued experiments find it too. The fingerprint is of all that decides the result:
+params, identities of the inputs, code, versions. So other params or data begin afresh, and going back to the old ones
+goes on with the old state.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from echoes import files, weights
+from echoes.errors import InputError
+from echoes.provenance import Header
+from echoes.training import distributed, sharding
+
+LOG = logging.getLogger(__name__)
+STATE, ORIGIN = "state.safetensors", "origin.json"
+
+
+@dataclass(frozen=True)
+class CheckpointConfig:
+    """The state is saved every so many steps and every so many minutes, 0 for never by that count."""
+
+    steps: int
+    minutes: float
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "minutes"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+
+
+class Kept(Protocol):
+    """What goes on with a training beside the trained module: running averages, curves, the best weights so far."""
+
+    def tensors(self) -> Mapping[str, Tensor]: ...
+
+    def facts(self) -> Any:
+        """What JSON can hold."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Any) -> None:
+        """Take what `tensors` and `facts` gave."""
+        ...
+
+
+class Checkpoints:
+    """The saved states of one training; a context that removes them when the training has left its artifact."""
+
+    def __init__(
+        self,
+        script: Path,
+        track: str,
+        params: Any,
+        parents: Mapping[str, str],
+        config: CheckpointConfig,
+        kept: Mapping[str, Kept],
+    ) -> None:
+        """script   of the stage.
+        params   a dataclass; parents: kind -> identity of the artifacts that are trained on.
+        kept     name -> what is saved beside the module and its optimizer.
+        """
+        self._params, self._parents = asdict(params), dict(parents)
+        self._origin = {
+            "params": self._params,
+            "parents": self._parents,
+            "code": _code(script),
+            "torch": torch.__version__,
+        }
+        self.stage, self._config, self._kept = script.stem, config, kept
+        self._folder = scratch() / f"{script.stem}@{track}" / _digest(self._origin)
+        self._saved_at = time.monotonic()
+        self._lock: int | None = None
+
+    def __enter__(self) -> "Checkpoints":
+        if distributed.is_first():
+            self._claim()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock is None:
+            return
+        if kind is None:
+            files.remove(self._folder)
+        os.close(self._lock)
+        self._lock = None
+
+    def _claim(self) -> None:
+        """Only one process writes the states of a training; a twin, such as a queued experiment's, only reads them."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / ORIGIN).write_text(json.dumps(self._origin, sort_keys=True, indent=1))
+        lock = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            LOG.info("%s: another run of the same training saves its state in %s; this one does not", *self._names)
+        else:
+            self._lock = lock
+
+    @property
+    def _names(self) -> tuple[str, Path]:
+        return self.stage, self._folder
+
+    def due(self, step: int) -> bool:
+        """Whether the state is to be saved after a step."""
+        minutes = (time.monotonic() - self._saved_at) / 60
+        return (self._config.steps > 0 and (step + 1) % self._config.steps == 0) or (
+            0 < self._config.minutes <= minutes
+        )
+
+    def save(self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Save the state after a step; all processes call it together, the first one writes."""
+        tensors = {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
+        for i, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{i}/{name}": tensor for name, tensor in state.items()}
+        for part, kept in self._kept.items():
+            tensors |= {f"{part}/{name}": tensor for name, tensor in kept.tensors().items()}
+        complete = {name: sharding.whole(tensor) for name, tensor in tensors.items()}
+        if self._lock is not None:
+            content = {"step": step, "machine": _machine(module), "kept": {k: v.facts() for k, v in self._kept.items()}}
+            header = Header("checkpoint", self._params, self._parents, content)
+            weights.save(complete, header, self._folder / STATE)
+        self._saved_at = time.monotonic()
+
+    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+        """Put the last saved state back, if there is one; returns the step to begin with."""
+        if not (self._folder / STATE).is_file():
+            self._tell_of_others()
+            return 0
+        try:
+            tensors, header = weights.load(self._folder / STATE, "checkpoint")
+        except InputError as error:
+            raise InputError(f"{error}; remove {self._folder} to begin afresh") from error
+        like = module.state_dict()
+        own = _under("module", tensors)
+        module.load_state_dict({name: sharding.alike(tensor, like[name]) for name, tensor in own.items()})
+        _restore_optimizer(optimizer, _under("optimizer", tensors))
+        for part, kept in self._kept.items():
+            kept.restore(_under(part, tensors), header.content["kept"][part])
+        step = int(header.content["step"]) + 1
+        LOG.info("%s: going on from step %d, saved in %s", self.stage, step, self._folder)
+        if header.content["machine"] != (here := _machine(module)):
+            was = header.content["machine"]
+            LOG.warning("%s: the state was saved with %s, now with %s: bytes may differ", self.stage, was, here)
+        return step
+
+    def _tell_of_others(self) -> None:
+        for other in sorted(self._folder.parent.glob(f"*/{STATE}")):
+            before = json.loads((other.parent / ORIGIN).read_text())
+            changed = ", ".join(_changed(before, self._origin))
+            LOG.info("%s: beginning afresh, for the state in %s is of other %s", self.stage, other.parent, changed)
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
+    """The dotted names of what differs between two nested mappings."""
+    names = []
+    for key in {**before, **now}:
+        one, other = before.get(key), now.get(key)
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            names += _changed(one, other, f"{path}{key}.")
+        elif json.dumps(one) != json.dumps(other):  # a tuple of params is a list in JSON
+            names.append(f"{path}{key}")
+    return names
+
+
+def scratch() -> Path:
+    """Where states lie: in the main repository, also while DVC runs a stage in a temporary copy of it."""
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".dvc" / "tmp" / "scratch"
+
+
+def _under(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{part}/")}
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        number, name = key.split("/")
+        like = parameters[int(number)]
+        state.setdefault(int(number), {})[name] = sharding.alike(tensor, like) if tensor.ndim else tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def _machine(module: nn.Module) -> dict[str, Any]:
+    """What the bytes of a training depend on beside its origin."""
+    device = next(module.parameters()).device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {"device": name, "threads": torch.get_num_threads(), "processes": distributed.count()}
+
+
+def _code(script: Path) -> str:
+    """sha256 of the code of a stage: its script, and the modules of echoes that it has imported."""
+    imported = [module.__file__ for name, module in sys.modules.items() if name.split(".")[0] == "echoes"]
+    sources = [*sorted({str(Path(file)) for file in imported if file}), str(script)]
+    return sha256("".join(files.digest(Path(file)) for file in sources).encode()).hexdigest()
+
+
+def _digest(origin: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,72 @@
+"""What surrounds the steps of a training stage: averages, curves, measurements, pictures and saved states."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from echoes.training.checkpoint import Checkpoints, Kept
+from echoes.training.ema import Ema
+from echoes.training.log import Log
+from echoes.training.runtime import Runtime
+from echoes.training.schedule import StageSchedule
+from echoes.training.selection import Selection
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A training of a stage and all that goes on with it. averages: the last one is measured, pictured and selected."""
+
+    averages: tuple[Ema, ...]
+    log: Log
+    selection: Selection
+    checkpoints: Checkpoints
+
+    def to_the_end(
+        self,
+        steps: Iterable[tuple[int, float]],
+        draw: Callable[[nn.Module, Path], None],
+        live: Callable[[], dict[str, float]] = dict,
+    ) -> None:
+        """Go through the (step, loss) that `train` yields, to the last or until the weights no longer get better.
+
+        draw  a picture of a model; live: () -> further numbers of a step.
+        """
+        for step, value in steps:
+            for average in self.averages:
+                average.update(step)
+            self.log.add(step, loss=value, **live())
+            self.log.note(step, self.selection.after(step))
+            if self.log.pictured(step):
+                draw(self.averages[-1].model, self.log.picture(step))
+            if self.selection.exhausted:
+                break
+
+
+@contextmanager
+def following(
+    script: Path,
+    track: str,
+    p: StageSchedule,
+    runtime: Runtime,
+    parents: Mapping[str, str],
+    averages: Mapping[str, Ema],
+    error: Callable[[Any], float],
+) -> Iterator[Followed]:
+    """Within, a training is logged and its state is saved; a training whose artifact is left begins afresh next time.
+
+    script    of the stage.
+    parents   kind -> identity of what is trained on.
+    averages  name -> average; the last one is measured and selected.
+    error     model of the last average -> its error on the validation split.
+    """
+    log = Log(script.stem, track, p.steps, runtime)
+    models = tuple(averages.values())
+    measured = models[-1].model
+    selection = Selection(measured, p.validation, p.steps, lambda: error(measured))
+    kept: dict[str, Kept] = {**averages, "log": log, "selection": selection}
+    with log, Checkpoints(script, track, p, parents, runtime.checkpoint, kept) as checkpoints:
+        yield Followed(models, log, selection, checkpoints)

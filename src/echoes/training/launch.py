@@ -1,0 +1,44 @@
+"""How a training stage starts: alone, or as one of several processes that torchrun starts."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from echoes import entry, params
+from echoes.training import distributed
+from echoes.training.interruption import Interrupted
+from echoes.training.runtime import Runtime
+
+
+def run(main: Callable[[str], None]) -> None:
+    """Run a training stage for the track that is its only argument, in as many processes as `runtime` says."""
+    try:
+        entry.run(lambda track: _launched(main, track))
+    except Interrupted as stopped:
+        print(f"{Path(sys.argv[0]).stem}: {stopped}", file=sys.stderr)
+        sys.exit(128 + stopped.number)
+
+
+def _launched(main: Callable[[str], None], track: str) -> None:
+    if "LOCAL_RANK" in os.environ:
+        with distributed.joined():
+            if not distributed.is_first():
+                logging.disable(logging.INFO)  # all have the same to tell
+            main(track)
+        return
+    runtime: Runtime = params.load(Runtime, "runtime")
+    if runtime.processes * runtime.nodes == 1:
+        main(track)
+        return
+    # In place of this process, so that signals reach torchrun, which hands them on.
+    os.execv(sys.executable, [sys.executable, *_torchrun(runtime), sys.argv[0], track])
+
+
+def _torchrun(runtime: Runtime) -> list[str]:
+    meeting = (
+        [f"--rdzv-endpoint={runtime.rendezvous}", "--rdzv-backend=c10d"] if runtime.nodes > 1 else ["--standalone"]
+    )
+    size = [f"--nnodes={runtime.nodes}", f"--nproc-per-node={runtime.processes}"]
+    return ["-m", "torch.distributed.run", *size, *meeting]

@@ -1,0 +1,134 @@
+"""What a training says of itself while it runs: curves and pictures, a log file, TensorBoard where it is asked for."""
+
+import importlib.util
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from dvclive import Live
+from torch import Tensor
+
+from echoes import files
+from echoes.errors import InputError
+from echoes.training import distributed
+from echoes.training.runtime import Runtime
+
+LOG = logging.getLogger(__name__)
+NUMBERS = logging.getLogger(f"{__name__}.numbers")  # for the log file alone: the terminal has a progress bar
+NUMBERS.propagate = False
+LOGGERS = (logging.getLogger("echoes"), NUMBERS)
+ROWS = 200  # at most, whatever the number of steps: enough to see, small in a diff
+
+
+class Log:
+    """Means over intervals of a training, one row each; a context and a part of checkpoints.
+
+    DVCLive has them in metrics/<track>/live/<stage>, the log file and TensorBoard are in logs/<track>.
+    """
+
+    def __init__(self, stage: str, track: str, steps: int, runtime: Runtime) -> None:
+        """Raises InputError where TensorBoard is asked for and not there."""
+        if runtime.tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise InputError("runtime.tensorboard: needs another package; run `pip install -e '.[tensorboard]'`")
+        self._stage, self._steps, self._previews = stage, steps, runtime.previews
+        self._folder, self._logs = Path("metrics", track, "live", stage), Path("logs", track)
+        self._every, self._tensorboard = max(1, steps // ROWS), runtime.tensorboard
+        self._rows: list[dict[str, float]] = []
+        self._pending: list[dict[str, float]] = []
+        self._live: Live | None = None
+        self._board: Any = None
+        self._file: logging.Handler | None = None
+
+    def __enter__(self) -> "Log":
+        if distributed.is_first():
+            # No report, no experiment and no dvc.yaml of its own: the pipeline has these.
+            self._live = Live(str(self._folder), save_dvc_exp=False, dvcyaml=None)
+            self._logs.mkdir(parents=True, exist_ok=True)
+            self._file = logging.FileHandler(self._logs / f"{self._stage}.log")
+            self._file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+            for logger in LOGGERS:
+                logger.addHandler(self._file)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            LOG.info("%s: ended by %s: %s", self._stage, type(error).__name__, error)
+        if self._live is not None and self._file is not None:
+            self._live.end()
+            # Its last values, which the metrics of the stage have too.
+            files.remove(Path(self._live.metrics_file))
+            for logger in LOGGERS:
+                logger.removeHandler(self._file)
+            self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+    def add(self, step: int, **values: float) -> None:
+        """What a step gave; the rows hold means over intervals."""
+        self._pending.append(values)
+        if (step + 1) % self._every == 0 or step + 1 == self._steps:
+            means = {name: sum(v[name] for v in self._pending) / len(self._pending) for name in values}
+            self._pending = []
+            self.note(step, means)
+
+    def note(self, step: int, values: Mapping[str, float]) -> None:
+        """Numbers of one step, as they are; none for no row."""
+        if values:
+            row = {"step": step + 1, **values}
+            self._rows.append(row)
+            self._tell(row)
+            NUMBERS.info("%s: step %d of %d: %s", self._stage, step + 1, self._steps, _words(values))
+
+    def last(self, name: str) -> float:
+        """The mean over the last tenth of the rows that have this number."""
+        values = [row[name] for row in self._rows if name in row]
+        tail = values[-max(1, len(values) // 10) :]
+        return sum(tail) / len(tail)
+
+    def pictured(self, step: int) -> bool:
+        """Whether a picture is wanted after a step; that of the last one is drawn when the weights are chosen."""
+        return self._previews > 0 and (step + 1) % self._previews == 0 and step + 1 < self._steps
+
+    def picture(self, step: int) -> Path:
+        """Where the picture of a step belongs; DVC's plots and VS Code show them by step."""
+        return self._folder / "plots" / "images" / "samples" / f"{step + 1}.png"
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    def facts(self) -> dict[str, Any]:
+        return {"rows": self._rows, "pending": self._pending}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Tell the rows so far once more, because DVC clears away what a killed run has told."""
+        self._rows, self._pending = [dict(row) for row in facts["rows"]], [dict(v) for v in facts["pending"]]
+        for row in self._rows:
+            self._tell(row)
+
+    def _tell(self, row: Mapping[str, float]) -> None:
+        if self._live is None:
+            return
+        self._live.step = int(row["step"])
+        for name, value in row.items():
+            if name != "step":
+                self._live.log_metric(name, float(f"{value:.6g}"))
+        self._live.sync()
+        if self._tensorboard:
+            self._tell_board(row)
+
+    def _tell_board(self, row: Mapping[str, float]) -> None:
+        if self._board is None:
+            from torch.utils.tensorboard import SummaryWriter  # seconds to import, and an extra
+
+            self._board = SummaryWriter(str(self._logs / self._stage), purge_step=int(row["step"]))
+        for name, value in row.items():
+            if name != "step":
+                self._board.add_scalar(name, value, int(row["step"]))
+
+
+def _words(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.6g}" for name, value in values.items())

@@ -1,0 +1,38 @@
+"""How training stages run: what no artifact depends on."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from echoes.errors import InputError
+from echoes.training.checkpoint import CheckpointConfig
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The section `runtime` of params.yaml. No stage runs anew because it changed.
+
+    processes    of a training stage on this machine: one for each GPU.
+    nodes        machines that train together; `rendezvous` (host:port, the same on all) is where they meet.
+    sharding     full: weights, gradients and optimizer spread over the processes (FSDP), for networks that do not fit.
+    previews     steps between two pictures of what the model makes, 0 for one at the end only.
+    tensorboard  whether to write its files, into logs/.
+    """
+
+    processes: int
+    nodes: int
+    rendezvous: str
+    sharding: Literal["none", "full"]
+    checkpoint: CheckpointConfig
+    previews: int
+    tensorboard: bool
+
+    def __post_init__(self) -> None:
+        for name in ("processes", "nodes"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if self.previews < 0:
+            raise InputError(f"previews: expected 0 or more, got {self.previews}")
+        if self.sharding == "full" and self.processes * self.nodes == 1:
+            raise InputError("sharding: expected none for one process, got full")
+        if self.nodes > 1 and ":" not in self.rendezvous:
+            raise InputError(f"rendezvous: expected host:port where nodes are {self.nodes}, got {self.rendezvous!r}")

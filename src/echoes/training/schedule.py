@@ -1,0 +1,99 @@
+"""How long, how fast and how exactly a network trains, as params."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from echoes.errors import InputError
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a network trains.
+
+    lr rises linearly over `warmup` steps, then stays (`constant`) or falls to 0 along a cosine.
+    `clip` bounds the norm of the gradient. `auto` precision is bfloat16 where the processor has it.
+    """
+
+    steps: int
+    batch: int
+    lr: float
+    warmup: int
+    decay: Literal["constant", "cosine"]
+    weight_decay: float
+    clip: float
+    precision: Literal["auto", "bfloat16", "float32"]
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.batch < 2:  # oneDNN's convolutions are seven times slower on single samples
+            raise InputError(f"batch: expected at least 2, got {self.batch}")
+        if self.steps < 1:
+            raise InputError(f"steps: expected at least 1, got {self.steps}")
+        for name in ("lr", "clip"):
+            if getattr(self, name) <= 0:
+                raise InputError(f"{name}: expected more than 0, got {getattr(self, name)}")
+        for name in ("warmup", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """every: steps between two measurements, 0 for none; patience: measurements without a better one after which the
+    training ends, 0 for never; keep: the weights of the last step, or those that measured best.
+    """
+
+    every: int
+    patience: int
+    keep: Literal["last", "best"]
+
+    def __post_init__(self) -> None:
+        for name in ("every", "patience"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if self.every == 0 and (self.patience or self.keep == "best"):
+            raise InputError("every: expected at least 1 where patience or keep: best ask for measurements, got 0")
+
+
+@dataclass(frozen=True)
+class StageSchedule(Schedule):
+    """The same for the network of a stage.
+
+    accumulate              parts in which each process goes through its share of a batch: the gradient of the whole
+                            batch in the memory of a part.
+    gradient_checkpointing  computes the activations of blocks anew in the backward pass: less memory, more time.
+    validation              what the weights are measured by on the validation split, how often, and what follows.
+    """
+
+    accumulate: int
+    gradient_checkpointing: bool
+    validation: Validation
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.accumulate <= self.batch:
+            raise InputError(f"accumulate: expected 1 to the batch of {self.batch}, got {self.accumulate}")
+
+
+def learning_rate(step: int, schedule: Schedule) -> float:
+    """The learning rate of a step, a pure function of it."""
+    rising = min(1.0, (step + 1) / max(1, schedule.warmup))
+    if schedule.decay == "constant":
+        return schedule.lr * rising
+    return schedule.lr * rising * 0.5 * (1 + math.cos(math.pi * step / schedule.steps))
+
+
+def half_precision(precision: str, device: torch.device) -> bool:
+    """Whether to compute in bfloat16; `auto` asks the processor."""
+    if precision == "auto":
+        return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    return precision == "bfloat16"
+
+
+def check_share(name: str, value: float) -> None:
+    """Raises InputError unless `value` is at least 0 and below 1, as a decay or a dropout is."""
+    if not 0 <= value < 1:
+        raise InputError(f"{name}: expected at least 0 and less than 1, got {value}")

@@ -1,0 +1,51 @@
+"""Models whose weights are spread over several processes (FSDP), and tensors that are whole or a share of one."""
+
+from collections.abc import Iterator
+
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from echoes.nets.blocks import Block
+from echoes.training import distributed
+
+
+def shard(*models: nn.Module) -> None:
+    """Spread the weights of models over all processes (FSDP, Zhao et al. 2023): each holds a share, and what it needs
+    of the others for as long as it computes with it. To be called before an optimizer sees them.
+    """
+    device = next(models[0].parameters()).device
+    mesh = init_device_mesh(device.type, (distributed.count(),))
+    for model in models:
+        blocks = [module for module in model.modules() if isinstance(module, Block)]
+        for module in dict.fromkeys([*blocks, *_called(model)]):
+            # Gradients are summed and not averaged, as `distributed.sum_gradients` does. Weights are given back
+            # after each use, so that a running average finds shares on both sides.
+            sharded = fully_shard(module, mesh=mesh, reshard_after_forward=True)
+            sharded.set_gradient_divide_factor(1.0)
+            sharded.set_force_sum_reduction_for_comms(True)
+
+
+def _called(model: nn.Module) -> Iterator[nn.Module]:
+    """The modules with weights that a model calls as functions: its children, and those of its plain lists."""
+    for child in model.children():
+        if type(child) is nn.ModuleList:
+            yield from child
+        elif any(True for _ in child.parameters()):
+            yield child
+
+
+def is_share(tensor: Tensor) -> bool:
+    return isinstance(tensor, DTensor)
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """The whole of a tensor, of which this process may hold a share; all processes call it together."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def alike(tensor: Tensor, like: Tensor) -> Tensor:
+    """A whole tensor on the device of `like`, spread as `like` is."""
+    placed = tensor.to(like.device)
+    return distribute_tensor(placed, like.device_mesh, like.placements) if isinstance(like, DTensor) else placed
