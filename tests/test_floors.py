@@ -7,7 +7,8 @@ import pytest
 import imports
 
 FLOORS = [
-    {"errors", "files"},
+    {"errors"},
+    {"files"},
     {"params", "grids", "seeds", "provenance", "metrics", "entry"},
     {"readers", "rasters", "nets", "training", "arrays", "weights", "evaluation", "reports"},
     {"latentstore", "dataset"},

@@ -1,5 +1,6 @@
 """Small tracks of both families with random weights, as their files lie on disk."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,6 +71,7 @@ LDM = {
     "mirror": True,
     "ema": 0.9,
 }
+LATENTS = {"format": "safetensors", "batch": 4}
 CD = {**SCHEDULE, "sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "ema": 0.9}
 SAMPLE = {
     "frames": 3,
@@ -124,7 +126,8 @@ def built(
         encoder.bottleneck.update(encoder.encode(seen).mean)
     autoencoders.save(encoder, vae_params, grids, data / "vae.safetensors")
     extraction = Extraction(encoder, grids, autoencoders.load(data / "vae.safetensors", CPU)[1])
-    latentstore.write(data / "latents", "safetensors", extraction.batches(4), extraction.header)
+    header_of = partial(extraction.header, LATENTS)
+    latentstore.write(data / "latents", "safetensors", extraction.batches(LATENTS["batch"]), header_of)
     latents = latentstore.read(data / "latents")
     denoiser = shaken(denoisers.build(latents.header, ldm_params))
     denoisers.save_ldm(denoiser, ldm_params, latents.header, data / "ldm.safetensors")
