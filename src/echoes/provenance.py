@@ -69,23 +69,31 @@ def parse(text: str, kind: str, path: Path) -> Header:
     """Raises InputError, naming `path`, unless `text` is the header of an artifact of `kind`, as it was written."""
     try:
         header = Header(**json.loads(text))
-        maps = (header.params, header.parents, header.content, header.versions, header.parts)
-        names = [PurePosixPath(name) for name in header.parts]
-        well_formed = all(isinstance(fields, dict) for fields in maps) and all(
-            type(p["bytes"]) is int and type(p["sha256"]) is str for p in header.parts.values()
-        )
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise InputError(f"{path}: expected the header of an echoes artifact, got {text[:60]!r}") from error
-    if not well_formed or any(name.is_absolute() or ".." in name.parts for name in names):
+        expected, well_formed = header.expected_identity(), _well_formed(header)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        well_formed = False
+    if not well_formed:
         raise InputError(f"{path}: expected the header of an echoes artifact, got {text[:60]!r}")
     if header.kind != kind:
         raise InputError(f"{path}: expected an artifact of kind {kind}, got {header.kind}")
-    if header.identity != header.expected_identity():
+    if header.identity != expected:
         raise InputError(
-            f"{path}: expected a header of identity {header.expected_identity()[:12]}, got {header.identity[:12]}; "
-            f"it was changed after it was written"
+            f"{path}: expected a header of identity {expected[:12]}, got {header.identity[:12]}; it was changed after "
+            f"it was written"
         )
     return header
+
+
+def _well_formed(header: Header) -> bool:
+    texts = [header.kind, header.identity, *header.parents.values(), *header.versions.values()]
+    texts += [part["sha256"] for part in header.parts.values()]
+    names = [PurePosixPath(name) for name in header.parts]
+    return (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(fields, dict) for fields in (header.params, header.content))
+        and all(type(part["bytes"]) is int for part in header.parts.values())
+        and not any(name.is_absolute() or ".." in name.parts for name in names)  # a part lies in its artifact
+    )
 
 
 def write(header: Header, path: Path, about: Path) -> None:
