@@ -1,4 +1,4 @@
-"""Whatever stops a writer, a kill or a full disk: what loads afterwards is the artifact before or the new one, whole."""
+"""Whatever stops a writer, a kill or a full disk: what loads afterwards is the artifact before or the new one."""
 
 import multiprocessing
 import os
@@ -57,7 +57,7 @@ def killed(kind: str, folder: Path, times: int) -> int:
             assert [holder for holder in leftovers(path) if (holder / ".old").exists()]
     write(path, latest + 1)
     assert read(path) == {latest + 1}
-    assert os.listdir(folder) == [name]
+    assert list(folder.iterdir()) == [path]
     return interrupted
 
 
@@ -107,7 +107,7 @@ def test_a_full_disk_is_told_in_one_line_and_the_artifact_before_stays(small_dis
         write(small_disk / name, 8)
     assert "\n" not in str(raised.value)
     assert read(small_disk / name) == {7}
-    assert sorted(os.listdir(small_disk)) == sorted(["filler", name])
+    assert {entry.name for entry in small_disk.iterdir()} == {"filler", name}
 
 
 def test_a_stage_on_a_full_disk_ends_with_one_line_and_status_2(

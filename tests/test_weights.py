@@ -83,18 +83,10 @@ def test_every_byte_that_flips_in_a_file_is_noticed(tmp_path):
     path = tmp_path / "vae.safetensors"
     weights.save(tensors(), HEADER, path)
     whole = path.read_bytes()
-    kept, header = weights.load(path, "vae")
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        try:
-            found = weights.load(path, "vae")
-        except InputError as error:
-            assert str(error).startswith(f"{path}: expected ")
-            continue
-        # Blanks at the end of the header say nothing: what is loaded is what was saved.
-        assert found[1] == header
-        torch.testing.assert_close(found[0], kept, rtol=0, atol=0)
-        assert whole[place] in b" "
+        with pytest.raises(InputError, match=r"vae\.safetensors: expected "):
+            weights.load(path, "vae")
 
 
 def test_the_header_alone_is_read_without_the_tensors(tmp_path):
