@@ -221,6 +221,8 @@ def resealed(path, **changes):
         {"codecs": []},
         {"codecs__0__configuration__codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]},
         {"chunk_grid__name": "rectilinear"},
+        {"chunk_grid__configuration__chunk_shape": [0, 3]},
+        {"fill_value": 10**30},
         {"node_type": "group"},
     ],
 )
@@ -244,3 +246,13 @@ def test_an_array_that_is_not_there_is_named(tmp_path):
     assert "b" not in reader
     with pytest.raises(InputError, match=r"expected an array named b, got a$"):
         reader.rows("b", 0, 1)
+
+
+@pytest.mark.parametrize("ends", [[3, 2, 4], [0, 1, 2], [1, 2, 9], [-1, 2, 4]])
+def test_items_whose_ends_do_not_rise_to_the_last_row_are_refused(tmp_path, ends):
+    with arrays.writing(tmp_path / "a") as writer:
+        writer.append("r", table(4))
+        writer.append("r_end", np.array(ends, np.int64))
+        writer.seal(HEADER)
+    with pytest.raises(InputError, match=r"a/r_end: expected rising ends up to the last row"):
+        arrays.Reader(tmp_path / "a", "grids").ragged("r", 0)

@@ -3,7 +3,13 @@
 import ast
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import artifacts
+from echoes.commands import generate, outputs
+from echoes.readers.frames import Entry
+from echoes.reports.spectrograms import View
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(path for folder in ("src", "stages", "bench", "docs") for path in (ROOT / folder).rglob("*.py"))
@@ -103,3 +109,29 @@ def test_each_of_them_would_be_found(text: str) -> None:
 )
 def test_what_is_safe_is_not_taken_for_one_of_them(text: str) -> None:
     assert findings(text) == []
+
+
+STRANGE = ("..", "../../evil", "/tmp/evil", "a/../../evil", "-rf", "$(touch evil)", "a\nb", "$\\frac", ".", "")
+
+
+@pytest.mark.parametrize("label", STRANGE)
+def test_pictures_of_a_strange_label_stay_in_their_folder(tmp_path: Path, label: str) -> None:
+    (tmp_path / "deep" / "out").mkdir(parents=True)
+    name = generate.name_of((label,))
+    crops = artifacts.spectrograms(0, "1", "fall")
+    view = View(artifacts.VELOCITY, artifacts.TIME, (-40.0, 0.0))
+    generate.draw(crops, name, view, tmp_path / "deep" / "out")
+    found = {path.relative_to(tmp_path / "deep" / "out").as_posix() for path in tmp_path.rglob("*.png")}
+    assert found == {f"{name}.png", f"{name}/0000.png", f"{name}/0001.png"}
+    assert "/" not in name
+
+
+@pytest.mark.parametrize("sequence", STRANGE)
+@pytest.mark.parametrize("form", ["ply", "pcd", "npy", "csv"])
+def test_a_cloud_of_a_strange_sequence_stays_in_its_folder(tmp_path: Path, sequence: str, form: outputs.Format) -> None:
+    (tmp_path / "deep" / "out").mkdir(parents=True)
+    entry, nothing = Entry(sequence, 0.0, "key"), np.full(3, np.nan)
+    row = outputs.written(np.zeros((2, 6), np.float32), tmp_path / "deep" / "out", entry, 7, form, nothing)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "deep" / "out" / row.file]
+    assert row.file.endswith(f"_000007.{form}")
+    assert "/" not in row.file

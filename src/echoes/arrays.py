@@ -21,6 +21,8 @@ CACHE_BYTES = 256 << 20  # decoded chunks a reader keeps
 METADATA = "zarr.json"
 CODECS = [BytesCodec, BloscCodec, Crc32cCodec]  # of a chunk; the last one tells damage
 RATIO = 1 << 15  # more than any compression reaches: 2,500 for zeros
+# What Zarr raises on JSON that it did not write.
+FOREIGN = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
 ENTRY_BYTES = 16  # of a chunk in the index of its shard
 
 
@@ -102,7 +104,7 @@ class Reader:
         try:
             group = zarr.open_group(path, mode="r", zarr_format=3)
             text = group.attrs["echoes"]
-        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:  # what Zarr raises on foreign JSON
+        except FOREIGN as error:
             raise InputError(f"{path}: expected a Zarr group of kind {kind}, got none that is whole") from error
         self.header = provenance.parse(str(text), kind, path)
         provenance.require_sizes(self.header, path)
@@ -133,32 +135,40 @@ class Reader:
     def ragged(self, name: str, i: int) -> np.ndarray:
         """Item i of an array written by `append_ragged`."""
         if name not in self._ends:
-            self._ends[name] = np.concatenate([[0], self.all(f"{name}_end")])
+            ends = np.concatenate([[0], self.all(f"{name}_end")])
+            if (np.diff(ends) < 0).any() or ends[-1] != self._array(name).shape[0]:
+                raise InputError(f"{self.path}/{name}_end: expected rising ends up to the last row, got others")
+            self._ends[name] = ends
         return self.rows(name, int(self._ends[name][i]), int(self._ends[name][i + 1]))
 
     def _opened(self, group: zarr.Group, name: str) -> Any:
-        """The array `name`, once what it claims to hold is in proportion to its files."""
+        """The array `name`; raises InputError unless it is as `Writer` makes it and its files can hold what it says."""
+        stored = [p["bytes"] for file, p in self.header.parts.items() if file.startswith(f"{name}/c/")]
         try:
             array: Any = group[name]
-            outer, inner = array.metadata.codecs, array.metadata.codecs[0].codecs
-            known = [type(c) for c in outer] == [ShardingCodec] and [type(c) for c in inner] == CODECS
-            shape, chunks, shards = array.shape, array.chunks, array.shards
-            row_bytes = array.dtype.itemsize * prod(shape[1:])
-            plain = array.dtype.kind in "biuf" and chunks[1:] == shards[1:] == shape[1:]
-        except (OSError, KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-            raise InputError(f"{self.path}/{name}: expected an array, got {error}") from error
-        if not known or not plain:
-            raise InputError(f"{self.path}/{name}: expected numbers in shards of whole rows, got other codecs")
-        stored = [p["bytes"] for file, p in self.header.parts.items() if file.startswith(f"{name}/c/")]
-        if (
-            len(stored) != -(-shape[0] // shards[0])
-            or shape[0] * row_bytes > RATIO * sum(stored)
-            or chunks[0] > max(1, CHUNK_BYTES // max(1, row_bytes))
-            or any(shards[0] // chunks[0] * ENTRY_BYTES > size for size in stored)
-        ):
+            rows, *row = array.shape
+            row_bytes = array.dtype.itemsize * prod(row)
+            chunk, shard = array.chunks[0], array.shards[0]
+            known = (
+                array.dtype.kind in "biuf"
+                and [type(codec) for codec in array.metadata.codecs] == [ShardingCodec]
+                and [type(codec) for codec in array.metadata.codecs[0].codecs] == CODECS
+                and [*array.chunks[1:]] == [*array.shards[1:]] == row
+            )
+            held = (
+                len(stored) == -(-rows // shard)
+                and rows * row_bytes <= RATIO * sum(stored)
+                and chunk <= max(1, CHUNK_BYTES // max(1, row_bytes))
+                and all(shard // chunk * ENTRY_BYTES <= size for size in stored)
+            )
+        except FOREIGN as error:
+            raise InputError(f"{self.path}/{name}: expected an array, got {_line(error)}") from error
+        if not known:
+            raise InputError(f"{self.path}/{name}: expected numbers in shards of whole rows, got others")
+        if not held:
             raise InputError(
                 f"{self.path}/{name}: expected what {len(stored)} shards of {sum(stored)} bytes can hold, "
-                f"got {shape} {array.dtype} in shards of {shards[0]} rows"
+                f"got {array.shape} {array.dtype} in shards of {shard} rows"
             )
         return array
 
@@ -172,7 +182,9 @@ class Reader:
         try:
             return np.asarray(array[rows])
         except (RuntimeError, ValueError, OSError) as error:
-            raise InputError(f"{self.path}/{name}: expected whole chunks, got a damaged one ({error})") from error
+            raise InputError(
+                f"{self.path}/{name}: expected whole chunks, got a damaged one ({_line(error)})"
+            ) from error
 
     def _chunk(self, name: str, chunk: int) -> np.ndarray:
         key = (name, chunk)
@@ -186,3 +198,7 @@ class Reader:
         while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
             self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
         return rows
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -151,7 +151,7 @@ def _map(path: Path) -> dict[str, np.ndarray]:
             if not 0 <= begin <= end <= size - 8 - length or end - begin != dtype.itemsize * prod(shape):
                 raise InputError(f"{path}: expected {name} as {dtype} within {size} bytes, got {entry}")
             out[name] = np.memmap(path, dtype, "r", 8 + length + begin, shape)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: expected a safetensors file of {', '.join(DTYPES)} arrays, got {error}") from error
