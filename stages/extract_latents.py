@@ -1,6 +1,7 @@
 """Stage extract_latents: grids and an autoencoder -> latents of every frame, with whitening statistics."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
@@ -30,7 +31,8 @@ def main(track: str) -> None:
     vae, header = autoencoders.load(data / "vae.safetensors", device.best())
     require_parent(data / "vae.safetensors", header, grids.path, grids.header)
     extraction = Extraction(vae, grids, header)
-    latentstore.write(data / "latents", p.format, extraction.batches(p.batch), extraction.header)
+    header_of = partial(extraction.header, asdict(p))
+    latentstore.write(data / "latents", p.format, extraction.batches(p.batch), header_of)
     metrics.write(Path("metrics", track, "extract_latents.json"), extraction.statistics())
 
 

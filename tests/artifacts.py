@@ -47,14 +47,14 @@ def observed(frame: int) -> np.ndarray:
     return mask
 
 
-def write_grids(path: Path, splits: tuple[str, ...] = SPLITS) -> Grids:
-    """One frame for each of `splits`, in sequences of five."""
+def write_grids(path: Path, splits: tuple[str, ...] = SPLITS, raw: str = "r") -> Grids:
+    """One frame for each of `splits`, in sequences of five; raw: digest of the recordings."""
     with arrays.writing(path) as writer:
         grids = GridsWriter(writer, GRID)
         for i, split in enumerate(splits):
             bits = visibility.pack(observed(i))
             grids.append(f"street-{i // 5}", 0.1 * (i % 5), split, radar(i), target(i), bits)
-        grids.seal(GRID, {"source": {"reader": "simulated"}}, SCALING, "recorded", {"raw": "r"})
+        grids.seal(GRID, {"source": {"reader": "simulated"}}, SCALING, "recorded", {"raw": raw})
     return Grids(path)
 
 
@@ -89,7 +89,7 @@ def spectrograms(recording: int, user: str, activity: str, channels: int = 1) ->
     return np.repeat(powers[:, None], channels, axis=1).astype(np.float32)
 
 
-def write_spectrograms(path: Path, channels: int = 1) -> Spectrograms:
+def write_spectrograms(path: Path, channels: int = 1, raw: str = "r") -> Spectrograms:
     """Two crops of each recording of LABELS; a recording lies in one split, and a drone never falls."""
     recorded = [
         (i, Recorded(f"{user}-{activity}-{i}", {"user": user, "activity": activity}, 3.2))
@@ -101,5 +101,5 @@ def write_spectrograms(path: Path, channels: int = 1) -> Spectrograms:
         for i, one in recorded:
             crops = spectrograms(i, one.labels["user"], one.labels["activity"], channels)
             made.append(one, [0.0, 1.6], [ROUNDS[i]] * 2, crops)
-        made.seal({"source": {"reader": "simulated_people"}}, -40.0, 0.0, {"raw": "r"})
+        made.seal({"source": {"reader": "simulated_people"}}, -40.0, 0.0, {"raw": raw})
     return Spectrograms(path)

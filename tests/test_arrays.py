@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from echoes import arrays, files, seeds
+from echoes import arrays, files, provenance, seeds
 from echoes.errors import InputError
 from echoes.provenance import Header
 
@@ -138,25 +139,104 @@ def test_a_group_without_header_is_refused(tmp_path):
         arrays.Reader(tmp_path / "a", "grids")
 
 
-@pytest.mark.parametrize("name", ["zarr.json", "a/zarr.json"])
 @pytest.mark.parametrize("content", ["", "{", "[]", "3"])
-def test_damaged_metadata_is_refused(tmp_path, name, content):
+def test_damaged_metadata_is_refused(tmp_path, content):
     write(tmp_path / "a", table(3), [])
-    (tmp_path / "a" / name).write_text(content)
+    (tmp_path / "a" / "zarr.json").write_text(content)
     with pytest.raises(InputError, match="a: expected a Zarr group of kind grids, got none that is whole"):
         arrays.Reader(tmp_path / "a", "grids")
 
 
-def test_a_truncated_shard_is_refused_by_name(tmp_path):
+def test_an_array_that_claims_other_rows_in_as_many_bytes_is_refused(tmp_path):
     write(tmp_path / "a", table(41), [])
-    shard = max(p for p in (tmp_path / "a" / "a" / "c").rglob("*") if p.is_file())
+    meta = tmp_path / "a" / "a" / "zarr.json"
+    changed = meta.read_text().replace("41", "91", 1)
+    assert changed != meta.read_text()
+    meta.write_text(changed)
+    with pytest.raises(InputError, match=r"a/a/zarr\.json: expected the content \w{12} as written, got \w{12}"):
+        arrays.Reader(tmp_path / "a", "grids")
+
+
+def shards(path):
+    return sorted(p for p in (path / "a" / "c").rglob("*") if p.is_file())
+
+
+def test_a_missing_and_a_truncated_shard_are_refused_by_name_before_a_row_is_read(tmp_path):
+    write(tmp_path / "a", table(41), [])
+    shard = shards(tmp_path / "a")[1]
     shard.write_bytes(shard.read_bytes()[:-5])
-    reader = arrays.Reader(tmp_path / "a", "grids")
-    with pytest.raises(InputError, match=r"a/a: expected whole chunks") as raised:
-        [reader.rows("a", i, i + 1) for i in range(41)]
+    with pytest.raises(InputError, match=rf"{shard}: expected the \d+ bytes that were written, got \d+$"):
+        arrays.Reader(tmp_path / "a", "grids")
+    shard.unlink()
+    with pytest.raises(InputError, match=rf"{shard}: no such file; expected the \d+ bytes that were written"):
+        arrays.Reader(tmp_path / "a", "grids")
+
+
+@pytest.mark.parametrize("value", [0, 7])
+def test_every_byte_that_flips_in_a_shard_is_noticed_when_its_rows_are_read(tmp_path, value):
+    rows = np.full((8, 3), value, np.uint8)
+    write(tmp_path / "a", rows, [])
+    (shard,) = shards(tmp_path / "a")
+    whole = shard.read_bytes()
+    for place in range(len(whole)):
+        shard.write_bytes(whole[:place] + bytes([whole[place] ^ 64]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"a/a: expected whole chunks, got a damaged one") as raised:
+            arrays.Reader(tmp_path / "a", "grids").all("a")
+        assert "\n" not in str(raised.value)
+
+
+def test_rows_of_zeros_are_stored_because_what_is_not_there_would_read_as_zeros(tmp_path):
+    write(tmp_path / "a", np.zeros((41, 3), np.uint8), [])
+    assert len(shards(tmp_path / "a")) == 6
+    np.testing.assert_array_equal(arrays.Reader(tmp_path / "a", "grids").all("a"), 0)
+
+
+def resealed(path, **changes):
+    """Change what an array says of itself, as somebody would who also writes a header that fits."""
+    meta = path / "a" / "zarr.json"
+    described = json.loads(meta.read_text())
+    for key, value in changes.items():
+        place = described
+        *above, last = key.split("__")
+        for part in above:
+            place = place[int(part) if part.isdigit() else part]
+        place[last] = value
+    meta.write_text(json.dumps(described))
+    root = json.loads((path / "zarr.json").read_text())
+    root["attributes"]["echoes"] = HEADER.sealed(provenance.parts(path, "zarr.json")).text()
+    (path / "zarr.json").write_text(json.dumps(root))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"shape": [10**13, 3]},
+        {"shape": [4, 10**12], "chunk_grid__configuration__chunk_shape": [8, 10**12]},
+        {"shape": [4, 3], "chunk_grid__configuration__chunk_shape": [1 << 40, 3]},
+        {"shape": [41, 3], "codecs__0__configuration__chunk_shape": [8, 1]},
+        {"data_type": "float64", "shape": [10**12, 3]},
+        {"data_type": "string", "fill_value": ""},
+        {"shape": [-1, 3]},
+        {"shape": "many"},
+        {"codecs": []},
+        {"codecs__0__configuration__codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]},
+        {"chunk_grid__name": "rectilinear"},
+        {"chunk_grid__configuration__chunk_shape": [0, 3]},
+        {"fill_value": 10**30},
+        {"node_type": "group"},
+    ],
+)
+def test_an_array_that_claims_more_than_its_files_can_hold_is_refused_before_anything_is_allocated(tmp_path, changes):
+    write(tmp_path / "a", table(4), [])
+    resealed(tmp_path / "a", shape=[4, 3])
+    assert len(arrays.Reader(tmp_path / "a", "grids").all("a")) == 4
+    resealed(tmp_path / "a", **changes)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"a/a: expected ") as raised:
+        arrays.Reader(tmp_path / "a", "grids")
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
     assert "\n" not in str(raised.value)
-    with pytest.raises(InputError, match=r"a/a: expected whole chunks"):
-        reader.all("a")
 
 
 def test_an_array_that_is_not_there_is_named(tmp_path):
@@ -166,3 +246,13 @@ def test_an_array_that_is_not_there_is_named(tmp_path):
     assert "b" not in reader
     with pytest.raises(InputError, match=r"expected an array named b, got a$"):
         reader.rows("b", 0, 1)
+
+
+@pytest.mark.parametrize("ends", [[3, 2, 4], [0, 1, 2], [1, 2, 9], [-1, 2, 4]])
+def test_items_whose_ends_do_not_rise_to_the_last_row_are_refused(tmp_path, ends):
+    with arrays.writing(tmp_path / "a") as writer:
+        writer.append("r", table(4))
+        writer.append("r_end", np.array(ends, np.int64))
+        writer.seal(HEADER)
+    with pytest.raises(InputError, match=r"a/r_end: expected rising ends up to the last row"):
+        arrays.Reader(tmp_path / "a", "grids").ragged("r", 0)

@@ -117,7 +117,7 @@ def of(track: str) -> pytest.MarkDecorator:
 
 
 def test_every_stage_leaves_its_metrics_and_figures(workspace: Workspace) -> None:
-    assert {path.stem for path in workspace.metrics.glob("*.json")} == set(STAGES)
+    assert {path.stem for path in workspace.metrics.glob("*.json")} == {*STAGES, "provenance"}
     plots = {path.name for path in (workspace.metrics / "plots").iterdir()}
     assert plots == {"stamps.csv", "train_vae.csv", "train_ldm.csv", "distill_cd.csv", "evaluate"}
     drawn = {path.name for path in (workspace.metrics / "plots" / "evaluate").iterdir()}

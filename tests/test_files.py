@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,26 @@ with files.replacing(Path(sys.argv[1])) as temporary:
     (temporary / "half").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
+
+WAITING = """
+import sys
+from pathlib import Path
+from echoes import files
+with files.replacing(Path(sys.argv[1])) as temporary:
+    temporary.mkdir()
+    (temporary / "y").write_text("second")
+    print("half", flush=True)
+    sys.stdin.readline()
+"""
+KILLED_BETWEEN = """
+import os, signal, sys
+from pathlib import Path
+from echoes import files
+Path.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
+with files.replacing(Path(sys.argv[1])) as temporary:
+    temporary.mkdir()
+"""
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def write_file(path, text):
@@ -91,6 +112,83 @@ def test_a_killed_writer_leaves_no_artifact_and_the_next_one_succeeds(tmp_path):
     assert not path.exists()
     write_folder(path, x="whole")
     assert names(tmp_path) == ["grids.zarr", "x"]
+
+
+def ended(code, *arguments):
+    """How a process ends that runs `code`."""
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=False).returncode
+
+
+def holders(path):
+    return sorted(path.parent.glob(f".{path.name}.*.partial"))
+
+
+def test_a_writer_leaves_the_folder_of_a_living_one_alone_and_the_last_one_wins(tmp_path):
+    path = tmp_path / "a"
+    waiting = subprocess.Popen([sys.executable, "-c", WAITING, str(path)], stdin=-1, stdout=-1)
+    assert waiting.stdout.readline() == b"half\n"
+    (living,) = holders(path)
+    write_folder(path, x="first")
+    assert holders(path) == [living]
+    waiting.communicate(b"go on\n")
+    assert waiting.returncode == 0
+    assert names(tmp_path) == ["a", "y"]
+    assert (path / "y").read_text() == "second"
+
+
+def test_two_writers_in_one_process_do_not_meet(tmp_path):
+    with files.replacing(tmp_path / "a") as outer:
+        outer.write_text("outer")
+        write_file(tmp_path / "a", "inner")
+        assert (tmp_path / "a").read_text() == "inner"
+    assert (tmp_path / "a").read_text() == "outer"
+    assert names(tmp_path) == ["a"]
+
+
+def test_only_leftovers_of_the_same_path_are_swept(tmp_path):
+    for name in ("a", "a.b"):
+        assert ended(KILLED, tmp_path / name) == -signal.SIGKILL
+    write_file(tmp_path / "a", "whole")
+    assert holders(tmp_path / "a.b") != []
+    write_file(tmp_path / "a.b", "whole")
+    assert names(tmp_path) == ["a", "a.b"]
+
+
+def test_what_a_killed_writer_had_moved_aside_comes_back(tmp_path):
+    write_folder(tmp_path / "a", x="old")
+    assert ended(KILLED_BETWEEN, tmp_path / "a") == -signal.SIGKILL
+    assert not (tmp_path / "a").exists()
+
+    def fail():
+        with files.replacing(tmp_path / "a"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert names(tmp_path) == ["a", "x"]
+    assert (tmp_path / "a" / "x").read_text() == "old"
+
+
+def test_leftovers_are_seen_by_neither_git_nor_dvc():
+    for name in (".gitignore", ".dvcignore"):
+        assert ".*.partial" in (ROOT / name).read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["..", ".", "", "/etc/passwd", "../../walk", "a/../b", "-rf", ".hidden", "a\0b", "a\nb", "$(reboot)", "\\..", "~"],
+)
+def test_a_label_becomes_a_name_that_stays_in_its_folder(tmp_path, text):
+    name = files.safe_name(text)
+    (tmp_path / name).write_text("kept")
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert name[0] not in ".-"
+    assert not set(name) & set("/\\\0\n$();~")
+
+
+@pytest.mark.parametrize("text", ["3-walk", "drone-fly", "Zürich 2", "行走", "a.b_c=1@24+"])
+def test_a_plain_label_is_its_own_name(text):
+    assert files.safe_name(text) == text
 
 
 def test_a_digest_tells_names_and_bytes_apart_and_nothing_else(tmp_path):

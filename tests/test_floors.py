@@ -7,7 +7,8 @@ import pytest
 import imports
 
 FLOORS = [
-    {"errors", "files"},
+    {"errors"},
+    {"files"},
     {"params", "grids", "seeds", "draws", "provenance", "metrics", "entry"},
     {"readers", "rasters", "nets", "arrays", "weights", "evaluation", "reports"},
     {"training", "latentstore", "dataset"},

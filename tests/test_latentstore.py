@@ -1,13 +1,15 @@
 """Both formats give the same rows, and a damaged store is refused before a row is read."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
-from echoes import files, latentstore, seeds
+from echoes import files, latentstore, provenance, seeds
 from echoes.errors import InputError
 from echoes.provenance import Header
 
@@ -143,6 +145,12 @@ def edit(path, change):
     path.write_bytes(len(header).to_bytes(8, "little") + header + raw[8 + length :])
 
 
+def reseal(path):
+    """Write an index that fits the shards, as somebody would who means harm."""
+    sealed = Header("latents", {}, {}).sealed(provenance.parts(path, latentstore.INDEX))
+    (path / latentstore.INDEX).write_text(sealed.text())
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -152,14 +160,18 @@ def edit(path, change):
         lambda table: table["mean"].update(data_offsets=[0, 1 << 50]),
         lambda table: table["mean"].update(data_offsets=[-64, table["mean"]["data_offsets"][1] - 64]),
         lambda table: table["mean"].update(shape=[-1, -2, 3, 4]),
+        lambda table: table["mean"].update(shape=[]),
         lambda table: table["mean"].update(dtype="BF16"),
         lambda table: table.update(mean=[1, 2, 3]),
         lambda table: table["mean"].pop("shape"),
+        lambda table: table.pop("mean"),
+        lambda table: table.clear(),
     ],
 )
-def test_a_header_that_claims_what_the_file_does_not_hold_is_refused(tmp_path, change):
+def test_a_shard_that_claims_what_its_file_does_not_hold_is_refused(tmp_path, change):
     path = write(tmp_path / "a", "safetensors")
     edit(shard(path), change)
+    reseal(path)
     assert shard(path).name in refused(path)
 
 
@@ -167,21 +179,50 @@ def test_a_header_longer_than_its_file_is_refused(tmp_path):
     path = write(tmp_path / "a", "safetensors")
     raw = shard(path).read_bytes()
     shard(path).write_bytes((1 << 60).to_bytes(8, "little") + raw[8:])
+    reseal(path)
     assert f"expected a header of at most {len(raw) - 8} bytes, got {1 << 60}" in refused(path)
 
 
-def test_a_shard_with_fewer_rows_than_the_index_says_is_refused(tmp_path):
-    path = write(tmp_path / "a", "safetensors", size=4)
+def test_a_shard_of_another_size_is_refused_before_a_row_is_read(tmp_path):
+    path = write(tmp_path / "a", "safetensors")
     first, *_, last = sorted(path.glob("shard-*"))
     first.write_bytes(last.read_bytes())
-    assert "expected 4 rows, got arrays of shape [(3, " in refused(path)
+    assert f"{first}: expected the " in refused(path)
+
+
+def test_arrays_of_different_lengths_in_a_shard_are_refused(tmp_path):
+    path = write(tmp_path / "a", "safetensors")
+    arrays = {"mean": np.zeros((4, 2, 3, 4), np.float16), "std": np.zeros((3, 2, 3, 4), np.float16)}
+    save_file(arrays, shard(path))
+    reseal(path)
+    assert f"{shard(path).name}: expected as many rows of each array, got " in refused(path)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_byte_that_flips_in_a_shard_is_noticed_when_its_rows_are_read_and_not_before(tmp_path, form):
+    path = write(tmp_path / "a", form)
+    damaged = shard(path) if form == "safetensors" else next(p for p in (path / "mean" / "c").rglob("*") if p.is_file())
+    raw = bytearray(damaged.read_bytes())
+    raw[-3] ^= 1
+    damaged.write_bytes(raw)
+    store = latentstore.read(path)
+    with pytest.raises(InputError, match=re.escape(str(damaged if form == "safetensors" else path / "mean"))):
+        store.rows("mean", np.arange(FRAMES))
+    if form == "safetensors":
+        np.testing.assert_array_equal(store.rows("mean", np.array([0])).shape, (1, 2, 3, 4))  # of a whole shard
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"header": "{}"}', '{"header": 3, "shards": [1]}'])
 def test_a_damaged_index_is_refused(tmp_path, text):
     path = write(tmp_path / "a", "safetensors")
     (path / latentstore.INDEX).write_text(text)
-    assert "index.json: expected the index of latents" in refused(path)
+    assert "index.json: expected the header of an echoes artifact" in refused(path)
+
+
+def test_an_index_without_shards_is_refused(tmp_path):
+    (tmp_path / "a").mkdir()
+    reseal(tmp_path / "a")
+    assert "index.json: expected latents, got an index without shards" in refused(tmp_path / "a")
 
 
 def test_no_store_at_all_is_refused(tmp_path):

@@ -49,7 +49,7 @@ def test_a_number_that_is_not_finite_is_refused_and_the_file_stays(tmp_path, val
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe", b"[" * 100_000])
 def test_a_file_without_metrics_is_refused_by_name(tmp_path, content):
     path = tmp_path / "a.json"
     if content is not None:

@@ -1,5 +1,8 @@
 """Weights survive the disk in the same bytes, and what does not fit is refused in one line."""
 
+import json
+import tracemalloc
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -74,6 +77,51 @@ def test_missing_truncated_foreign_and_other_files_are_refused_by_name(tmp_path)
     path.unlink()
     with pytest.raises(InputError, match=r"vae\.safetensors: no such file"):
         weights.load(path, "vae")
+
+
+def test_every_byte_that_flips_in_a_file_is_noticed(tmp_path):
+    path = tmp_path / "vae.safetensors"
+    weights.save(tensors(), HEADER, path)
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"vae\.safetensors: expected "):
+            weights.load(path, "vae")
+
+
+def test_the_header_alone_is_read_without_the_tensors(tmp_path):
+    path = tmp_path / "vae.safetensors"
+    weights.save(tensors(), HEADER, path)
+    assert weights.header(path, "vae") == weights.load(path, "vae")[1]
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    assert weights.header(path, "vae").kind == "vae"
+    with pytest.raises(InputError, match=r"expected the tensors \w{12} as written, got \w{12}"):
+        weights.load(path, "vae")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": [10**13], "data_offsets": [0, 10**13]},
+        {"shape": [10**13]},
+        {"data_offsets": [0, 1 << 62]},
+        {"dtype": "F64"},
+        {"shape": [-1, -8]},
+    ],
+)
+def test_a_small_file_that_claims_terabytes_is_refused_before_anything_is_allocated(tmp_path, change):
+    weights.save({"a": torch.zeros(2)}, HEADER, tmp_path / "a")
+    raw = (tmp_path / "a").read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    table = json.loads(raw[8 : 8 + length])
+    table["a"] |= change
+    text = json.dumps(table).encode()
+    (tmp_path / "a").write_bytes(len(text).to_bytes(8, "little") + text + raw[8 + length :])
+    tracemalloc.start()
+    with pytest.raises(InputError, match="a: expected a safetensors file, got "):
+        weights.load(tmp_path / "a", "vae")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
 
 
 def test_weights_that_echoes_did_not_write_are_refused(tmp_path):

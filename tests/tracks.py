@@ -1,5 +1,6 @@
 """Small tracks of both families with random weights, as their files lie on disk."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -76,6 +77,7 @@ LDM = {
     "mirror": True,
     "ema": 0.9,
 }
+LATENTS = {"format": "safetensors", "batch": 4}
 CD = {**STAGE_SCHEDULE, "sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "ema": 0.9}
 SAMPLE = {
     "frames": 3,
@@ -103,21 +105,28 @@ def shaken(module: nn.Module, std: float = 0.1) -> nn.Module:
     return module.eval().requires_grad_(False)
 
 
-def radar(data: Path, by: str = "encoder") -> SimpleNamespace:
-    """A track of radar clouds, conditioned by an `encoder` of its own or through the `vae`."""
-    grids = artifacts.write_grids(data / "grids.zarr")
+def radar(data: Path, by: str = "encoder", raw: str = "r", latents: dict = LATENTS) -> SimpleNamespace:
+    """A track of radar clouds, conditioned by an `encoder` of its own or through the `vae`; raw: its parent."""
+    grids = artifacts.write_grids(data / "grids.zarr", raw=raw)
     condition = {**LDM["condition"], "by": by}
-    return built(data, grids, VAE, {**LDM, "condition": condition}, CD, {"threshold": 0.4, "middle": 1.5})
+    return built(data, grids, VAE, {**LDM, "condition": condition}, CD, {"threshold": 0.4, "middle": 1.5}, latents)
 
 
-def people(data: Path, variant: str = "kl", **ldm: Any) -> SimpleNamespace:
+def people(data: Path, variant: str = "kl", raw: str = "r", latents: dict = LATENTS, **ldm: Any) -> SimpleNamespace:
     """A track of labelled spectrograms; ldm: other values in the section of that name."""
-    grids = artifacts.write_spectrograms(data / "grids.zarr")
-    return built(data, grids, {**PEOPLE_VAE, "variant": variant}, {**PEOPLE_LDM, **ldm}, PEOPLE_CD, {"middle": 1.2})
+    grids = artifacts.write_spectrograms(data / "grids.zarr", raw=raw)
+    vae, chosen = {**PEOPLE_VAE, "variant": variant}, {"middle": 1.2}
+    return built(data, grids, vae, {**PEOPLE_LDM, **ldm}, PEOPLE_CD, chosen, latents)
 
 
 def built(
-    data: Path, grids: Grids | Spectrograms, vae: dict, ldm: dict, cd: dict, chosen: dict[str, float]
+    data: Path,
+    grids: Grids | Spectrograms,
+    vae: dict,
+    ldm: dict,
+    cd: dict,
+    chosen: dict[str, float],
+    stored: dict = LATENTS,
 ) -> SimpleNamespace:
     """All artifacts up to cd.safetensors, each naming its parents, and what was saved in them."""
     vae_params = params.build(autoencoders.VaeParams, vae, "vae")
@@ -130,7 +139,8 @@ def built(
         encoder.bottleneck.update(encoder.encode(seen).mean)
     autoencoders.save(encoder, vae_params, grids, data / "vae.safetensors")
     extraction = Extraction(encoder, grids, autoencoders.load(data / "vae.safetensors", CPU)[1])
-    latentstore.write(data / "latents", "safetensors", extraction.batches(4), extraction.header)
+    header_of = partial(extraction.header, stored)
+    latentstore.write(data / "latents", stored["format"], extraction.batches(stored["batch"]), header_of)
     latents = latentstore.read(data / "latents")
     denoiser = shaken(denoisers.build(latents.header, ldm_params))
     denoisers.save_ldm(denoiser, ldm_params, latents.header, data / "ldm.safetensors")

@@ -3,12 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from math import prod
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
 
 from echoes import files, provenance
 from echoes.errors import InputError
@@ -17,6 +18,12 @@ from echoes.provenance import Header
 CHUNK_BYTES = 1 << 18  # decoded at once: a few frames, under a millisecond
 SHARD_CHUNKS = 256  # chunks in one file
 CACHE_BYTES = 256 << 20  # decoded chunks a reader keeps
+METADATA = "zarr.json"
+CODECS = [BytesCodec, BloscCodec, Crc32cCodec]  # of a chunk; the last one tells damage
+RATIO = 1 << 15  # more than any compression reaches: 2,500 for zeros
+# What Zarr raises on JSON that it did not write.
+FOREIGN = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError)
+ENTRY_BYTES = 16  # of a chunk in the index of its shard
 
 
 class Writer:
@@ -50,11 +57,11 @@ class Writer:
         self._header = header
 
     def close(self, folder: Path) -> None:
-        """Write what is pending, then the header with the hash of all files in `folder`."""
+        """Write what is pending, then the header, which lists all other files in `folder`."""
         assert self._header is not None, "a group is sealed before it is closed"
         for name in self._pending:
             self._flush(name, whole_shards=False)
-        self._group.attrs["echoes"] = self._header.sealed(files.digest(folder)).text()
+        self._group.attrs["echoes"] = self._header.sealed(provenance.parts(folder, METADATA)).text()
 
     def _create(self, name: str, rows: np.ndarray) -> None:
         row_bytes = max(1, rows.dtype.itemsize * int(np.prod(rows.shape[1:])))
@@ -65,7 +72,8 @@ class Writer:
             dtype=rows.dtype,
             chunks=(chunk, *rows.shape[1:]),
             shards=(chunk * SHARD_CHUNKS, *rows.shape[1:]),
-            compressors=BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"),
+            compressors=[BloscCodec(cname="zstd", clevel=3, shuffle="shuffle"), Crc32cCodec()],
+            config={"write_empty_chunks": True},  # so that a chunk that is not there is damage, and no zeros
         )
 
     def _flush(self, name: str, whole_shards: bool) -> None:
@@ -91,15 +99,18 @@ class Reader:
     """Rows of a group written by `writing`, through a bounded cache of decoded chunks."""
 
     def __init__(self, path: Path, kind: str) -> None:
-        """Raises InputError where `path` is no whole group of that kind."""
+        """Raises InputError where `path` is no group of that kind, or lacks a file, or claims more than it holds."""
         self.path = path
         try:
-            self._group = zarr.open_group(path, mode="r", zarr_format=3)
-            text = self._group.attrs["echoes"]
-            self._arrays: dict[str, Any] = dict(self._group.arrays())
-        except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:  # what Zarr raises on foreign JSON
+            group = zarr.open_group(path, mode="r", zarr_format=3)
+            text = group.attrs["echoes"]
+        except FOREIGN as error:
             raise InputError(f"{path}: expected a Zarr group of kind {kind}, got none that is whole") from error
         self.header = provenance.parse(str(text), kind, path)
+        provenance.require_sizes(self.header, path)
+        described = [name for name in self.header.parts if PurePosixPath(name).name == METADATA]
+        provenance.require_parts(self.header, path, described)
+        self._arrays = {name: self._opened(group, name) for name in (str(PurePosixPath(d).parent) for d in described)}
         self._cache: OrderedDict[tuple[str, int], np.ndarray] = OrderedDict()
         self._cached_bytes = 0
         self._ends: dict[str, np.ndarray] = {}
@@ -124,8 +135,42 @@ class Reader:
     def ragged(self, name: str, i: int) -> np.ndarray:
         """Item i of an array written by `append_ragged`."""
         if name not in self._ends:
-            self._ends[name] = np.concatenate([[0], self.all(f"{name}_end")])
+            ends = np.concatenate([[0], self.all(f"{name}_end")])
+            if (np.diff(ends) < 0).any() or ends[-1] != self._array(name).shape[0]:
+                raise InputError(f"{self.path}/{name}_end: expected rising ends up to the last row, got others")
+            self._ends[name] = ends
         return self.rows(name, int(self._ends[name][i]), int(self._ends[name][i + 1]))
+
+    def _opened(self, group: zarr.Group, name: str) -> Any:
+        """The array `name`; raises InputError unless it is as `Writer` makes it and its files can hold what it says."""
+        stored = [p["bytes"] for file, p in self.header.parts.items() if file.startswith(f"{name}/c/")]
+        try:
+            array: Any = group[name]
+            rows, *row = array.shape
+            row_bytes = array.dtype.itemsize * prod(row)
+            chunk, shard = array.chunks[0], array.shards[0]
+            known = (
+                array.dtype.kind in "biuf"
+                and [type(codec) for codec in array.metadata.codecs] == [ShardingCodec]
+                and [type(codec) for codec in array.metadata.codecs[0].codecs] == CODECS
+                and [*array.chunks[1:]] == [*array.shards[1:]] == row
+            )
+            held = (
+                len(stored) == -(-rows // shard)
+                and rows * row_bytes <= RATIO * sum(stored)
+                and chunk <= max(1, CHUNK_BYTES // max(1, row_bytes))
+                and all(shard // chunk * ENTRY_BYTES <= size for size in stored)
+            )
+        except FOREIGN as error:
+            raise InputError(f"{self.path}/{name}: expected an array, got {_line(error)}") from error
+        if not known:
+            raise InputError(f"{self.path}/{name}: expected numbers in shards of whole rows, got others")
+        if not held:
+            raise InputError(
+                f"{self.path}/{name}: expected what {len(stored)} shards of {sum(stored)} bytes can hold, "
+                f"got {array.shape} {array.dtype} in shards of {shard} rows"
+            )
+        return array
 
     def _array(self, name: str) -> Any:
         if name not in self._arrays:
@@ -137,7 +182,9 @@ class Reader:
         try:
             return np.asarray(array[rows])
         except (RuntimeError, ValueError, OSError) as error:
-            raise InputError(f"{self.path}/{name}: expected whole chunks, got a damaged one ({error})") from error
+            raise InputError(
+                f"{self.path}/{name}: expected whole chunks, got a damaged one ({_line(error)})"
+            ) from error
 
     def _chunk(self, name: str, chunk: int) -> np.ndarray:
         key = (name, chunk)
@@ -151,3 +198,7 @@ class Reader:
         while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
             self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
         return rows
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

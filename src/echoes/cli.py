@@ -127,5 +127,24 @@ def results() -> None:
     typer.echo(command.results(Path("metrics")))
 
 
+@app.command()
+def verify(
+    track: Annotated[str, typer.Option(help="Track whose recordings and artifacts to check.")],
+) -> None:
+    """Does everything of a track belong together?
+
+    Reads the recordings and every artifact up to evaluate.json and compares their content, their parents and the
+    parameters of today with what each says of itself. A line for each; a status of 1 unless all match.
+    """
+    from echoes.commands import verify as command
+
+    whole = True
+    for right, line in command.verify(track, Path()):
+        whole = whole and right
+        typer.echo(line)
+    if not whole:
+        raise typer.Exit(1)
+
+
 def main() -> None:
     app()

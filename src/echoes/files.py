@@ -1,30 +1,47 @@
 """Atomic writes and content hashes of files and folders."""
 
+import errno
+import fcntl
+import glob
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from echoes.errors import InputError
+
+LOCK, OLD = ".lock", ".old"  # beside what is being written, in the folder of a writer
+FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))  # some libraries pass on the words, not the number
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+
+_held: set[Path] = set()  # folders of this process: a process does not see its own locks
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, for a file or a folder, and move it there at the end.
+    """Yield a temporary path, for a file or a folder, and move it to `path` at the end.
 
-    When the block fails nothing is left behind and what stood at `path` stays as it was.
+    When the block fails nothing is left behind and what stood at `path` stays as it was. Several processes may write
+    the same path: the last one wins, whole. What killed ones left is removed. Raises InputError, naming `path`, where
+    the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.partial")
-    remove(temporary)
     try:
-        yield temporary
-        _flush(temporary)
-        if path.is_dir() or temporary.is_dir():
-            remove(path)
-        temporary.replace(path)
-    finally:
-        remove(temporary)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        with _holder(path) as holder:
+            temporary = holder / path.name
+            yield temporary
+            _flush(temporary)
+            _swap(temporary, path, holder)
+            _sync(path.parent)
+    except Exception as error:
+        if any(words in str(error) for words in FULL):
+            raise InputError(f"{path}: expected room on its disk, got {' '.join(str(error).split())}") from error
+        raise
 
 
 def remove(path: Path) -> None:
@@ -43,12 +60,97 @@ def digest(path: Path) -> str:
             while block := file.read(1 << 20):
                 hashed.update(block)
         return hashed.hexdigest()
-    names = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file())
-    return sha256("".join(f"{name}\0{digest(path / name)}\n" for name in names).encode()).hexdigest()
+    return sha256("".join(f"{name}\0{digest(path / name)}\n" for name in names(path)).encode()).hexdigest()
+
+
+def names(folder: Path) -> list[str]:
+    """The paths of all files below a folder, relative to it, sorted."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def safe_name(text: str) -> str:
+    """A label or the name of a sequence as a name of a file: it neither leaves its folder nor hides in it."""
+    return re.sub(r"[^\w .+=@-]", "_", text).lstrip(".-") or "_"
+
+
+@contextmanager
+def _holder(path: Path) -> Iterator[Path]:
+    """A folder beside `path` that belongs to this process: locked as long as it lives, so that others can tell."""
+    while True:
+        holder = Path(tempfile.mkdtemp(".partial", f".{path.name}.", path.parent))
+        _held.add(holder)
+        lock = _locked(holder)
+        if lock is not None:
+            break
+        _held.discard(holder)  # another process swept it away before it was locked
+    try:
+        yield holder
+    finally:
+        _discard(holder, path)
+        os.close(lock)
+        _held.discard(holder)
+
+
+def _locked(holder: Path) -> int | None:
+    """The open lock of the folder of a writer; None where another process has it, or the folder is gone.
+
+    POSIX locks end with the process, however it ends, and worker processes do not inherit them.
+    """
+    try:
+        lock = os.open(holder / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(lock), (holder / LOCK).stat()):
+            return lock
+    except (BlockingIOError, PermissionError, FileNotFoundError):  # held by another, or gone
+        pass
+    os.close(lock)
+    return None
+
+
+def _sweep(path: Path) -> None:
+    """Clear away what killed writers of `path` left."""
+    for name in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 8}.partial"):
+        lock = None if name in _held else _locked(name)
+        if lock is not None:
+            _discard(name, path)
+            os.close(lock)
+
+
+def _discard(holder: Path, path: Path) -> None:
+    """Delete the folder of a writer; what it had moved aside goes back if nothing took its place."""
+    if os.path.lexists(holder / OLD) and not os.path.lexists(path):
+        (holder / OLD).rename(path)
+    shutil.rmtree(holder)
+
+
+def _swap(temporary: Path, path: Path, holder: Path) -> None:
+    """Move `temporary` to `path`. A folder takes two renames: the old one aside, the new one in its place."""
+    while True:
+        if (path.is_dir() or temporary.is_dir()) and os.path.lexists(path):
+            remove(holder / OLD)
+            path.rename(holder / OLD)
+        try:
+            temporary.replace(path)
+            return
+        except OSError as error:
+            if error.errno not in TAKEN:  # else another writer put its own there between the two
+                raise
 
 
 def _flush(path: Path) -> None:
-    for file in [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]:
-        file.chmod(0o644)  # some writers make files that only their owner may read
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
+    """Force a file, or all below a folder, to the disk: a rename must not overtake what it renames."""
+    for entry in [path, *path.rglob("*")]:
+        if entry.is_file():
+            entry.chmod(0o644)  # some writers make files that only their owner may read
+        _sync(entry)
+
+
+def _sync(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
 from math import prod
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -44,34 +43,30 @@ def write(path: Path, form: Format, batches: Iterator[Mapping[str, np.ndarray]],
         return
     with files.replacing(path) as folder:
         folder.mkdir()
-        shards = _write_shards(folder, batches)
-        digest = sha256("".join(files.digest(folder / shard["file"]) for shard in shards).encode()).hexdigest()
-        text = header().sealed(digest).text()
-        (folder / INDEX).write_text(json.dumps({"header": text, "shards": shards}))
+        _write_shards(folder, batches)
+        (folder / INDEX).write_text(header().sealed(provenance.parts(folder, INDEX)).text())
 
 
 def _stored(rows: np.ndarray) -> np.ndarray:
     return rows.astype(np.float16 if rows.dtype.kind == "f" else np.int32)
 
 
-def _write_shards(folder: Path, batches: Iterator[Mapping[str, np.ndarray]]) -> list[dict[str, Any]]:
-    shards: list[dict[str, Any]] = []
+def _write_shards(folder: Path, batches: Iterator[Mapping[str, np.ndarray]]) -> None:
     pending: list[Mapping[str, np.ndarray]] = []
+    count = 0
 
     def flush() -> None:
         joined = {name: _stored(np.concatenate([b[name] for b in pending])) for name in sorted(pending[0])}
-        file = f"shard-{len(shards):05d}.safetensors"
-        save_file(joined, folder / file)
-        shards.append({"file": file, "rows": len(next(iter(joined.values())))})
+        save_file(joined, folder / f"shard-{count:05d}.safetensors")
         pending.clear()
 
     for batch in batches:
         pending.append(batch)
         if sum(rows.size * 2 for b in pending for rows in b.values()) >= SHARD_BYTES:
             flush()
+            count += 1
     if pending:
         flush()
-    return shards
 
 
 def read(path: Path) -> LatentStore:
@@ -80,22 +75,34 @@ def read(path: Path) -> LatentStore:
 
 
 class Shards:
-    """Memory-mapped safetensors: the headers are parsed once, a batch is indexed at once."""
+    """Memory-mapped safetensors: the headers are parsed once, a batch is indexed at once.
+
+    The index is the header of the artifact, which lists the shards; the sizes of all are checked at once, the content
+    of each before its first row is read.
+    """
 
     def __init__(self, path: Path) -> None:
-        try:
-            index = json.loads((path / INDEX).read_text())
-            # Only the last part of a name: a shard lies in this folder, whatever the index says.
-            text, listed = index["header"], [(path / Path(s["file"]).name, s["rows"]) for s in index["shards"]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path / INDEX}: expected the index of latents, got none that is whole") from error
-        self.header = provenance.parse(text, "latents", path)
-        self._path, self._shards = path, [_map(file) for file, _ in listed]
-        for (file, rows), shard in zip(listed, self._shards, strict=True):
-            if any(array.shape[:1] != (rows,) for array in shard.values()):
-                shapes = [array.shape for array in shard.values()]
-                raise InputError(f"{file}: expected {rows} rows, got arrays of shape {shapes}")
-        self._starts = np.cumsum([0, *(rows for _, rows in listed)])
+        """Raises InputError where a shard is missing, has another size or claims what it does not hold."""
+        self.header = provenance.read(path / INDEX, "latents")
+        provenance.require_sizes(self.header, path)
+        self._path, self._names = path, sorted(self.header.parts)
+        if not self._names:
+            raise InputError(f"{path / INDEX}: expected latents, got an index without shards")
+        self._shards = [_map(path / name) for name in self._names]
+        self._starts = np.cumsum([0, *(self._rows_of(i) for i in range(len(self._names)))])
+        self._whole: set[int] = set()  # shards whose content has been checked
+
+    def _rows_of(self, shard: int) -> int:
+        """The rows of a shard; raises InputError unless its arrays are as long as each other and like the first's."""
+        first, these = self._shards[0], self._shards[shard]
+        lengths = {array.shape[:1] for array in these.values()}
+        alike = {n: (a.dtype, a.shape[1:]) for n, a in these.items()} == {
+            n: (a.dtype, a.shape[1:]) for n, a in first.items()
+        }
+        if len(lengths) != 1 or lengths == {()} or not alike:
+            shapes = {name: array.shape for name, array in these.items()}
+            raise InputError(f"{self._path / self._names[shard]}: expected as many rows of each array, got {shapes}")
+        return int(lengths.pop()[0])
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
         if name not in self._shards[0]:
@@ -104,6 +111,9 @@ class Shards:
         first = self._shards[0][name]
         out = np.empty((len(indices), *first.shape[1:]), _read(first.dtype))
         for shard in np.unique(shards):
+            if shard not in self._whole:
+                provenance.require_parts(self.header, self._path, [self._names[shard]])
+                self._whole.add(shard)
             chosen = shards == shard
             out[chosen] = self._shards[shard][name][indices[chosen] - self._starts[shard]]
         return out
@@ -141,7 +151,7 @@ def _map(path: Path) -> dict[str, np.ndarray]:
             if not 0 <= begin <= end <= size - 8 - length or end - begin != dtype.itemsize * prod(shape):
                 raise InputError(f"{path}: expected {name} as {dtype} within {size} bytes, got {entry}")
             out[name] = np.memmap(path, dtype, "r", 8 + length + begin, shape)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, ArithmeticError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: expected a safetensors file of {', '.join(DTYPES)} arrays, got {error}") from error

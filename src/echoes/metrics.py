@@ -38,5 +38,5 @@ def read(path: Path) -> Any:
     """What `write` wrote; raises InputError where the file is missing or no JSON."""
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected metrics in JSON, got {error}") from error

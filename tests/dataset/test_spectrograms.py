@@ -144,3 +144,12 @@ def test_a_family_that_is_not_known_is_refused(tmp_path):
         writer.seal(Header("grids", {}, {}, {"family": "sonar"}))
     with pytest.raises(InputError, match=r"grids\.zarr: expected grids of the family radar or microdoppler, got sonar"):
         choice.read(tmp_path / "grids.zarr")
+
+
+@pytest.mark.parametrize("family", ["radar", "microdoppler"])
+@pytest.mark.parametrize("content", [{}, {"axes": 3}, {"axes": [{"name": "z"}]}])
+def test_a_header_without_what_grids_need_is_refused(tmp_path, family, content):
+    with arrays.writing(tmp_path / "grids.zarr") as writer:
+        writer.seal(Header("grids", {}, {}, {**content, "family": family}))
+    with pytest.raises(InputError, match=r"grids\.zarr: expected .*axes.* in its header, got "):
+        choice.read(tmp_path / "grids.zarr")

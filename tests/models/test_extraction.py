@@ -75,13 +75,14 @@ def test_the_store_holds_what_was_encoded(case):
 @pytest.mark.parametrize("form", ["safetensors", "zarr"])
 def test_both_formats_hold_the_latents_and_labels_of_spectrograms(form, people, tmp_path):
     made = extraction(people)
-    latentstore.write(tmp_path / "latents", form, made.batches(4), made.header)
+    latentstore.write(tmp_path / "latents", form, made.batches(4), lambda: made.header({"batch": 4}))
     store, some = latentstore.read(tmp_path / "latents"), np.array([50, 3, 3, 17])
     for name in LABELLED:
         assert store.rows(name, some).dtype == (np.int32 if name == "labels" else np.float32)
         np.testing.assert_array_equal(store.rows(name, some), people.latents.rows(name, some))
     assert store.header.content == people.latents.header.content
     assert store.header.parents == people.latents.header.parents
+    assert store.header.params == {"batch": 4}
 
 
 def test_the_statistics_are_those_of_the_train_split_drawn_from_its_posteriors(case):

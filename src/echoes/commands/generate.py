@@ -56,7 +56,7 @@ def generate(
 
 def name_of(labels: Labels) -> str:
     """`3-walk`, as a name of a file."""
-    return "-".join(labels).replace("/", "_")
+    return files.safe_name("-".join(labels))
 
 
 def draw(spectrograms: np.ndarray, name: str, view: View, folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from echoes import files
 from echoes.commands.pointclouds import WRITERS
 from echoes.readers.frames import Entry
 
@@ -35,7 +36,7 @@ def written(
     """Write a cloud under the name of its sequence and the number of its frame in the recording."""
     if cloud is None:
         return Row("", entry, 0, velocity)
-    name = f"{entry.sequence.replace('/', '-')}_{number:06d}.{form}"
+    name = f"{files.safe_name(entry.sequence.replace('/', '-'))}_{number:06d}.{form}"
     WRITERS[form](cloud, folder / name)
     return Row(name, entry, len(cloud), velocity)
 

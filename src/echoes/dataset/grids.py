@@ -78,9 +78,14 @@ class Grids:
         self._reader = Reader(path, "grids")
         self.path, self.header = path, self._reader.header
         content = self.header.content
-        self.grid = Grid.from_header(content["axes"])
-        self.scaling = Scaling(tuple(content["scaling"]["power_db"]), content["scaling"]["doppler_mps"])
-        self.occupied_share = float(content["occupied_share"])
+        try:
+            self.grid = Grid.from_header(content["axes"])
+            self.scaling = Scaling(tuple(content["scaling"]["power_db"]), content["scaling"]["doppler_mps"])
+            self.occupied_share = float(content["occupied_share"])
+        except (LookupError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: expected axes, scaling and occupied_share in its header, got {error!r}"
+            ) from error
         self._split = self._reader.all("split")
 
     def frames(self, split: str) -> np.ndarray:

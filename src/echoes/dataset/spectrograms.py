@@ -89,10 +89,15 @@ class Spectrograms:
         self._reader = Reader(path, "grids")
         self.path, self.header = path, self._reader.header
         content = self.header.content
-        self.velocity, self.time = (Axis(**axis) for axis in content["axes"])
-        self.channel_names: tuple[str, ...] = tuple(content["channels"])
-        self.floor_db, self.ceiling_db = float(content["scaling"]["floor_db"]), float(content["scaling"]["ceiling_db"])
-        self.label_names: dict[str, tuple[str, ...]] = {k: tuple(content["labels"][k]) for k in content["kinds"]}
+        try:
+            self.velocity, self.time = (Axis(**axis) for axis in content["axes"])
+            self.channel_names: tuple[str, ...] = tuple(content["channels"])
+            self.floor_db, self.ceiling_db = (float(content["scaling"][end]) for end in ("floor_db", "ceiling_db"))
+            self.label_names: dict[str, tuple[str, ...]] = {k: tuple(content["labels"][k]) for k in content["kinds"]}
+        except (LookupError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: expected axes, channels, scaling and labels in its header, got {error!r}"
+            ) from error
         self._split = self._reader.all("split")
         self._labels = np.stack([self._reader.all(f"label_{kind}") for kind in self.label_names], axis=1)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,7 +40,8 @@ class Extraction:
             self._shape = batch["latents"].shape[1:]
             yield batch
 
-    def header(self) -> Header:
+    def header(self, params: dict[str, Any]) -> Header:
+        """params: the section `<track>.latents`."""
         content = {
             **self._vae_header.content,
             "latent_shape": list(self._shape),
@@ -47,7 +49,7 @@ class Extraction:
             "whitening": asdict(self._moments.whitening()),
         }
         parents = {"grids": self._data.header.identity, "vae": self._vae_header.identity}
-        return Header("latents", {}, parents, content)
+        return Header("latents", params, parents, content)
 
     def statistics(self) -> dict[str, float]:
         """Mean and deviation of each latent channel over the train split."""
