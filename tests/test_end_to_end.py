@@ -17,6 +17,7 @@ from echoes.models import denoisers
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate")
+TRAININGS = ("train_vae", "train_ldm", "distill_cd")
 TRACKS = ("radar", "microdoppler")
 CLOUDS = ("radar", "nearest_train", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound")
 SPECTROGRAMS = ("real", "ldm", "cd_1", "cd_2", "vae_bound")
@@ -79,7 +80,8 @@ def small_params(track: str) -> dict:
     if track == "microdoppler":
         section["sample"] |= {"solver": "heun", "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
         section["evaluate"]["judge"] |= {"steps": 3, "warmup": 1}
-    return {"tracks": [track], track: section}
+    runtime = {**everything["runtime"], "previews": 2}
+    return {"tracks": [track], "runtime": runtime, track: section}
 
 
 def write_recordings(folder: Path, track: str) -> None:
@@ -119,7 +121,14 @@ def of(track: str) -> pytest.MarkDecorator:
 def test_every_stage_leaves_its_metrics_and_figures(workspace: Workspace) -> None:
     assert {path.stem for path in workspace.metrics.glob("*.json")} == {*STAGES, "provenance"}
     plots = {path.name for path in (workspace.metrics / "plots").iterdir()}
-    assert plots == {"stamps.csv", "train_vae.csv", "train_ldm.csv", "distill_cd.csv", "evaluate"}
+    assert plots == {"stamps.csv", "evaluate"}
+    told = {
+        path.relative_to(workspace.metrics / "live").as_posix() for path in workspace.metrics.rglob("live/*/plots/*/*")
+    }
+    assert told == {f"{stage}/plots/{one}" for stage in TRAININGS for one in ("metrics/loss.tsv", "images/samples")}
+    for stage in TRAININGS:
+        pictures = (live / stage / "plots" / "images" / "samples").iterdir()
+        assert {path.name for path in pictures} == {"2.png", "3.png"}
     drawn = {path.name for path in (workspace.metrics / "plots" / "evaluate").iterdir()}
     assert drawn == FIGURES[workspace.track]
 
@@ -211,8 +220,8 @@ def test_a_codebook_goes_the_same_way_and_its_use_is_measured(changed: Workspace
     measured = metrics.read(changed.metrics / "train_vae.json")
     assert 0 < measured["val_codebook_utilisation"] <= 1
     assert measured["val_codebook_perplexity"] >= 1
-    curve = (changed.metrics / "plots" / "train_vae.csv").read_text().splitlines()
-    assert {"codebook_utilisation", "codebook_perplexity"} <= set(curve[0].split(","))
+    curves = (changed.metrics / "live" / "train_vae" / "plots" / "metrics").iterdir()
+    assert {"codebook_utilisation.tsv", "codebook_perplexity.tsv"} <= {path.name for path in curves}
     assert set(arrays.Reader(changed.data / "samples.zarr", "samples").header.content["methods"]) == {
         *SPECTROGRAMS[1:],
     }

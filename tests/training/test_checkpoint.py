@@ -1,0 +1,143 @@
+"""A training that goes on from a saved state ends as one that never stopped; another training never takes it."""
+
+import fcntl
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from echoes.errors import InputError
+from trainings import StoppedError, content, fit, runtime, schedule
+
+SAVING = runtime()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A project of its own, with the script of a stage."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    Path("stages").mkdir()
+    Path("stages", "train_toy.py").write_text("")
+    return tmp_path
+
+
+@pytest.fixture
+def said(caplog):
+    caplog.set_level(logging.INFO, logger="echoes")
+    return lambda: " ".join(record.getMessage() for record in caplog.records)
+
+
+def states():
+    return sorted(Path(".dvc/tmp/scratch/train_toy@toys").glob("*/state.safetensors"))
+
+
+def stopped(p, stop, r=SAVING, parents=None):
+    with pytest.raises(StoppedError):
+        fit(p, r, parents, stop)
+
+
+@pytest.mark.parametrize("stop", [1, 4, 11])
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_training_that_goes_on_ends_with_the_bytes_of_one_that_never_stopped(stop, every, tmp_path):
+    p = schedule()
+    straight = fit(p, SAVING)
+    stopped(p, stop, runtime(checkpoint={"steps": every, "minutes": 0.0}))
+    again = fit(p, SAVING)
+    assert again.seen[0] == stop // every * every
+    assert content(again) == content(straight)
+
+
+def test_several_stops_are_no_different_from_one():
+    p = schedule(accumulate=2)
+    straight = fit(p, SAVING)
+    for stop in (2, 3, 7):
+        stopped(p, stop)
+    assert content(fit(p, SAVING)) == content(straight)
+
+
+def test_how_often_the_state_is_saved_changes_nothing():
+    p = schedule()
+    never = fit(p, runtime(checkpoint={"steps": 0, "minutes": 0.0}))
+    assert content(fit(p, SAVING)) == content(never)
+    assert content(fit(p, runtime(checkpoint={"steps": 0, "minutes": 1e-9}))) == content(never)
+
+
+def test_the_state_is_removed_once_the_training_has_left_its_artifact():
+    stopped(schedule(), 5)
+    assert len(states()) == 1
+    fit(schedule(), SAVING)
+    assert states() == []
+
+
+def test_a_state_that_is_complete_trains_no_further_step():
+    """A stage that is killed after its last step, before its artifact is there."""
+    p = schedule()
+    straight = fit(p, SAVING)
+    stopped(p, p.steps)
+    again = fit(p, SAVING)
+    assert again.seen == []
+    assert content(again) == content(straight)
+
+
+@pytest.mark.parametrize(
+    ("change", "parents", "named"),
+    [({"lr": 0.03}, None, "params.lr"), ({}, {"grids": "other"}, "parents.grids")],
+)
+def test_other_params_or_data_begin_afresh_and_say_what_changed(change, parents, named, said):
+    stopped(schedule(), 5)
+    found = fit(schedule(**change), SAVING, parents)
+    assert found.seen[0] == 0
+    assert f"beginning afresh, for the state in {states()[0].parent} is of other {named}" in said()
+
+
+def test_going_back_to_the_old_params_goes_on_with_their_state(said):
+    stopped(schedule(), 5)
+    fit(schedule(lr=0.03), SAVING)
+    assert fit(schedule(), SAVING).seen[0] == 5
+    assert "going on from step 5" in said()
+
+
+def test_other_code_begins_afresh():
+    stopped(schedule(), 5)
+    Path("stages", "train_toy.py").write_text("# another idea\n")
+    assert fit(schedule(), SAVING).seen[0] == 0
+
+
+def test_states_lie_in_the_main_repository_also_where_dvc_runs_a_copy(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "main"))
+    stopped(schedule(), 5)
+    assert states() == []
+    assert len(list((tmp_path / "main" / ".dvc" / "tmp" / "scratch").rglob("state.safetensors"))) == 1
+
+
+def test_a_twin_goes_on_from_the_state_and_leaves_the_writing_to_the_first(said):
+    stopped(schedule(), 5)
+    (state,) = states()
+    with (state.parent / "lock").open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        before = state.read_bytes()
+        assert fit(schedule(), SAVING).seen[0] == 5
+        assert state.read_bytes() == before
+    assert "another run of the same training saves its state" in said()
+
+
+def test_a_damaged_state_is_refused_by_name():
+    stopped(schedule(), 5)
+    (state,) = states()
+    damaged = bytearray(state.read_bytes())
+    damaged[-3] ^= 1
+    state.write_bytes(damaged)
+    with pytest.raises(InputError, match=rf"^{state}: .*; remove {state.parent} to begin afresh$"):
+        fit(schedule(), SAVING)
+
+
+def test_a_state_of_another_number_of_threads_goes_on_with_a_warning(said):
+    stopped(schedule(), 5)
+    torch.set_num_threads(2)
+    try:
+        fit(schedule(), SAVING)
+    finally:
+        torch.set_num_threads(1)
+    assert "bytes may differ" in said()
