@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -100,12 +100,10 @@ def _locked(holder: Path) -> int | None:
         lock = os.open(holder / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
     except FileNotFoundError:
         return None
-    try:
+    with suppress(BlockingIOError, PermissionError, FileNotFoundError):  # another has it, or it is gone
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(lock), (holder / LOCK).stat()):
             return lock
-    except (BlockingIOError, PermissionError, FileNotFoundError):  # held by another, or gone
-        pass
     os.close(lock)
     return None
 
@@ -131,7 +129,8 @@ def _swap(temporary: Path, path: Path, holder: Path) -> None:
     while True:
         if (path.is_dir() or temporary.is_dir()) and os.path.lexists(path):
             remove(holder / OLD)
-            path.rename(holder / OLD)
+            with suppress(FileNotFoundError):  # another writer has just moved it aside
+                path.rename(holder / OLD)
         try:
             temporary.replace(path)
             return
