@@ -121,7 +121,9 @@ def _discard(holder: Path, path: Path) -> None:
     """Delete the folder of a writer; what it had moved aside goes back if nothing took its place."""
     if os.path.lexists(holder / OLD) and not os.path.lexists(path):
         (holder / OLD).rename(path)
-    shutil.rmtree(holder)
+    remove(holder / OLD)
+    remove(holder / path.name)
+    shutil.rmtree(holder, ignore_errors=True)  # only the lock is left: another process may sweep that at this moment
 
 
 def _swap(temporary: Path, path: Path, holder: Path) -> None:
