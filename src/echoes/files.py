@@ -38,6 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
             _flush(temporary)
             _swap(temporary, path, holder)
             _sync(path.parent)
+            remove(holder / OLD)  # else it would come back while another writer swaps
     except Exception as error:
         if any(words in str(error) for words in FULL):
             raise InputError(f"{path}: expected room on its disk, got {' '.join(str(error).split())}") from error
