@@ -191,6 +191,9 @@ def test_rows_of_zeros_are_stored_because_what_is_not_there_would_read_as_zeros(
     np.testing.assert_array_equal(arrays.Reader(tmp_path / "a", "grids").all("a"), 0)
 
 
+SHARD, CHUNK = "chunk_grid__configuration__chunk_shape", "codecs__0__configuration__chunk_shape"
+
+
 def resealed(path, **changes):
     """Change what an array says of itself, as somebody would who also writes a header that fits."""
     meta = path / "a" / "zarr.json"
@@ -211,9 +214,12 @@ def resealed(path, **changes):
     "changes",
     [
         {"shape": [10**13, 3]},
-        {"shape": [4, 10**12], "chunk_grid__configuration__chunk_shape": [8, 10**12]},
-        {"shape": [4, 3], "chunk_grid__configuration__chunk_shape": [1 << 40, 3]},
-        {"shape": [41, 3], "codecs__0__configuration__chunk_shape": [8, 1]},
+        {"shape": [4, 10**12], SHARD: [8, 10**12]},
+        {"shape": [4, 3], SHARD: [1 << 40, 3]},
+        {"shape": [41, 3], CHUNK: [8, 1]},
+        {"shape": [2, 10**12], SHARD: [2, 10**12], CHUNK: [1, 10**12]},
+        {SHARD: [1 << 40, 3], CHUNK: [1 << 40, 3]},
+        {"shape": [41, 3]},
         {"data_type": "float64", "shape": [10**12, 3]},
         {"data_type": "string", "fill_value": ""},
         {"shape": [-1, 3]},
@@ -221,7 +227,7 @@ def resealed(path, **changes):
         {"codecs": []},
         {"codecs__0__configuration__codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]},
         {"chunk_grid__name": "rectilinear"},
-        {"chunk_grid__configuration__chunk_shape": [0, 3]},
+        {SHARD: [0, 3]},
         {"fill_value": 10**30},
         {"node_type": "group"},
     ],

@@ -30,6 +30,15 @@ with files.replacing(Path(sys.argv[1])) as temporary:
     print("half", flush=True)
     sys.stdin.readline()
 """
+SWAPPING = """
+import sys
+from pathlib import Path
+from echoes import files
+for _ in range(100):
+    with files.replacing(Path(sys.argv[1])) as temporary:
+        temporary.mkdir()
+        (temporary / "x").write_text(sys.argv[2])
+"""
 KILLED_BETWEEN = """
 import os, signal, sys
 from pathlib import Path
@@ -134,6 +143,13 @@ def test_a_writer_leaves_the_folder_of_a_living_one_alone_and_the_last_one_wins(
     assert waiting.returncode == 0
     assert names(tmp_path) == ["a", "y"]
     assert (path / "y").read_text() == "second"
+
+
+def test_writers_that_swap_folders_at_the_same_time_all_succeed(tmp_path):
+    writers = [subprocess.Popen([sys.executable, "-c", SWAPPING, str(tmp_path / "a"), text]) for text in "123"]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert names(tmp_path) == ["a", "x"]
+    assert (tmp_path / "a" / "x").read_text() in "123"
 
 
 def test_two_writers_in_one_process_do_not_meet(tmp_path):

@@ -8,7 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -38,6 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
             _flush(temporary)
             _swap(temporary, path, holder)
             _sync(path.parent)
+            remove(holder / OLD)  # else it would come back while another writer swaps
     except Exception as error:
         if any(words in str(error) for words in FULL):
             raise InputError(f"{path}: expected room on its disk, got {' '.join(str(error).split())}") from error
@@ -100,12 +101,10 @@ def _locked(holder: Path) -> int | None:
         lock = os.open(holder / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
     except FileNotFoundError:
         return None
-    try:
+    with suppress(BlockingIOError, PermissionError, FileNotFoundError):  # another has it, or it is gone
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.fstat(lock), (holder / LOCK).stat()):
             return lock
-    except (BlockingIOError, PermissionError, FileNotFoundError):  # held by another, or gone
-        pass
     os.close(lock)
     return None
 
@@ -123,7 +122,9 @@ def _discard(holder: Path, path: Path) -> None:
     """Delete the folder of a writer; what it had moved aside goes back if nothing took its place."""
     if os.path.lexists(holder / OLD) and not os.path.lexists(path):
         (holder / OLD).rename(path)
-    shutil.rmtree(holder)
+    remove(holder / OLD)
+    remove(holder / path.name)
+    shutil.rmtree(holder, ignore_errors=True)  # only the lock is left: another process may sweep that at this moment
 
 
 def _swap(temporary: Path, path: Path, holder: Path) -> None:
@@ -131,7 +132,8 @@ def _swap(temporary: Path, path: Path, holder: Path) -> None:
     while True:
         if (path.is_dir() or temporary.is_dir()) and os.path.lexists(path):
             remove(holder / OLD)
-            path.rename(holder / OLD)
+            with suppress(FileNotFoundError):  # another writer has just moved it aside
+                path.rename(holder / OLD)
         try:
             temporary.replace(path)
             return
