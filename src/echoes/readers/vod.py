@@ -15,6 +15,7 @@ set are numbered through. odomToCamera takes camera coordinates to odom (its hei
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,7 @@ from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 
 PERIOD_S = 0.1
+NUMBER = re.compile("[0-9]{5}")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _numbers(folder: Path) -> list[str]:
     if not names:
         raise InputError(f"{folder}: expected NNNNN.bin, got none")
     for name in names:
-        if not (len(name) == 5 and name.isdigit()):
+        if not NUMBER.fullmatch(name):
             raise InputError(f"{folder}: expected names of five digits, got {name!r}")
     return names
 

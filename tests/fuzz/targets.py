@@ -1,0 +1,206 @@
+"""The readers under the fuzzer: small valid recordings of each, and how they are read."""
+
+
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import Any
+
+import h5py
+import numpy as np
+import yaml
+from fuzz import checks, formats
+from fuzz.cases import Target
+from fuzz.mutations import damaged, text_damaged
+from readers import (
+    bag_recordings,
+    test_acconeer,
+    test_adc,
+    test_astyx,
+    test_cw24,
+    test_images,
+    test_mars,
+    test_ntu4dradlm,
+    test_raflow,
+    test_simulated,
+    test_simulated_people,
+    test_vod,
+)
+from rosbags.rosbag1 import Writer
+
+from echoes.readers import acconeer, adc, astyx, cw24, images, mars, ntu4dradlm, raflow, simulated, simulated_people, vod
+
+
+def everything(reader: ModuleType, source: Any) -> Callable[[Path], Any]:
+    """All that a reader lists, and what it reads for each."""
+    return lambda root: [(one, reader.read(root, source, one)) for one in reader.index(root, source)]
+
+
+def _astyx(root: Path) -> None:
+    for number, stamp_us in (("000007", 3_599_800_000), ("000008", 3_599_900_000), ("000009", 0)):
+        test_astyx.write_frame(root, number, stamp_us, packed=number == "000009")
+
+
+def _raflow(root: Path) -> None:
+    steps = [tuple(part[::6] for part in test_raflow.scan(step)) for step in range(3)]
+    for i in range(2):
+        test_raflow.write(root, 8 + i, steps[i], steps[i + 1])
+
+
+def _vod(root: Path) -> None:
+    for number in ("00007", "00008"):
+        test_vod.write(root, number)
+
+
+def _bag(compression: Writer.CompressionFormat | None) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        radar = [test_ntu4dradlm.radar_message(i) for i in range(2)]
+        lidar = [test_ntu4dradlm.lidar_message(i) for i in range(2)]
+        both = [("radar", m) for m in radar] + [("lidar", m) for m in lidar]
+        topics = {"radar": test_ntu4dradlm.RADAR, "lidar": test_ntu4dradlm.LIDAR}
+        listed = [(topics[name], test_ntu4dradlm.START_S + 0.1 * i, message) for i, (name, message) in enumerate(both)]
+        bag_recordings.write(root / "loop.bag", listed, compression)
+        test_ntu4dradlm.write_extrinsics(root)
+
+    return write
+
+
+def _two(found: Any) -> None:
+    """No frame of the bag went missing, unless the bag was renamed or copied."""
+    checks.frames(found)
+    counts = {entry.sequence: 0 for entry, _ in found}
+    for entry, _ in found:
+        counts[entry.sequence] += 1
+    assert set(counts.values()) == {2}, counts
+
+
+CLOUD2 = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("Doppler", "<f4"), ("Power", "<f8"), ("id", "<u2")])
+
+
+def _messages(root: Path, rng: Random) -> None:
+    """A bag of PointCloud2, PointCloud and CustomMsg whose messages, not whose records, are damaged."""
+    xyz, doppler, power = (part[:9] for part in test_ntu4dradlm.street(0))
+    points = np.zeros(9, CLOUD2)
+    for name, column in zip(CLOUD2.names, [*xyz.T, doppler, power, np.arange(9)], strict=True):
+        points[name] = column
+    start = test_ntu4dradlm.START_S
+    order = rng.choice("<>")
+    radar = [
+        bag_recordings.cloud2(start + 0.1 * i, points, rng.choice((1, 3)), rng.choice((0, 5)), order)
+        if rng.random() < 0.7
+        else bag_recordings.cloud(start + 0.1 * i, xyz, {"Doppler": doppler, "Power": power})
+        for i in range(2)
+    ]
+    kind = type(radar[0]).__msgtype__
+    radar = [message for message in radar if message.__msgtype__ == kind]
+    lidar = [bag_recordings.custom(start + 0.01, xyz, [51] * 9)]
+    listed = [(test_ntu4dradlm.RADAR, m) for m in radar] + [(test_ntu4dradlm.LIDAR, m) for m in lidar]
+    raw = [[topic, m.__msgtype__, bag_recordings.serialized(m)] for topic, m in listed]
+    chosen = rng.choice(raw)
+    chosen[2] = damaged(chosen[2], rng)
+    written = [(topic, start + 0.1 * i, (kind, content)) for i, (topic, kind, content) in enumerate(raw)]
+    bag_recordings.write(root / "loop.bag", written)
+
+
+def _bag_messages(data: bytes, rng: Random) -> bytes:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        _messages(Path(folder), rng)
+        return (Path(folder) / "loop.bag").read_bytes()
+
+
+def _adc(root: Path) -> None:
+    test_adc.write(root / "7/walk/1.npy", test_adc.frame(8, 2, 8))
+    test_adc.write(root / "7/sit/1.npy", test_adc.frame(8, 2, 8))
+
+
+def _cw24(root: Path) -> None:
+    for i, bits in enumerate((8, 16, 24, 32, "float")):
+        test_cw24.write(root / f"walk/{i}.wav", 8000, test_cw24.tone(8000, seconds=0.05), bits)
+
+
+def _cw24_table(root: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        test_cw24.write(root / name, 8000, np.arange(16000) / 16000)
+    (root / cw24.LABELS).write_text(test_cw24.TABLE)
+
+
+def _images(suffixes: tuple[str, ...], pixels: Callable[[], np.ndarray]) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        for i, suffix in enumerate(suffixes):
+            test_images.save(root / f"walk/{i}{suffix}", pixels())
+
+    return write
+
+
+def _mars(root: Path) -> None:
+    test_mars.write(root / "subject1/radar_data1.mat", test_mars.rows())
+    (root / "subject2").mkdir()
+    with h5py.File(root / "subject2/radar_data1.mat", "w") as file:
+        file.create_dataset(mars.TABLE, data=test_mars.rows(), chunks=(8, 4), compression="gzip")
+
+
+def _acconeer(root: Path) -> None:
+    test_acconeer.write(root / "wave.h5", sessions=2)
+    test_acconeer.write(root / "hand.h5", continuous_sweep_mode=False)  # rates by the clock
+
+
+def _street(root: Path) -> None:
+    """A short street with few beams: a frame takes milliseconds."""
+    values = yaml.safe_load((test_simulated.ROOT / "street.yaml").read_text())
+    values["road"] |= {"length_m": 60.0, "behind_m": 5.0}
+    values["lidar"] |= {"azimuth_resolution_deg": 4.0, "max_range_m": 40.0}
+    for fan in values["lidar"]["fans"]:
+        fan["beams"] = min(fan["beams"], 3)
+    (root / "street.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+def _people(root: Path) -> None:
+    values = yaml.safe_load((test_simulated_people.ROOT / "people.yaml").read_text())
+    values["users"] = {"1": values["users"]["1"]}
+    values["radars"] = {"k24": values["radars"]["k24"] | {"prf_hz": 800.0}}
+    (root / "people.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+
+
+STREET = replace(test_simulated.SOURCE, sequences=1, frames=1)
+PEOPLE = replace(test_simulated_people.SOURCE, radars=("k24",), recordings=1)
+JSON, TEXT, YAML = {".json": formats.jsonish}, {".txt": text_damaged}, {".yaml": formats.yamlish}
+HDF5 = {".h5": formats.hdf5, ".mat": formats.hdf5}
+FRAMES, RECORDINGS = checks.frames, checks.recordings
+
+READERS = (
+    Target("astyx", _astyx, everything(astyx, test_astyx.SOURCE), FRAMES, {**JSON, **TEXT, ".gz": formats.packed}),
+    Target("raflow", _raflow, everything(raflow, test_raflow.SOURCE), FRAMES, JSON),
+    Target("vod", _vod, everything(vod, test_vod.SOURCE), FRAMES, {**JSON, **TEXT}),
+    *(
+        Target(f"ntu4dradlm {name}", _bag(how), everything(ntu4dradlm, test_ntu4dradlm.SOURCE), check, {**YAML, ".bag": of})
+        for name, how, check, of in (
+            ("records", None, _two, formats.bag),
+            ("bz2", Writer.CompressionFormat.BZ2, _two, formats.chunked),
+            ("lz4", Writer.CompressionFormat.LZ4, _two, formats.bag),
+            ("messages", None, FRAMES, _bag_messages),
+        )
+    ),
+    Target("mars", _mars, everything(mars, test_mars.SOURCE), RECORDINGS, HDF5),
+    Target("acconeer frames", _acconeer, everything(acconeer, test_acconeer.FRAMES), RECORDINGS, HDF5),
+    Target("adc", _adc, everything(adc, test_adc.SOURCE), RECORDINGS, {".npy": formats.npy}),
+    Target("cw24", _cw24, everything(cw24, test_cw24.SOURCE), RECORDINGS, {".wav": formats.wav}),
+    Target("cw24 labels.csv", _cw24_table, everything(cw24, test_cw24.SOURCE), RECORDINGS, {".csv": text_damaged}),
+    Target(
+        "images grey",
+        _images((".png", ".jpg"), test_images.grey),
+        everything(images, test_images.GREY),
+        RECORDINGS,
+        {".png": formats.png},
+    ),
+    Target(
+        "images rgb", _images((".png",), test_images.pixels), everything(images, test_images.RGB), RECORDINGS, {".png": formats.png}
+    ),
+    Target("simulated", _street, everything(simulated, STREET), FRAMES, YAML),
+    Target("simulated_people", _people, everything(simulated_people, PEOPLE), RECORDINGS, YAML),
+)
+ALL = READERS
