@@ -10,6 +10,8 @@ from typing import Any
 
 from fuzz import guard, mutations
 from fuzz.mutations import Files, Structured
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from echoes.errors import InputError
 
@@ -49,19 +51,41 @@ class Escape(AssertionError):
     """Neither a result nor one clear error."""
 
 
-def put(files: Files, folder: Path) -> None:
-    """Write `files` below `folder`, as far as the file system takes their names."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if content is None:
-                path.mkdir()
-            else:
-                path.write_bytes(content)
-        except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            continue  # a file and a folder of one name: the first stays
+class Folder:
+    """A folder of files that takes a new name for each case, because readers remember a path.
+
+    Only what differs is written: making and removing folders is slow.
+    """
+
+    def __init__(self, above: Path) -> None:
+        self._above, self._held, self._number = above, Files(), 0
+        self.path = above / "case-0"
+        self.path.mkdir(parents=True)
+
+    def put(self, files: Files) -> Path:
+        """The folder, with these files, as far as the file system takes their names."""
+        if files.keys() != self._held.keys() or None in [*files.values(), *self._held.values()]:
+            shutil.rmtree(self.path)
+            self.path.mkdir()
+            self._held = Files()
+        for name, content in files.items():
+            if name not in self._held or content != self._held[name]:
+                _write(self.path / name, content)
+        self._held = dict(files)
+        self._number += 1
+        self.path = self.path.rename(self._above / f"case-{self._number}")
+        return self.path
+
+
+def _write(path: Path, content: bytes | None) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            path.mkdir()
+        else:
+            path.write_bytes(content)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError):
+        pass  # a file and a folder of one name: the first stays
 
 
 def listing(folder: Path) -> list[tuple[str, int]]:
@@ -103,9 +127,38 @@ def _check_message(message: str, folder: Path, keys: tuple[str, ...]) -> None:
         raise Escape(f"expected the name of a file of {folder}, got {message!r}")
 
 
-def run(target: Target, files: Files, rng: Random, folder: Path) -> bool:
-    """One case in a new folder, which stays where the case escapes or ends the process."""
-    put(mutations.mutated(files, rng, target.structured), folder)
-    answered = judge(target, folder)
-    shutil.rmtree(folder)
-    return answered
+@dataclass
+class Tally:
+    """What happened to the cases of a target."""
+
+    cases: int = 0
+    results: int = 0
+    escapes: int = 0
+
+
+def fuzz(target: Target, count: int, above: Path, repeated: bool, tally: Tally) -> None:
+    """`count` cases of a target or more; raises Escape for the simplest that hypothesis finds.
+
+    repeated   the same cases each time; else new ones.
+    tally      counts them, also where one escapes.
+    """
+    files = target.files(above / "valid")
+    folder = Folder(above / "cases")
+
+    @settings(
+        max_examples=count,
+        derandomize=repeated,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.randoms(use_true_random=False))
+    def case(rng: Random) -> None:
+        tally.cases += 1
+        try:
+            tally.results += judge(target, folder.put(mutations.mutated(files, rng, target.structured)))
+        except AssertionError:
+            tally.escapes = 1  # what follows are simpler forms of it
+            raise
+
+    case()

@@ -90,7 +90,7 @@ def _entries(file: h5py.File, path: Path) -> list[str]:
     """session_K/group_G/entry_E, in order of their numbers."""
     sessions = hdf5.member(file, "sessions", path)
     if not isinstance(sessions, h5py.Group):
-        raise InputError(f"{path}: expected a group sessions, got only {', '.join(sorted(file)) or 'nothing'}")
+        raise InputError(f"{path}: expected a group sessions, got only {', '.join(hdf5.names(file)) or 'nothing'}")
     found = [
         f"{session}/{group}/{entry}"
         for session in _numbered(sessions, "session_", path)
@@ -103,9 +103,9 @@ def _entries(file: h5py.File, path: Path) -> list[str]:
 
 
 def _numbered(group: Any, prefix: str, path: Path) -> list[str]:
-    names = [n for n in group if re.fullmatch(f"{prefix}[0-9]{{1,9}}", n)]
-    found = [n for n in names if isinstance(hdf5.member(group, n, path), h5py.Group)]
-    return sorted(found, key=lambda n: int(n.removeprefix(prefix)))
+    found = [n for n in hdf5.names(group) if re.fullmatch(f"{prefix}[0-9]{{1,9}}", n)]
+    groups = [n for n in found if isinstance(hdf5.member(group, n, path), h5py.Group)]
+    return sorted(groups, key=lambda n: int(n.removeprefix(prefix)))
 
 
 def _frames(file: h5py.File, name: str, origin: str) -> h5py.Dataset:

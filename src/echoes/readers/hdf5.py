@@ -40,6 +40,11 @@ def member(group: Any, name: str, origin: str | Path) -> Any:
     return group
 
 
+def names(group: Any) -> list[str]:
+    """Of the members of a file or group, in order."""
+    return sorted(map(str, group))  # h5py gives what is no UTF-8 as bytes
+
+
 def dataset(group: Any, name: str, origin: str | Path) -> h5py.Dataset:
     """The dataset `name` in a file or group; `origin` names that in messages.
 
@@ -47,7 +52,7 @@ def dataset(group: Any, name: str, origin: str | Path) -> h5py.Dataset:
     """
     item = member(group, name, origin)
     if not isinstance(item, h5py.Dataset):
-        got = "a group" if item is not None else f"only {', '.join(sorted(group)) or 'nothing'}"
+        got = "a group" if item is not None else f"only {', '.join(names(group)) or 'nothing'}"
         raise InputError(f"{origin}: expected a dataset {name}, got {got}")
     if item.shape is None:
         raise InputError(f"{origin}: expected values in {name}, got none")

@@ -164,7 +164,7 @@ def _place(root: Path, source: Source, number: str) -> np.ndarray | None:
     for line in tables.text(path).splitlines():  # one JSON object per line: odom, map, UTM
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: expected a JSON object per line, got: {error}") from error
         if isinstance(found, dict) and isinstance(found.get("odomToCamera"), list):
             camera = _matrix(found["odomToCamera"], f"{path}: odomToCamera", 4)
