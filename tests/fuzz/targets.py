@@ -3,7 +3,9 @@
 
 
 from collections.abc import Callable
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -31,7 +33,18 @@ from readers import (
 )
 from rosbags.rosbag1 import Writer
 
+from echoes import params
+from echoes.models.autoencoders import VaeParams
+from echoes.models.denoisers import CdParams, LdmParams
+from echoes.models.trained import SampleParams
 from echoes.readers import acconeer, adc, astyx, cw24, images, mars, ntu4dradlm, raflow, simulated, simulated_people, vod
+from echoes.readers import splits, tables
+from echoes.readers.choice import Source
+from echoes.readers.frames import Entry
+from echoes.readers.splits import BySequence, ByTime
+from echoes.voxelization.families import Layout, Split
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def everything(reader: ModuleType, source: Any) -> Callable[[Path], Any]:
@@ -166,6 +179,79 @@ def _people(root: Path) -> None:
     (root / "people.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
 
 
+SECTIONS: dict[str, Any] = {
+    "source": Source,
+    "grid": Layout,
+    "split": Split,
+    "vae": VaeParams,
+    "ldm": LdmParams,
+    "cd": CdParams,
+    "sample": SampleParams,
+}
+
+
+RADAR = ("source", "grid", "split")  # where the families differ
+
+
+def _params(root: Path) -> None:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    (root / "params.yaml").write_text(yaml.safe_dump({"mars": values["mars"], "radar": {n: values["radar"][n] for n in RADAR}}, sort_keys=False))
+
+
+def read_params(root: Path) -> list[Any]:
+    path = root / "params.yaml"
+    listed = [("mars", name) for name in SECTIONS] + [("radar", name) for name in RADAR]
+    return [params.load(SECTIONS[name], f"{track}.{name}", path) for track, name in listed]
+
+
+def check_params(found: list[Any]) -> None:
+    """Every number is finite; what a dataclass promises, `params` has checked."""
+
+    def check(value: Any) -> None:
+        if isinstance(value, dict):
+            value = tuple(value.values())
+        if isinstance(value, tuple):
+            for item in value:
+                check(item)
+        elif isinstance(value, float):
+            assert np.isfinite(value)
+
+    for section in found:
+        check(asdict(section))
+
+
+def _split(root: Path) -> None:
+    """Not a file of the pipeline: entries as readers list them, and the parameters of a split."""
+    split = {"by": "time", "block_s": 5.0, "purge_s": 1.0, "val": 0.2, "test": 0.2, "seed": 0}
+    entries = [[f"drive-{i // 60}", 0.5 * i, "walk" if i % 2 else "sit"] for i in range(120)]
+    (root / "split.json").write_text(json.dumps({"split": split, "entries": entries, "duration_s": 1.0}))
+
+
+def read_split(root: Path) -> Any:
+    held = tables.document(root / "split.json", entries=list)
+    rows = [row for row in held["entries"] if isinstance(row, list) and [type(x) for x in row] == [str, float, str]]
+    entries = [Entry(sequence, stamp, "") for sequence, stamp, _ in rows]
+    split = params.build(Split, held.get("split"), "split")
+    duration_s = held.get("duration_s")
+    if isinstance(split, BySequence) or not isinstance(duration_s, float) or not 0 <= duration_s < 1e9:
+        return split, 0.0, entries, splits.assign(entries, params.build(splits.Split, held.get("split"), "split"))
+    labels = [(label,) for _, _, label in rows]
+    return split, duration_s, entries, splits.assign_labelled(entries, labels, duration_s, split)
+
+
+def check_split(found: Any) -> None:
+    """Every entry has its split, each split has entries, and blocks of time are purged."""
+    split, duration_s, entries, names = found
+    assert len(names) == len(entries)
+    assert {"train", "val", "test"} <= set(names) <= {"train", "val", "test", "purged"}
+    if not isinstance(split, ByTime):
+        return
+    for sequence in {entry.sequence for entry in entries}:
+        placed = sorted((e.stamp, n) for e, n in zip(entries, names, strict=True) if e.sequence == sequence and n != "purged")
+        for (before, name), (after, other) in pairwise(placed):
+            assert name == other or after - before - duration_s >= split.purge_s * (1 - 1e-9), (before, name, after, other)
+
+
 STREET = replace(test_simulated.SOURCE, sequences=1, frames=1)
 PEOPLE = replace(test_simulated_people.SOURCE, radars=("k24",), recordings=1)
 JSON, TEXT, YAML = {".json": formats.jsonish}, {".txt": text_damaged}, {".yaml": formats.yamlish}
@@ -200,6 +286,8 @@ READERS = (
     Target(
         "images rgb", _images((".png",), test_images.pixels), everything(images, test_images.RGB), RECORDINGS, {".png": formats.png}
     ),
+    Target("params.yaml", _params, read_params, check_params, YAML, keys=("radar", "mars"), weight=0.4),
+    Target("splits", _split, read_split, check_split, JSON, keys=("split", "entries")),
     Target("simulated", _street, everything(simulated, STREET), FRAMES, YAML),
     Target("simulated_people", _people, everything(simulated_people, PEOPLE), RECORDINGS, YAML),
 )
