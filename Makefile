@@ -1,6 +1,7 @@
 # make install what the pipeline needs, into .venv
 # make repro   the same, and runs the pipeline
-# make test    installs what the tests need and runs them
+# make test    installs what the tests need and runs them, without those that take minutes
+# make test-slow   those that take minutes
 # make lint    style and types
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: install repro test lint bench lock
+.PHONY: install repro test test-slow lint bench lock
 .DEFAULT_GOAL := repro
 
 install: .venv/runtime
@@ -19,6 +20,9 @@ repro: .venv/runtime
 
 test: .venv/dev
 	pytest -n auto
+
+test-slow: .venv/dev
+	pytest -m slow
 
 lint: .venv/dev
 	ruff check .
