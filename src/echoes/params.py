@@ -61,6 +61,7 @@ def _number(text: str) -> float:
     return special[text] if text in special else float(text)
 
 
+MOST_BYTES, DEEPEST = 1 << 20, 100  # of a file; brackets in brackets
 # No UTF-8, a number without end, brackets without end, and what an explicit tag that does not fit makes the parser raise.
 _BROKEN = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, OSError)
 
@@ -68,10 +69,25 @@ _BROKEN = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeErr
 @cache
 def _document(path: Path, modified_ns: int) -> Any:
     try:
-        return yaml.load(path.read_bytes(), Loader=_Loader)  # a SafeLoader: see _Loader
+        content = path.read_bytes()
+        _check_extent(content, path)
+        return yaml.load(content, Loader=_Loader)  # a SafeLoader: see _Loader
+    except InputError:
+        raise
     except _BROKEN as error:
         told = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: expected YAML, got {told}") from error
+
+
+def _check_extent(content: bytes, path: Path) -> None:
+    """The parser takes minutes for megabytes, and for brackets in brackets a time that grows with their square."""
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path}: expected YAML of at most {MOST_BYTES >> 20} MiB, got {len(content)} bytes")
+    depth = 0
+    for bracket in re.findall(rb"[\[\]{}]", content):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEEPEST:
+            raise InputError(f"{path}: expected YAML up to {DEEPEST} brackets deep, got more")
 
 
 def document(path: Path) -> Any:

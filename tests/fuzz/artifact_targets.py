@@ -1,23 +1,19 @@
 """The artifacts of a track under the fuzzer: grids, latents, and the weights of each model."""
 
-import shutil
+import json
 import struct
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import artifacts
-import json
 import numpy as np
 import torch
-import tracks
-from fuzz.cases import Target
-from fuzz.checks import finite
-from fuzz.mutations import Files, damaged, tree_damaged
 
+import artifacts
+import tracks
 from echoes import latentstore
 from echoes.autoencoder import teachers
 from echoes.dataset import choice
@@ -26,6 +22,9 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.models import autoencoders, denoisers
 from echoes.nets.classifiers import ConvClassifier
 from echoes.provenance import Header
+from fuzz.cases import Target
+from fuzz.checks import finite
+from fuzz.mutations import Files, damaged, tree_damaged
 
 CPU = torch.device("cpu")
 
@@ -94,7 +93,7 @@ def _zarr_latents(root: Path) -> None:
 def read_grids(root: Path) -> Any:
     data = choice.read(root / "grids.zarr")
     frames = np.arange(len(data))
-    parts = [frames_of for split in ("train", "val", "test") if len(frames_of := data.frames(split)) >= 0]
+    parts = [data.frames(split) for split in ("train", "val", "test")]
     batches = [data.target_batch(frames[:2]), data.stamps()]
     if isinstance(data, Grids):
         batches += [data.radar_batch(frames[:2]), data.observed_batch(frames[:2])]
@@ -135,12 +134,29 @@ ARTIFACTS = (
     Target("latents in safetensors", part("latents"), read_latents("latents"), check_latents, SAFE),
     Target("latents in zarr", _zarr_latents, read_latents("latents"), check_latents, SAFE),
     Target(
-        "vae", part("vae.safetensors"), lambda r: autoencoders.load(r / "vae.safetensors", CPU)[0], check_module, SAFE, weight=0.5
+        "vae",
+        part("vae.safetensors"),
+        lambda r: autoencoders.load(r / "vae.safetensors", CPU)[0],
+        check_module,
+        SAFE,
+        weight=0.5,
     ),
     Target(
-        "ldm", part("ldm.safetensors"), lambda r: denoisers.load_ldm(r / "ldm.safetensors", CPU)[0], check_module, SAFE, weight=0.5
+        "ldm",
+        part("ldm.safetensors"),
+        lambda r: denoisers.load_ldm(r / "ldm.safetensors", CPU)[0],
+        check_module,
+        SAFE,
+        weight=0.5,
     ),
-    Target("cd", part("cd.safetensors"), lambda r: denoisers.load_cd(r / "cd.safetensors", CPU)[0], check_module, SAFE, weight=0.5),
+    Target(
+        "cd",
+        part("cd.safetensors"),
+        lambda r: denoisers.load_cd(r / "cd.safetensors", CPU)[0],
+        check_module,
+        SAFE,
+        weight=0.5,
+    ),
     Target(
         "teacher",
         part("teacher.safetensors"),
@@ -150,4 +166,14 @@ ARTIFACTS = (
         weight=0.5,
     ),
 )
-ALL = ARTIFACTS
+# What escapes is known, and not yet refused where it is loaded.
+ESCAPING = {
+    "grids of clouds": "sizes in the metadata of arrays are believed, and types and numbers of arrays are not checked",
+    "grids of spectrograms": "contents of the header are not checked",
+    "latents in safetensors": "numbers are not checked",
+    "latents in zarr": "contents of arrays are not checked",
+    "vae": "contents of the header are not checked",
+    "ldm": "contents of the header are not checked, nor are weights that are not finite",
+    "cd": "contents of the header are not checked, nor are weights that are not finite",
+    "teacher": "params of the header are not checked",
+}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from fuzz import cases
 from fuzz.artifact_targets import ARTIFACTS
 from fuzz.cases import Tally, Target
@@ -23,7 +24,7 @@ def fuzzed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
     def run(target: Target) -> None:
         count = math.ceil((told or DEFAULT) * target.weight / WEIGHTS)
         cases.fuzz(target, count, tmp_path, told is None, tally)
-        assert tally.cases >= count
+        assert tally.cases >= count, "hypothesis knew no more cases"
 
     yield run
     request.node.user_properties.append(("fuzz", (tally.cases, tally.escapes)))

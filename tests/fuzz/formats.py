@@ -12,8 +12,8 @@ from typing import Any
 import h5py
 import numpy as np
 import yaml
-from fuzz.mutations import EXTREMES, REALS, WHOLE, WORDS, damaged, text_damaged, tree_damaged
 
+from fuzz.mutations import EXTREMES, REALS, WHOLE, WORDS, damaged, text_damaged, tree_damaged
 
 LOADER, DUMPER = (getattr(yaml, f"C{name}", getattr(yaml, name)) for name in ("SafeLoader", "SafeDumper"))  # C: fast
 
@@ -68,7 +68,9 @@ def npy(data: bytes, rng: Random) -> bytes:
     text = "{" + ", ".join(f"'{key}': {value}" for key, value in fields.items()) + "}"
     text = rng.choice((text,) * 8 + ("(" * 5000, text * 2, text[:-4], "{" * 200, "0" * 5000, text + "#\0"))
     header = text.ljust((len(text) + 75) // 64 * 64 - 11).encode("latin-1") + b"\n"
-    return b"\x93NUMPY" + rng.choice((b"\1\0",) * 9 + (b"\3\0",)) + struct.pack("<H", len(header)) + header + bytes(body)
+    return (
+        b"\x93NUMPY" + rng.choice((b"\1\0",) * 9 + (b"\3\0",)) + struct.pack("<H", len(header)) + header + bytes(body)
+    )
 
 
 def wav(data: bytes, rng: Random) -> bytes:
@@ -115,7 +117,20 @@ def png(data: bytes, rng: Random) -> bytes:
         case 1:
             del chunks[i]
         case 2:
-            extra = (b"tRNS", b"PLTE", b"iCCP", b"zTXt", b"iTXt", b"acTL", b"fcTL", b"fdAT", b"gAMA", b"pHYs", b"eXIf", b"sRGB")
+            extra = (
+                b"tRNS",
+                b"PLTE",
+                b"iCCP",
+                b"zTXt",
+                b"iTXt",
+                b"acTL",
+                b"fcTL",
+                b"fdAT",
+                b"gAMA",
+                b"pHYs",
+                b"eXIf",
+                b"sRGB",
+            )
             content = rng.choice((b"", b"\0", b"a\0\0" + zlib.compress(bytes(2**16)), rng.randbytes(30), bytes(300)))
             chunks.insert(rng.randrange(1, len(chunks)), [rng.choice(extra), content])
         case 3:
@@ -188,9 +203,13 @@ def _replace(file: h5py.File, name: str, value: Any, rng: Random) -> None:
             kind = np.dtype([(part, rng.choice(("<f4", "<f8", "<i8", "S2", "<i2", ">i2"))) for part in parts])
             file.create_dataset(name, (4, 16, 3), kind)
         case 8:
-            file[rng.choice(("sessions/session_²", "x/y", "sessions/session_7", "\x1b[2J", "sessions/session_0/group_9"))] = 1
+            file[
+                rng.choice(("sessions/session_²", "x/y", "sessions/session_7", "\x1b[2J", "sessions/session_0/group_9"))
+            ] = 1
         case _:
-            file[name] = rng.choice([v for v in EXTREMES if isinstance(v, int | float) and abs(v) < 2**62] + [np.ones(3)])
+            file[name] = rng.choice(
+                [v for v in EXTREMES if isinstance(v, int | float) and abs(v) < 2**62] + [np.ones(3)]
+            )
 
 
 def _text(value: bytes, rng: Random) -> str:

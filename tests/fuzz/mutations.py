@@ -20,11 +20,34 @@ WORDS = (
     *("../../../etc/passwd", "/dev/zero", "..", "\x1b[2Jwiped", "line\nbreak", "\u2028", "x" * 300, "\ufeff", "€"),
     *("!!python/object/apply:os.system [id]", "&a [*a]", "!!timestamp x", "!!int", "!!binary x", "~", "- -", "<<: 1"),
 )
-WHOLE = (0, 1, 2, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 2**40, 2**63 - 1, 2**63, 2**64 - 1)
+WHOLE = (
+    0,
+    1,
+    2,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0xFFFF,
+    0x7FFFFFFF,
+    0x80000000,
+    0xFFFFFFFF,
+    2**40,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+)
 REALS = (math.nan, math.inf, -math.inf, 0.0, -1.0, 1e38, -3e38, 1e-40, 1e300, -1e-310, 1e10)
 MAGICS = (
     *(b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"RIFF\x00\x00\x00\x00WAVE"),
-    *(b"\x93NUMPY\x01\x00", b"#ROSBAG V2.0\n", b"\x1f\x8b\x08\x00", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\x80\x04\x95", b"{"),
+    *(
+        b"\x93NUMPY\x01\x00",
+        b"#ROSBAG V2.0\n",
+        b"\x1f\x8b\x08\x00",
+        b"%!PS-Adobe-3.0 EPSF-3.0\n",
+        b"\x80\x04\x95",
+        b"{",
+    ),
     *(b"GIF89a\x10\x00\x10\x00", b"BM\x00\x00\x00\x00", b"\xef\xbb\xbf", b"\xff\xfe"),
 )
 NAMES = (f"$(touch {SIGN})", "a;b", "²²²²²²", "٣٣٣٣٣٣", "-rf", "a\nb", "x" * 200, ".hidden", "a b", "\x1b[2J", "1")

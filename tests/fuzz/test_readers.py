@@ -1,6 +1,7 @@
 """Every reader on damaged recordings: a result or one clear error, whatever the bytes."""
 
 import pytest
+
 from fuzz.targets import READERS
 
 

@@ -156,7 +156,9 @@ def _timing(file: h5py.File, name: str, origin: str) -> Timing:
             f"{origin}: expected {count} sweeps per frame and rates above 0 in session_config, got {sweeps}, {rates}"
         )
     if any(isinstance(rate, str) for rate in (sweep_hz, frame_hz)) or not isinstance(continuous, bool):
-        raise InputError(f"{origin}: expected rates as numbers and continuous_sweep_mode as true or false, got {settings}")
+        raise InputError(
+            f"{origin}: expected rates as numbers and continuous_sweep_mode as true or false, got {settings}"
+        )
     filled = len(rates) == 2 and math.isclose(frame_hz * count, sweep_hz, rel_tol=1e-6)
     return Timing(sweep_hz, frame_hz, count, continuous or filled)
 

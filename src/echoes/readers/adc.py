@@ -19,7 +19,6 @@ from echoes.errors import InputError
 from echoes.readers import fmcw, folders
 from echoes.readers.recordings import Recorded, Signal
 
-
 # What NumPy's parser of a header, a Python literal, and mapping a file of fewer bytes than it says raise.
 BROKEN = (ValueError, OSError, EOFError, TypeError, ArithmeticError, MemoryError, RecursionError, tokenize.TokenError)
 LARGEST = 1e9  # of a sample, which are 16 bits mostly

@@ -61,7 +61,9 @@ class _Reader(Reader):
             raise ReaderError("Connections of the index and of its chunks differ.")
         for number, found in self.indexes.items():
             if len(found) != (told := sum(counts.get(number, 0) for counts in listed)):
-                raise ReaderError(f"Connection {number} has {told} messages by its chunks and {len(found)} by the index.")
+                raise ReaderError(
+                    f"Connection {number} has {told} messages by its chunks and {len(found)} by the index."
+                )
         if self.ends != self.path.stat().st_size:
             raise ReaderError("There is more behind the index.")
 
@@ -81,7 +83,9 @@ class _Reader(Reader):
         if behind > self.path.stat().st_size or size > chunk.datasize * (1 if compression == "none" else PACKED):
             raise ReaderError(f"A chunk says it holds {size} bytes in {chunk.datasize}.")
         unpackers = {"none": lambda raw: raw, "bz2": partial(_unpacked, BZ2Decompressor, size)}
-        return chunk._replace(decompressor=(unpackers | {"lz4": partial(_unpacked, LZ4FrameDecompressor, size)})[compression])
+        return chunk._replace(
+            decompressor=(unpackers | {"lz4": partial(_unpacked, LZ4FrameDecompressor, size)})[compression]
+        )
 
     def read_index_data(self, pos: int, indexes: dict[int, list[IndexData]]) -> None:
         before = self.bio.tell()
@@ -95,7 +99,9 @@ def _unpacked(decompressor: Callable[[], Any], size: int, raw: bytes) -> bytes:
     """Exactly `size` bytes; the decompressor makes no more, whatever the stream holds."""
     found = decompressor().decompress(raw, max_length=size + 1)
     if len(found) != size:
-        raise ReaderError(f"A chunk says it holds {size} bytes, and holds {'more' if len(found) > size else len(found)}.")
+        raise ReaderError(
+            f"A chunk says it holds {size} bytes, and holds {'more' if len(found) > size else len(found)}."
+        )
     return bytes(found)
 
 

@@ -69,7 +69,8 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
     """One frame: Doppler positive = receding, LiDAR in the radar's frame."""
     path = root / source.radar / "training/velodyne" / f"{entry.key}.bin"
     rows = _floats(path, 7)
-    radar = rows[:, [0, 1, 2, 4, 3]] * np.array([1, 1, 1, source.doppler_sign, 1], dtype=np.float32)
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a NaN, which the check takes
+        radar = rows[:, [0, 1, 2, 4, 3]] * np.array([1, 1, 1, source.doppler_sign, 1], dtype=np.float32)
     target, origin = None, (0.0, 0.0, 0.0)
     if (root / "lidar").is_dir():
         target, origin = _lidar(root, source, entry.key)
