@@ -62,7 +62,7 @@ def _number(text: str) -> float:
 
 
 MOST_BYTES, DEEPEST = 1 << 20, 100  # of a file; brackets in brackets
-# No UTF-8, a number without end, brackets without end, and what an explicit tag that does not fit makes the parser raise.
+# No UTF-8, a number without end, lists without end, and what an explicit tag that does not fit makes the parser raise.
 _BROKEN = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, OSError)
 
 

@@ -1,6 +1,5 @@
 """One case: a folder of damaged files, read under limits, and judged."""
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,7 +46,7 @@ class Target:
         return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-class Escape(AssertionError):
+class EscapeError(AssertionError):
     """Neither a result nor one clear error."""
 
 
@@ -90,15 +89,11 @@ def _write(path: Path, content: bytes | None) -> None:
 
 def listing(folder: Path) -> list[tuple[str, int]]:
     """Path and size of all that lies below a folder, links not followed."""
-    found = []
-    for place, folders, names in os.walk(folder):
-        found += [(os.path.join(place, name), 0) for name in folders]
-        found += [(path := os.path.join(place, name), os.lstat(path).st_size) for name in names]
-    return sorted(found)
+    return sorted((str(path), 0 if path.is_dir() else path.lstat().st_size) for path in folder.rglob("*"))
 
 
 def judge(target: Target, folder: Path) -> bool:
-    """Read a folder; True for a result, False for a clear error. Raises Escape for anything else."""
+    """Read a folder; True for a result, False for a clear error. Raises EscapeError for anything else."""
     before = listing(folder.parent)
     try:
         with guard.limited():
@@ -107,24 +102,24 @@ def judge(target: Target, folder: Path) -> bool:
         _check_message(str(error), folder, target.keys)
         answered = False
     except guard.Hang as error:
-        raise Escape(f"{target.name}: {error}") from error
+        raise EscapeError(f"{target.name}: {error}") from error
     except Exception as error:
-        raise Escape(f"{target.name}: {type(error).__name__}: {str(error)[:300]}") from error
+        raise EscapeError(f"{target.name}: {type(error).__name__}: {str(error)[:300]}") from error
     else:
         target.check(result)
         answered = True
     if listing(folder.parent) != before or SIGN.exists():
-        raise Escape(f"{target.name}: wrote files: {set(listing(folder.parent)) ^ set(before)}")
+        raise EscapeError(f"{target.name}: wrote files: {set(listing(folder.parent)) ^ set(before)}")
     return answered
 
 
 def _check_message(message: str, folder: Path, keys: tuple[str, ...]) -> None:
     if len(message.splitlines()) != 1 or not message.replace(str(folder), "").isprintable():
-        raise Escape(f"expected one printable line, got {message!r}")
+        raise EscapeError(f"expected one printable line, got {message!r}")
     if len(message) > LONGEST + len(str(folder)):
-        raise Escape(f"expected a line of {LONGEST} characters at most, got {len(message)}: {message[:200]}")
+        raise EscapeError(f"expected a line of {LONGEST} characters at most, got {len(message)}: {message[:200]}")
     if str(folder) not in message and not message.startswith(keys or "\n"):
-        raise Escape(f"expected the name of a file of {folder}, got {message!r}")
+        raise EscapeError(f"expected the name of a file of {folder}, got {message!r}")
 
 
 @dataclass
@@ -137,7 +132,7 @@ class Tally:
 
 
 def fuzz(target: Target, count: int, above: Path, repeated: bool, tally: Tally) -> None:
-    """`count` cases of a target or more; raises Escape for the simplest that hypothesis finds.
+    """`count` cases of a target or more; raises EscapeError for the simplest that hypothesis finds.
 
     repeated   the same cases each time; else new ones.
     tally      counts them, also where one escapes.

@@ -156,9 +156,8 @@ def _timing(file: h5py.File, name: str, origin: str) -> Timing:
             f"{origin}: expected {count} sweeps per frame and rates above 0 in session_config, got {sweeps}, {rates}"
         )
     if any(isinstance(rate, str) for rate in (sweep_hz, frame_hz)) or not isinstance(continuous, bool):
-        raise InputError(
-            f"{origin}: expected rates as numbers and continuous_sweep_mode as true or false, got {settings}"
-        )
+        told = "rates as numbers and continuous_sweep_mode as true or false"
+        raise InputError(f"{origin}: expected {told}, got {reprlib.repr(settings)}")
     filled = len(rates) == 2 and math.isclose(frame_hz * count, sweep_hz, rel_tol=1e-6)
     return Timing(sweep_hz, frame_hz, count, continuous or filled)
 
@@ -166,10 +165,10 @@ def _timing(file: h5py.File, name: str, origin: str) -> Timing:
 def _measured_hz(file: h5py.File, name: str, origin: str) -> float:
     """Frames per second by the clock of the sensor, for a frame rate that was left open."""
     stored = hdf5.dataset(file["sessions"][name], "result/tick", origin)
-    per_second = _document(file, "server_info", origin).get("ticks_per_second")
+    found = _document(file, "server_info", origin).get("ticks_per_second")
+    per_second = found if isinstance(found, (int, float)) and 0 < found <= FASTEST_HZ else 0
     ticks = np.asarray(stored[:], np.float64) if stored.ndim == 1 and stored.dtype.kind in "iuf" else np.zeros(0)
-    told = isinstance(per_second, (int, float)) and 0 < per_second <= FASTEST_HZ and len(ticks) > 1
-    if not told or not (np.diff(ticks) > 0).all() or not np.isfinite(ticks[-1] - ticks[0]):
+    if not per_second or len(ticks) < 2 or not (np.diff(ticks) > 0).all() or not np.isfinite(ticks[-1] - ticks[0]):
         raise InputError(f"{origin}: expected a frame_rate, or ticks_per_second and ticks that increase, got neither")
     if len(ticks) != (count := len(_frames(file, name, origin))):
         raise InputError(f"{origin}: expected a tick for each of {count} frames, got {len(ticks)}")

@@ -44,16 +44,18 @@ class _File(BufferedReader):
 class _Path(type(Path())):  # type: ignore[misc]
     """A path whose file is a _File; the library takes any path."""
 
-    def open(self, *_: object, **__: object) -> _File:  # type: ignore[override]
+    def open(self, *_: object, **__: object) -> _File:
         return _File(Path(self))
 
 
 class _Reader(Reader):
-    """The reader of the library, for files of strangers: sizes are compared with the file before they are believed,
-    and a damaged index hides no message."""
+    """The library's reader for bags of strangers: the file is asked before a size is believed, and no message hides."""
+
+    bio: _File
+    ends = 0  # where the last record of the bag ends
+    index_bytes = 0
 
     def open(self) -> None:
-        self.ends, self.index_bytes = 0, 0
         super().open()
         listed = [info.connection_counts for info in self.chunk_infos]
         known = {connection.id for connection in self.connections}
@@ -61,10 +63,8 @@ class _Reader(Reader):
             raise ReaderError("Connections of the index and of its chunks differ.")
         for number, found in self.indexes.items():
             if len(found) != (told := sum(counts.get(number, 0) for counts in listed)):
-                raise ReaderError(
-                    f"Connection {number} has {told} messages by its chunks and {len(found)} by the index."
-                )
-        if self.ends != self.path.stat().st_size:
+                raise ReaderError(f"Connection {number} has {told} messages in its chunks, {len(found)} in the index.")
+        if listed and self.ends != self.bio.size:
             raise ReaderError("There is more behind the index.")
 
     def read_chunk_info(self) -> ChunkInfo:
@@ -80,29 +80,27 @@ class _Reader(Reader):
         header = Header.read(self.bio)
         self.bio.seek(behind)
         size, compression = header.get_uint32("size"), header.get_string("compression")
-        if behind > self.path.stat().st_size or size > chunk.datasize * (1 if compression == "none" else PACKED):
+        if behind > self.bio.size or size > chunk.datasize * (1 if compression == "none" else PACKED):
             raise ReaderError(f"A chunk says it holds {size} bytes in {chunk.datasize}.")
-        unpackers = {"none": lambda raw: raw, "bz2": partial(_unpacked, BZ2Decompressor, size)}
-        return chunk._replace(
-            decompressor=(unpackers | {"lz4": partial(_unpacked, LZ4FrameDecompressor, size)})[compression]
-        )
+        if compression == "none":
+            return chunk
+        made = {"bz2": BZ2Decompressor, "lz4": LZ4FrameDecompressor}[compression]
+        return chunk._replace(decompressor=partial(_unpacked, made, size))
 
     def read_index_data(self, pos: int, indexes: dict[int, list[IndexData]]) -> None:
         before = self.bio.tell()
         super().read_index_data(pos, indexes)
         self.index_bytes += self.bio.tell() - before
-        if self.index_bytes > self.path.stat().st_size:  # chunks that share an index
+        if self.index_bytes > self.bio.size:  # chunks that share an index
             raise ReaderError("The index is longer than the file.")
 
 
 def _unpacked(decompressor: Callable[[], Any], size: int, raw: bytes) -> bytes:
     """Exactly `size` bytes; the decompressor makes no more, whatever the stream holds."""
-    found = decompressor().decompress(raw, max_length=size + 1)
+    found: bytes = decompressor().decompress(raw, max_length=size + 1)
     if len(found) != size:
-        raise ReaderError(
-            f"A chunk says it holds {size} bytes, and holds {'more' if len(found) > size else len(found)}."
-        )
-    return bytes(found)
+        raise ReaderError(f"A chunk says it holds {size} bytes, got {'more' if len(found) > size else len(found)}.")
+    return found
 
 
 @dataclass(frozen=True)
