@@ -78,9 +78,11 @@ def read(root: Path, source: Source, recorded: Recorded) -> Signal:
     with hdf5.opened(path) as file:
         rate_hz = _rate_hz(file, name, origin, source)
         stored = _frames(file, name, origin)[:]
-    samples = stored["real"].astype(np.float64) - 1j * stored["imag"].astype(np.float64)
-    if not (np.abs(samples) <= LARGEST).all():
-        raise InputError(f"{origin}: expected finite samples, got {np.abs(samples).max()} ({LARGEST:g} is the most)")
+    real, imag = (stored[part].astype(np.float64) for part in ("real", "imag"))
+    largest = max(np.abs(real).max(), np.abs(imag).max())  # NaN where any is
+    if not largest <= LARGEST:
+        raise InputError(f"{origin}: expected finite samples, got {largest} ({LARGEST:g} is the most)")
+    samples = real - 1j * imag
     slow = samples.reshape(-1, samples.shape[2]) if source.slow_time == "sweeps" else samples.mean(axis=1)
     strongest = np.argmax(slow.var(axis=0))
     return Signal(slow[:, strongest].astype(np.complex64), rate_hz, speed_of_light / FREQUENCY_HZ)
