@@ -2,7 +2,7 @@
 # make repro   the same, and runs the pipeline
 # make test    installs what the tests need and runs them, without those that take minutes
 # make test-slow   those that take minutes
-# make fuzz    20,000 damaged recordings and artifacts, new ones each time
+# make fuzz    25,000 damaged recordings and artifacts, new ones each time
 # make lint    style and types
 
 PYTHON ?= python3
@@ -26,7 +26,7 @@ test-slow: .venv/dev
 	pytest -m slow
 
 fuzz: .venv/dev
-	pytest -n auto tests/fuzz --fuzz-cases 20000
+	pytest -n auto tests/fuzz --fuzz-cases 25000
 
 lint: .venv/dev
 	ruff check .

@@ -129,8 +129,8 @@ def check_module(found: torch.nn.Module) -> None:
 
 SAFE = {".safetensors": safetensors, ".json": document}
 ARTIFACTS = (
-    Target("grids of clouds", _grids, read_grids, check_grids, {".json": document}),
-    Target("grids of spectrograms", _spectrograms, read_grids, check_grids, {".json": document}),
+    Target("grids of clouds", _grids, read_grids, check_grids, {".json": document}, weight=0.3),
+    Target("grids of spectrograms", _spectrograms, read_grids, check_grids, {".json": document}, weight=0.3),
     Target("latents in safetensors", part("latents"), read_latents("latents"), check_latents, SAFE),
     Target("latents in zarr", _zarr_latents, read_latents("latents"), check_latents, SAFE),
     Target(

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from echoes.errors import InputError
@@ -131,10 +131,11 @@ class Tally:
     escapes: int = 0
 
 
-def fuzz(target: Target, count: int, above: Path, repeated: bool, tally: Tally) -> None:
-    """`count` cases of a target or more; raises EscapeError for the simplest that hypothesis finds.
+def fuzz(target: Target, count: int, above: Path, repeated: bool, simplest: bool, tally: Tally) -> None:
+    """`count` cases of a target or more; raises EscapeError for one that escapes.
 
     repeated   the same cases each time; else new ones.
+    simplest   look for the simplest form of what escapes, which takes a while.
     tally      counts them, also where one escapes.
     """
     files = target.files(above / "valid")
@@ -146,6 +147,7 @@ def fuzz(target: Target, count: int, above: Path, repeated: bool, tally: Tally) 
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink] if simplest else [Phase.generate],
     )
     @given(st.randoms(use_true_random=False))
     def case(rng: Random) -> None:

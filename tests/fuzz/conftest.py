@@ -16,14 +16,14 @@ WEIGHTS = sum(target.weight for target in (*READERS, *ARTIFACTS))
 
 
 @pytest.fixture
-def fuzzed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Target], None]]:
+def fuzzed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., None]]:
     """Fuzz a target with its share of --fuzz-cases. Without that option the cases are the same each time."""
     told = request.config.getoption("fuzz_cases")
     tally = Tally()
 
-    def run(target: Target) -> None:
+    def run(target: Target, simplest: bool = True) -> None:
         count = math.ceil((told or DEFAULT) * target.weight / WEIGHTS)
-        cases.fuzz(target, count, tmp_path, told is None, tally)
+        cases.fuzz(target, count, tmp_path, told is None, simplest, tally)
         assert tally.cases >= count, "hypothesis knew no more cases"
 
     yield run
