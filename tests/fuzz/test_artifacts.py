@@ -9,4 +9,4 @@ from fuzz.artifact_targets import ARTIFACTS, ESCAPING
 def test_a_damaged_artifact_gives_a_result_or_one_clear_error(target, fuzzed, request):
     if target.name in ESCAPING:
         request.node.add_marker(pytest.mark.xfail(reason=ESCAPING[target.name], strict=False))
-    fuzzed(target, simplest=target.name not in ESCAPING)
+    fuzzed(target, escapes=target.name in ESCAPING)
