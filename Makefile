@@ -2,6 +2,7 @@
 # make repro   the same, and runs the pipeline
 # make test    installs what the tests need and runs them, without those that take minutes
 # make test-slow   those that take minutes
+# make fuzz    25,000 damaged recordings and artifacts, new ones each time
 # make lint    style and types
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: install repro test test-slow lint bench lock
+.PHONY: install repro test test-slow fuzz lint bench lock
 .DEFAULT_GOAL := repro
 
 install: .venv/runtime
@@ -23,6 +24,9 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	pytest -m slow
+
+fuzz: .venv/dev
+	pytest -n auto tests/fuzz --fuzz-cases 25000
 
 lint: .venv/dev
 	ruff check .

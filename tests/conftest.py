@@ -19,3 +19,17 @@ def recordings() -> Path:
     if not RECORDINGS.is_dir():
         pytest.skip("needs the real recordings in ../shared/data, which are not part of the project")
     return RECORDINGS
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "damaged inputs to try in tests/fuzz, N in all and new ones each time"
+    parser.addoption("--fuzz-cases", type=int, metavar="N", help=told)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    properties = [pair for report in reports for pair in getattr(report, "user_properties", ())]
+    if counts := [value for name, value in properties if name == "fuzz"]:
+        cases, escapes, known = (sum(column) for column in zip(*counts, strict=True))
+        beside = f" beside {known} that are known (ESCAPING in tests/fuzz)" if known else ""
+        terminalreporter.write_line(f"fuzz: {cases:,} cases, {escapes} escapes{beside}")

@@ -220,3 +220,33 @@ def test_of_a_union_the_class_is_built_that_the_reader_names():
 def test_a_union_reports_against_the_class_that_was_meant(value, message):
     with pytest.raises(InputError, match=f"^{message}"):
         params.build(Simulated | Astyx, value, "a.source")
+
+
+HOSTILE = {
+    "lists without end": "[" * 100_000,
+    "mappings without end": "{a: " * 50_000,
+    "points without end": "- " * 50_000,
+    "megabytes": "a: 1\n" * 300_000,
+    "a date that is none": "a: !!timestamp x",
+    "a whole number that is none": "a: !!int",
+    "a truth that is none": "a: !!bool x",
+    "a program": "a: !!python/object/apply:os.system [id]",
+    "a merge that grows": "!!merge <<: [{a: 1}]",
+    "a character that is none": 'a: "\\U00110000"',
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_yaml_of_a_stranger_is_refused_in_one_line(tmp_path, name):
+    path = tmp_path / "params.yaml"
+    path.write_text(HOSTILE[name])
+    with pytest.raises(InputError, match=r"params\.yaml: expected YAML"):
+        params.document(path)
+
+
+def test_a_value_that_repeats_itself_is_shown_short(tmp_path):
+    path = tmp_path / "params.yaml"
+    lists = [f"l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 30)]
+    path.write_text("\n".join(["l0: &l0 [1]", *lists]))
+    with pytest.raises(InputError, match=r"^l29: expected a mapping, got \[\[\["):
+        params.load(Noise, "l29", path)

@@ -7,6 +7,7 @@ name the full path of the key at fault.
 import dataclasses
 import math
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,7 +27,7 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or key.tag.endswith(":merge"):
                 raise yaml.constructor.ConstructorError(None, None, "a key is no single word", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
@@ -40,6 +41,13 @@ def _resolve(tag: str, pattern: str, first: Sequence[str]) -> None:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), list(first))
 
 
+def _refused(loader: yaml.Loader, node: yaml.Node) -> Any:
+    raise yaml.constructor.ConstructorError(None, None, f"the tag {node.tag!r} is not known here", node.start_mark)
+
+
+# What no parameter is, and where the parser stumbles over values that do not fit.
+for _tag in ("timestamp", "set", "omap", "pairs", "binary"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _refused)
 _resolve("null", "~|null|", ["~", "n", ""])  # nothing at all is null too
 _resolve("bool", "true|false", "tf")
 _resolve("int", r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789")
@@ -53,12 +61,33 @@ def _number(text: str) -> float:
     return special[text] if text in special else float(text)
 
 
+MOST_BYTES, DEEPEST = 1 << 20, 100  # of a file; brackets in brackets
+# No UTF-8, a number without end, lists without end, and what an explicit tag that does not fit makes the parser raise.
+_BROKEN = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, OSError)
+
+
 @cache
 def _document(path: Path, modified_ns: int) -> Any:
     try:
-        return yaml.load(path.read_bytes(), Loader=_Loader)  # a SafeLoader: see _Loader
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: no UTF-8, or a number without end
-        raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
+        content = path.read_bytes()
+        _check_extent(content, path)
+        return yaml.load(content, Loader=_Loader)  # a SafeLoader: see _Loader
+    except InputError:
+        raise
+    except _BROKEN as error:
+        told = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: expected YAML, got {told}") from error
+
+
+def _check_extent(content: bytes, path: Path) -> None:
+    """The parser takes minutes for megabytes, and for brackets in brackets a time that grows with their square."""
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path}: expected YAML of at most {MOST_BYTES >> 20} MiB, got {len(content)} bytes")
+    depth = 0
+    for bracket in re.findall(rb"[\[\]{}]", content):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEEPEST:
+            raise InputError(f"{path}: expected YAML up to {DEEPEST} brackets deep, got more")
 
 
 def document(path: Path) -> Any:
@@ -121,7 +150,7 @@ _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or 
 
 
 def _mismatch(path: str, expected: str, value: Any) -> InputError:
-    return InputError(f"{path}: expected {expected}, got {value!r}")
+    return InputError(f"{path}: expected {expected}, got {reprlib.repr(value)}")
 
 
 def _dataclass(cls: Any, value: Any, path: str) -> Any:

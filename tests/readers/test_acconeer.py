@@ -98,6 +98,12 @@ def test_every_session_of_a_file_is_a_recording(tmp_path):
     assert len(acconeer.read(tmp_path, FRAMES, recorded[10]).samples) == COUNT
 
 
+def test_a_session_numbered_with_another_sign_is_none_of_the_sessions(tmp_path):
+    """int() does not take every character that isdigit() does."""
+    edit(write(tmp_path / "hand.h5"), "sessions/session_²/group_0/entry_0/sensor_id", 2)
+    assert len(acconeer.index(tmp_path, FRAMES)) == 1
+
+
 def edit(path, name, value):
     with h5py.File(path, "r+") as file:
         if name in file:
@@ -129,6 +135,24 @@ DAMAGES = {
     "other sweeps": (lambda p: write(p, sweeps_per_frame=8), "expected 16 sweeps per frame and rates above 0"),
     "rate of a word": (lambda p: write(p, sweep_rate="fast"), "expected the rates of sensor 2"),
     "rate of 0": (lambda p: write(p, sweep_rate=0), "rates above 0 in session_config, got 16"),
+    "list of sensors": (lambda p: edit(p, f"{ENTRY}/sensor_id", [2, 2]), "expected sensor_id as a whole number"),
+    "list of configs": (lambda p: edit(p, CONFIG, ["{}", "{}"]), "expected session_config as one text"),
+    "number as config": (lambda p: edit(p, CONFIG, 7), "expected session_config as one text"),
+    "brackets without end": (lambda p: edit(p, CONFIG, "[" * 100_000), "expected session_config as JSON"),
+    "text as samples": (
+        lambda p: edit(p, f"{ENTRY}/result/frame", np.zeros((20, 16, 3), [("real", "S2"), ("imag", "S2")])),
+        "of real and imag, got",
+    ),
+    "infinite samples": (
+        lambda p: edit(p, f"{ENTRY}/result/frame", np.full((20, 16, 3), np.inf, [("real", "f4"), ("imag", "f4")])),
+        "expected finite samples, got inf",
+    ),
+    "rate in quotes": (lambda p: write(p, sweep_rate="800"), "expected rates as numbers"),
+    "mode in quotes": (lambda p: write(p, continuous_sweep_mode="no"), "continuous_sweep_mode as true or false"),
+    "a tick too few": (
+        lambda p: edit(write(p, continuous_sweep_mode=False), f"{ENTRY}/result/tick", 25 * np.arange(COUNT - 1)),
+        "expected a tick for each of 20 frames, got 19",
+    ),
     "no clock": (
         lambda p: write(p, ticks_per_second=None, continuous_sweep_mode=False),
         "expected a frame_rate, or ticks_per_second and ticks that increase",

@@ -1,5 +1,6 @@
 """The reader of raw FMCW samples: on frames written here, on damaged files, and on the real ones."""
 
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -101,3 +102,31 @@ def test_the_real_frames_are_small_numbers_once_their_sign_is_back(recordings):
     for r in recorded:
         assert np.abs(adc.cube(root / r.key, True).view(np.float64)).max() < 300
         assert adc.read(root, source, r).samples.shape == (128,)
+
+
+def with_header(text):
+    header = text.ljust(117).encode() + b"\n"
+    return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + bytes(512)
+
+
+HEADERS = {
+    "ten terabytes": with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (10000000000000, 1)}"),
+    "more than 64 bits": with_header("{'descr': '<f8', 'fortran_order': False, 'shape': (4611686018427387904, 8)}"),
+    "no literal": with_header("{'descr': '<f8', 'shape': ("),
+    "brackets without end": with_header("(" * 110),
+    "another format": b"PK\3\4" + bytes(512),
+    "a pickle": with_header("{'descr': '|O', 'fortran_order': False, 'shape': (4, 4)}"),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_that_lies_is_refused_in_one_line(tmp_path, header):
+    (tmp_path / "a.npy").write_bytes(HEADERS[header])
+    with pytest.raises(InputError, match=r"a\.npy: expected (a whole \.npy file|numbers)"):
+        adc.index(tmp_path, SOURCE)
+
+
+def test_samples_whose_square_is_infinite_are_refused(tmp_path):
+    write(tmp_path / "a.npy", np.full((4, 4), 1e200))
+    with pytest.raises(InputError, match=r"a\.npy: expected finite samples, got 1e\+200"):
+        only(tmp_path)

@@ -121,6 +121,10 @@ DAMAGES = {
     "cut row": (lambda r: spoil(r / RADAR_FILE, lambda t: t[:-4] + "\n"), "expected rows of 5 numbers"),
     "words": (lambda r: spoil(r / RADAR_FILE, lambda t: t.replace("2.5", "fast")), "expected rows of 5 numbers"),
     "NaN": (lambda r: spoil(r / RADAR_FILE, lambda t: t.replace("10", "nan")), "got nan for x of point 0"),
+    "beyond float32": (lambda r: spoil(r / RADAR_FILE, lambda t: t.replace("10", "1e300")), "got 1e.300 for x of poi"),
+    "digits that are no numbers": (lambda r: (r / astyx.RADAR / "²²²²²².txt").write_text(""), "names of six digits"),
+    "infinite LiDAR": (lambda r: spoil(r / LIDAR_FILE, lambda t: t.replace("5 0 0", "5 inf 0", 1)), "got inf for y"),
+    "far away": (lambda r: edit_matrix(r, np.diag([1e200, 1, 1, 1]).tolist()), "expected 4 rows of 4 numbers"),
     "NaN in LiDAR": (lambda r: spoil(r / LIDAR_FILE, lambda t: t.replace("5 0 0", "5 nan 0", 1)), "got nan for"),
     "reflectivity": (lambda r: spoil(r / LIDAR_FILE, lambda t: t.replace("255", "256")), "Reflectivity 0..255"),
     "cut gzip": (
@@ -197,3 +201,16 @@ def test_the_real_lidar_lies_on_the_real_radar_points_only_with_its_calibration(
         medians.append([np.median(cKDTree(points).query(near)[0]) for points in (frame.target[:, :3], undone)])
     assert all(calibrated < uncalibrated for calibrated, uncalibrated in medians)
     assert np.median(medians, axis=0) == pytest.approx([0.665, 0.945], abs=0.03)
+
+
+def test_a_gzip_file_that_grows_without_end_is_refused(recording):
+    bomb = gzip.compress(b"X Y Z V_r Mag\n" + bytes(100 << 20))
+    (recording / astyx.RADAR / "000020.txt.gz").write_bytes(bomb)
+    with pytest.raises(InputError, match=r"000020\.txt\.gz: expected a text of at most 64 MiB, got more"):
+        frames(recording)
+
+
+def test_blank_lines_without_end_before_a_table_are_refused(recording):
+    (recording / astyx.LIDAR / "000020.txt.gz").write_bytes(gzip.compress(b"\n" * (100 << 20)))
+    with pytest.raises(InputError, match=r"000020\.txt\.gz: expected the header"):
+        astyx.index(recording, SOURCE)

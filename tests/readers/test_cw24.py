@@ -131,6 +131,11 @@ TABLE_DAMAGES = {
     "no file": (TABLE + "c.wav,car,away,1\n", "c.wav: no such file"),
     "no WAV": ("file,class\nx.bin,car\n", "labels.csv: expected rows of .wav files, got none"),
     "empty": ("", "labels.csv: expected a column file, got "),
+    "another folder": (
+        TABLE.replace("a.wav", "../a.wav"),
+        "expected the name of a file beside it in line 3",
+    ),
+    "endless name": (TABLE.replace("a.wav", "a" * 5000 + ".wav"), "expected the name of a file beside it in line 3"),
 }
 
 
@@ -163,6 +168,12 @@ FILES = {
     "no rate": (riff((b"fmt ", layout(rate_hz=0)), (b"data", bytes(8))), "expected a rate and whole samples, got 0 Hz"),
     "cut off": (riff((b"fmt ", layout()), (b"data", bytes(900)))[:-100], "expected 900 bytes in 'data', got 800"),
     "NaN": (floats([0, np.nan] * 4410), "expected finite samples, got nan"),
+    "half a sample": (riff((b"fmt ", layout()), (b"data", bytes(901))), "got 901 bytes for samples of 2"),
+    "loud": (floats([0, 2.0**100] * 4410), "expected finite samples, got 1.26"),
+    "rate without a common factor": (
+        riff((b"fmt ", layout(rate_hz=1_000_003)), (b"data", bytes(8))),
+        "expected a rate with a common factor with 3300 Hz, got 1000003 Hz",
+    ),
     "slow": (riff((b"fmt ", layout(rate_hz=2000)), (b"data", bytes(8))), "expected 3300 Hz or more for 8.0 m/s, got"),
 }
 

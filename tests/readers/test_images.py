@@ -1,5 +1,7 @@
 """The reader of stored pictures: on PNG and JPEG written here, and on damaged ones."""
 
+import struct
+import zlib
 from dataclasses import replace
 
 import matplotlib
@@ -117,3 +119,21 @@ def test_impossible_parameters_are_refused_by_name():
     with pytest.raises(InputError, match=r"^colormap: .*parula"):
         replace(DRAWN, colormap="parula")
     replace(GREY, colormap="parula")  # it is not used
+
+
+def test_a_picture_of_another_format_under_a_known_name_is_refused_unopened(tmp_path):
+    """Pillow would hand PostScript to a program."""
+    (tmp_path / "walk").mkdir()
+    eps = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\n%%EndComments\nshowpage\n"
+    (tmp_path / "walk/1.png").write_text(eps)
+    with pytest.raises(InputError, match=r"1\.png: expected a whole PNG or JPEG"):
+        only(tmp_path, GREY)
+
+
+def test_a_picture_that_claims_billions_of_pixels_is_refused_by_its_size(tmp_path):
+    path = save(tmp_path / "walk/1.png", grey())
+    data = path.read_bytes()
+    header = b"IHDR" + struct.pack(">II", 60000, 60000) + data[24:29]
+    path.write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
+    with pytest.raises(InputError, match=r"1\.png: expected a (picture of 32x32|whole PNG)"):
+        only(tmp_path, GREY)

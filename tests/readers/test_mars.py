@@ -125,3 +125,44 @@ def test_positive_doppler_is_receding_in_the_real_front_lunges(recordings):
             for values in (range_m, returns.doppler)
         )
         assert np.corrcoef(np.gradient(mean_range), mean_doppler)[0, 1] > 0.44
+
+
+def unwritten(path, shape, **options):
+    with h5py.File(path, "w") as file:
+        file.create_dataset(mars.TABLE, shape, "f8", **options)
+
+
+def virtual(path):
+    layout = h5py.VirtualLayout((8, 6), "f8")
+    layout[:] = h5py.VirtualSource("other.h5", "x", (8, 6))
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset(mars.TABLE, layout)
+
+
+def linked(path):
+    write(path.with_name("other.h5"), rows())
+    with h5py.File(path, "w") as file:
+        file[mars.TABLE] = h5py.ExternalLink("other.h5", mars.TABLE)
+
+
+STRANGE = {
+    "ten terabytes": (lambda p: unwritten(p, (8, 10**12), chunks=(8, 16)), "to fit the file, got"),
+    "never written": (lambda p: unwritten(p, (8, 6)), "to be whole, got 0 of 384 bytes"),
+    "chunks never written": (lambda p: unwritten(p, (8, 6), chunks=(8, 2)), "to be whole, got 0 of 3 chunks"),
+    "virtual": (virtual, "in this file, got one that lies in others"),
+    "external link": (linked, "in this file, got a link to another one"),
+    "raw data elsewhere": (
+        lambda p: unwritten(p, (8, 6), external=[("/dev/zero", 0, 384)]),
+        "in this file, got one that lies in others",
+    ),
+    "no name": (lambda p: write(p, rows(), b"\xff"), "a dataset radar_data_cropped, got only"),
+    "infinite in float32": (lambda p: put(p, 5, 2, 1e300), "finite numbers, got 1e\\+300 in row 5"),
+}
+
+
+@pytest.mark.parametrize("damage", STRANGE)
+def test_what_does_not_lie_in_the_file_is_neither_read_nor_taken_for_zeros(recording, damage):
+    spoil, message = STRANGE[damage]
+    spoil(recording / "subject1/radar_data1.mat")
+    with pytest.raises(InputError, match=f"radar_data1.mat: expected .*{message}"):
+        first(recording)

@@ -1,5 +1,6 @@
 """The reader of bags, on recordings written here in the format of NTU4DRadLM."""
 
+import bz2
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -333,3 +334,58 @@ def test_processes_that_inherit_an_open_bag_read_what_one_process_reads(tmp_path
     with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
         together = [frame.radar for frame in pool.map(read, entries)]
     np.testing.assert_array_equal(together, alone)
+
+
+def field(root, name, number, width, place=0, compression=None):
+    """The value of the field `name` in a record of the bag, the `place`-th one, is another one."""
+    bags.write(root / "loop.bag", messages(), compression)
+    raw = bytearray((root / "loop.bag").read_bytes())
+    at = -1
+    for _ in range(place + 1):
+        at = raw.index(name, at + 1)
+    raw[at + len(name) : at + len(name) + width] = number.to_bytes(width, "little")
+    (root / "loop.bag").write_bytes(raw)
+
+
+def longest_header(root):
+    raw = bytearray((root / "loop.bag").read_bytes())
+    raw[13:17] = b"\xff\xff\xff\xff"  # behind the line #ROSBAG V2.0
+    (root / "loop.bag").write_bytes(raw)
+
+
+def bomb(root, compression, unpack, pack):
+    """A compressed chunk that holds 300 MB, and says so or not."""
+    bags.write(root / "loop.bag", messages(), compression)
+    path = root / "loop.bag"
+    with Reader(path) as reader:
+        chunk = next(iter(reader.chunks.values()))
+    raw = bytearray(path.read_bytes())
+    new = pack(bytes(300 << 20))
+    assert len(new) <= chunk.datasize
+    raw[chunk.datapos : chunk.datapos + chunk.datasize] = new.ljust(chunk.datasize, b"\0")
+    path.write_bytes(raw)
+
+
+CLAIMS = {
+    "a header of 4 GB": (longest_header, "got: Header could not be read"),
+    "an index beyond 64 bits": (lambda r: field(r, b"index_pos=", 2**64 - 1, 8), "got"),
+    "a connection less": (lambda r: field(r, b"conn_count=", 1, 4), "got"),
+    "no chunk": (lambda r: field(r, b"chunk_count=", 0, 4), "got no topic"),
+    "a message less in the index": (lambda r: field(r, b"count=", 1, 4, 2), "got"),
+    "a chunk of 4 GB in bz2": (
+        lambda r: field(r, b"size=", 2**32 - 1, 4, 0, Writer.CompressionFormat.BZ2),
+        "got: A chunk says it holds 4294967295 bytes",
+    ),
+    "300 MB in bz2": (
+        lambda r: bomb(r, Writer.CompressionFormat.BZ2, bz2.decompress, bz2.compress),
+        "got: A chunk says it holds .* bytes, got more",
+    ),
+}
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_a_bag_that_claims_what_it_does_not_hold_is_refused_and_loses_no_frame(recording, claim):
+    spoil, message = CLAIMS[claim]
+    spoil(recording)
+    with pytest.raises(InputError, match=f"loop.bag: expected .*{message}"):
+        frames(recording)

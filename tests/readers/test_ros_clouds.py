@@ -111,3 +111,11 @@ def test_a_field_that_cannot_be_is_refused(changed, words):
         setattr(message.fields[0], name, value)
     with pytest.raises(InputError, match=f"^m: {words}"):
         point_cloud2(bags.serialized(message), "m")
+
+
+@pytest.mark.parametrize(("points", "step"), [(0, 2**31), (2, 0)])
+def test_points_of_no_size_or_of_gigabytes_are_refused(points, step):
+    message = bags.cloud2(1.0, POINTS[:points])
+    message.point_step, message.fields = step, []
+    with pytest.raises(InputError, match=f"^m: expected points of 1 to 65536 bytes, got {step}"):
+        point_cloud2(bags.serialized(message), "m")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from echoes.errors import InputError
 from echoes.readers import simulated
@@ -110,3 +111,27 @@ def test_a_folder_without_scenario_is_refused(tmp_path):
 def test_a_source_without_frames_is_refused():
     with pytest.raises(InputError, match="frames: expected 1 or more, got 0"):
         replace(SOURCE, frames=0)
+
+
+HUGE = {
+    "a street of a thousand kilometres": ("road.length_m", 1e6, "length_m: expected at most 2000"),
+    "houses of a micrometre": ("buildings.length_m", [1e-6, 1.0], "length_m: expected at least 1"),
+    "a billion beams": ("lidar.azimuth_resolution_deg", 1e-3, "fans: expected 1 to 2000000 beams in a turn"),
+    "scatterers like sand": ("materials.facade.scatterers_per_m2", 1000.0, "expected scatterers_per_m2 for 300000 po"),
+    "powers that overflow": ("radar.power_at_1m_db", 1e5, "power_at_1m_db: expected at most 300"),
+    "a LiDAR on the moon": ("lidar.position_m", [0.0, 0.0, 3.8e8], "position_m: expected at most 2000"),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_a_street_too_large_to_simulate_is_refused_before_it_takes_the_memory(tmp_path, name):
+    key, value, message = HUGE[name]
+    values = yaml.safe_load((ROOT / "street.yaml").read_text())
+    *above, last = key.split(".")
+    section = values
+    for part in above:
+        section = section[part]
+    section[last] = value
+    (tmp_path / "street.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(InputError, match=f"street.yaml.*{message}"):
+        [simulated.read(tmp_path, SOURCE, entry) for entry in simulated.index(tmp_path, SOURCE)]

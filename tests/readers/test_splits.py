@@ -232,3 +232,10 @@ def test_the_order_of_the_crops_does_not_matter(recordings, shuffled):
 def test_a_label_with_too_little_is_refused_by_name(recordings, split, message):
     with pytest.raises(InputError, match=message):
         [divided(recordings, replace(split, seed=seed)) for seed in range(20)]
+
+
+@pytest.mark.parametrize("stamp", [float("nan"), float("inf"), 1e300])
+def test_a_stamp_that_no_clock_shows_is_refused_by_its_sequence(stamp):
+    entries = [Entry("drive", float(i), "") for i in range(30)] + [Entry("drive", stamp, "")]
+    with pytest.raises(InputError, match=r"split: expected stamps up to 1e\+12 s, got a stamp of .* in drive"):
+        assign(entries, ByTime("time", block_s=5.0, purge_s=1.0, val=0.2, test=0.2, seed=0))

@@ -152,6 +152,18 @@ DAMAGES = {
     ),
     "LiDAR empty": (lambda r: (r / LIDAR / "velodyne/00008.bin").write_bytes(b""), "00008.bin: expected LiDAR points"),
     "NaN": (lambda r: put_nan(r / RADAR / "velodyne/00008.bin"), "00008.bin: expected finite numbers, got nan for z"),
+    "a signalling NaN": (
+        lambda r: (r / RADAR / "velodyne/00008.bin").write_bytes(bytes.fromhex("010080ff") * 7),
+        "00008.bin: expected finite numbers, got nan for x",
+    ),
+    "beyond all radars": (
+        lambda r: np.full(7, 1e30, "<f4").tofile(r / RADAR / "velodyne/00008.bin"),
+        "00008.bin: expected finite numbers, got 1.*e.30 for x of point 0",
+    ),
+    "brackets without end": (
+        lambda r: (r / RADAR / "pose/00008.json").write_text("[" * 100_000),
+        "00008.json: expected a JSON object per line",
+    ),
     "NaN in LiDAR": (lambda r: put_nan(r / LIDAR / "velodyne/00008.bin"), "lidar/.*got nan for y of point 2"),
     "no transform": (
         lambda r: replace_text(r / LIDAR / "calib/00008.txt", "Tr_velo_to_cam", "Tr"),

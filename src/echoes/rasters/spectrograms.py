@@ -29,6 +29,8 @@ class Layout:
     def __post_init__(self) -> None:
         if self.time.start != 0:
             raise InputError(f"time.start: expected 0, the begin of a crop, got {self.time.start}")
+        if not 1e-6 <= self.time.stop <= 1e9:
+            raise InputError(f"time.stop: expected 1e-6 to 1e9 s, got {self.time.stop:g}")
         if not self.ceiling_db > self.floor_db:
             raise InputError(f"ceiling_db: expected more than floor_db = {self.floor_db}, got {self.ceiling_db}")
 
@@ -48,6 +50,8 @@ class CropLayout(Layout):
     def __post_init__(self) -> None:
         super().__post_init__()
         step_s = self.time.stop / self.time.size
+        if abs(self.hop_s) > self.time.stop * 1e6:
+            raise InputError(f"hop_s: expected about the length of a crop, {self.time.stop:g} s, got {self.hop_s:g}")
         if self.hop_cells < 1 or abs(self.hop_s / step_s - self.hop_cells) > WHOLE:
             raise InputError(f"hop_s: expected a multiple of {step_s:g}, a cell of time, got {self.hop_s}")
         if self.notch_mps < 0:

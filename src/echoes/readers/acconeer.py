@@ -18,6 +18,7 @@ recordings are too short to check it.
 
 import json
 import math
+import re
 import reprlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ from echoes.readers import folders, hdf5
 from echoes.readers.recordings import Recorded, Signal
 
 FREQUENCY_HZ = 60.5e9
+FASTEST_HZ = 1e12  # of a clock or a rate
+LARGEST = 1e9  # of a sample, which are int16
 SUFFIXES = [".h5", ".hdf5"]
 
 
@@ -75,7 +78,11 @@ def read(root: Path, source: Source, recorded: Recorded) -> Signal:
     with hdf5.opened(path) as file:
         rate_hz = _rate_hz(file, name, origin, source)
         stored = _frames(file, name, origin)[:]
-    samples = stored["real"] - 1j * stored["imag"]
+    real, imag = (stored[part].astype(np.float64) for part in ("real", "imag"))
+    largest = max(np.abs(real).max(), np.abs(imag).max())  # NaN where any is
+    if not largest <= LARGEST:
+        raise InputError(f"{origin}: expected finite samples, got {largest} ({LARGEST:g} is the most)")
+    samples = real - 1j * imag
     slow = samples.reshape(-1, samples.shape[2]) if source.slow_time == "sweeps" else samples.mean(axis=1)
     strongest = np.argmax(slow.var(axis=0))
     return Signal(slow[:, strongest].astype(np.complex64), rate_hz, speed_of_light / FREQUENCY_HZ)
@@ -83,28 +90,30 @@ def read(root: Path, source: Source, recorded: Recorded) -> Signal:
 
 def _entries(file: h5py.File, path: Path) -> list[str]:
     """session_K/group_G/entry_E, in order of their numbers."""
-    sessions = file.get("sessions")
+    sessions = hdf5.member(file, "sessions", path)
     if not isinstance(sessions, h5py.Group):
-        raise InputError(f"{path}: expected a group sessions, got only {', '.join(sorted(file)) or 'nothing'}")
+        raise InputError(f"{path}: expected a group sessions, got only {', '.join(hdf5.names(file)) or 'nothing'}")
     found = [
         f"{session}/{group}/{entry}"
-        for session in _numbered(sessions, "session_")
-        for group in _numbered(sessions[session], "group_")
-        for entry in _numbered(sessions[session][group], "entry_")
+        for session in _numbered(sessions, "session_", path)
+        for group in _numbered(sessions[session], "group_", path)
+        for entry in _numbered(sessions[session][group], "entry_", path)
     ]
     if not found:
         raise InputError(f"{path}: expected sessions/session_K/group_G/entry_E, got none")
     return found
 
 
-def _numbered(group: Any, prefix: str) -> list[str]:
-    names = [n for n in group if n.startswith(prefix) and n.removeprefix(prefix).isdigit()]
-    return sorted((n for n in names if isinstance(group[n], h5py.Group)), key=lambda n: int(n.removeprefix(prefix)))
+def _numbered(group: Any, prefix: str, path: Path) -> list[str]:
+    found = [n for n in hdf5.names(group) if re.fullmatch(f"{prefix}[0-9]{{1,9}}", n)]
+    groups = [n for n in found if isinstance(hdf5.member(group, n, path), h5py.Group)]
+    return sorted(groups, key=lambda n: int(n.removeprefix(prefix)))
 
 
 def _frames(file: h5py.File, name: str, origin: str) -> h5py.Dataset:
     frames = hdf5.dataset(file["sessions"][name], "result/frame", origin)
-    if frames.ndim != 3 or 0 in frames.shape or not {"real", "imag"} <= set(frames.dtype.names or ()):
+    parts = [frames.dtype[part].kind for part in ("real", "imag") if part in (frames.dtype.names or ())]
+    if frames.ndim != 3 or 0 in frames.shape or len(parts) < 2 or not set(parts) <= set("iuf"):
         raise InputError(
             f"{origin}: expected result/frame as (frames, sweeps, ranges) of real and imag, "
             f"got {frames.shape} of {frames.dtype}"
@@ -132,37 +141,50 @@ def _rate_hz(file: h5py.File, name: str, origin: str, source: Source) -> float:
 def _timing(file: h5py.File, name: str, origin: str) -> Timing:
     session, group, _ = name.split("/")
     config = _document(file["sessions"][session], "session_config", origin)
-    sensor = int(hdf5.dataset(file["sessions"][name], "sensor_id", origin)[()])
+    stored = hdf5.dataset(file["sessions"][name], "sensor_id", origin)
+    if stored.shape != () or stored.dtype.kind not in "iu":
+        raise InputError(f"{origin}: expected sensor_id as a whole number, got {stored.shape} of {stored.dtype}")
+    sensor = int(stored[()])
     try:
         settings = config["groups"][int(group.removeprefix("group_"))][str(sensor)]
         sweep_hz, frame_hz, sweeps = (settings[key] for key in ("sweep_rate", "frame_rate", "sweeps_per_frame"))
-        continuous = bool(settings["continuous_sweep_mode"])
+        continuous = settings["continuous_sweep_mode"]
         rates = [float(rate) for rate in (sweep_hz, frame_hz) if rate is not None]
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{origin}: expected the rates of sensor {sensor} in session_config, got none") from error
     count = _frames(file, name, origin).shape[1]
-    if sweeps != count or not all(0 < rate < np.inf for rate in rates):
+    if sweeps != count or not all(1 / FASTEST_HZ <= rate <= FASTEST_HZ for rate in rates):
         raise InputError(
             f"{origin}: expected {count} sweeps per frame and rates above 0 in session_config, got {sweeps}, {rates}"
         )
+    if any(isinstance(rate, str) for rate in (sweep_hz, frame_hz)) or not isinstance(continuous, bool):
+        told = "rates as numbers and continuous_sweep_mode as true or false"
+        raise InputError(f"{origin}: expected {told}, got {reprlib.repr(settings)}")
     filled = len(rates) == 2 and math.isclose(frame_hz * count, sweep_hz, rel_tol=1e-6)
     return Timing(sweep_hz, frame_hz, count, continuous or filled)
 
 
 def _measured_hz(file: h5py.File, name: str, origin: str) -> float:
     """Frames per second by the clock of the sensor, for a frame rate that was left open."""
-    ticks = np.asarray(hdf5.dataset(file["sessions"][name], "result/tick", origin)[:], dtype=np.float64)
-    per_second = _document(file, "server_info", origin).get("ticks_per_second")
-    if not isinstance(per_second, (int, float)) or per_second <= 0 or len(ticks) < 2 or not (np.diff(ticks) > 0).all():
+    stored = hdf5.dataset(file["sessions"][name], "result/tick", origin)
+    found = _document(file, "server_info", origin).get("ticks_per_second")
+    per_second = found if isinstance(found, (int, float)) and 0 < found <= FASTEST_HZ else 0
+    ticks = np.asarray(stored[:], np.float64) if stored.ndim == 1 and stored.dtype.kind in "iuf" else np.zeros(0)
+    if not per_second or len(ticks) < 2 or not (np.diff(ticks) > 0).all() or not np.isfinite(ticks[-1] - ticks[0]):
         raise InputError(f"{origin}: expected a frame_rate, or ticks_per_second and ticks that increase, got neither")
+    if len(ticks) != (count := len(_frames(file, name, origin))):
+        raise InputError(f"{origin}: expected a tick for each of {count} frames, got {len(ticks)}")
     return float((len(ticks) - 1) * per_second / (ticks[-1] - ticks[0]))
 
 
 def _document(group: Any, name: str, origin: str) -> dict[str, Any]:
-    text = hdf5.dataset(group, name, origin)[()]
+    stored = hdf5.dataset(group, name, origin)
+    if stored.shape != () or stored.dtype.kind not in "OS":
+        raise InputError(f"{origin}: expected {name} as one text, got {stored.shape} of {stored.dtype}")
+    text = stored[()]
     try:
         found = json.loads(text)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{origin}: expected {name} as JSON, got {reprlib.repr(text)}") from error
     if not isinstance(found, dict):
         raise InputError(f"{origin}: expected {name} as a JSON object, got a {type(found).__name__}")

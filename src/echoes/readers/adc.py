@@ -7,6 +7,7 @@ says which mixing is meant). Frames are recordings of their own, because time pa
 not tell. In some recordings the parts are int16 that were stored as uint16 (65531 for -5): `wrapped`.
 """
 
+import tokenize
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,10 @@ from scipy.constants import speed_of_light
 from echoes.errors import InputError
 from echoes.readers import fmcw, folders
 from echoes.readers.recordings import Recorded, Signal
+
+# What NumPy's parser of a header, a Python literal, and mapping a file of fewer bytes than it says raise.
+BROKEN = (ValueError, OSError, EOFError, TypeError, ArithmeticError, MemoryError, RecursionError, tokenize.TokenError)
+LARGEST = 1e9  # of a sample, which are 16 bits mostly
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,10 @@ def cube(path: Path, wrapped: bool) -> np.ndarray:
     """(chirps, antennas, samples) complex128 or float64, with the sign of each part restored."""
     found = np.ascontiguousarray(_loaded(path))
     found = found.reshape(len(found), -1, found.shape[-1])
-    if not np.isfinite(found).all():
-        raise InputError(f"{path}: expected finite samples, got {found[~np.isfinite(found)][0]}")
     found = found.astype(np.complex128 if np.iscomplexobj(found) else np.float64)
+    sane = (np.abs(found.real) <= LARGEST) & (np.abs(found.imag) <= LARGEST)
+    if not sane.all():
+        raise InputError(f"{path}: expected finite samples, got {found[~sane][0]} ({LARGEST:g} is the most)")
     return _unwrapped(found, path) if wrapped else found
 
 
@@ -71,8 +77,9 @@ def _unwrapped(found: np.ndarray, path: Path) -> np.ndarray:
 def _loaded(path: Path) -> np.ndarray:
     """The array, not yet in memory."""
     try:
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+        with np.errstate(over="raise"):  # a size beyond 64 bits
+            found = np.lib.format.open_memmap(path, mode="r")  # of .npy only: np.load takes .npz and pickles too
+    except BROKEN as error:
         raise InputError(f"{path}: expected a whole .npy file, got: {' '.join(str(error).split())}") from error
     if found.ndim not in (2, 3) or found.dtype.kind not in "iufc" or len(found) < 2 or not found.size:
         raise InputError(

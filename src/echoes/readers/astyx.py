@@ -12,6 +12,7 @@ return of its LiDAR turn, unwrapped over the hours, and has no stamp difference;
 stands in, at the LiDAR's 10 Hz. Runs of consecutive numbers are the sequences.
 """
 
+import re
 import reprlib
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +25,7 @@ from echoes.errors import InputError
 from echoes.readers import tables
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import (
+    LARGEST,
     RADAR_COLUMNS,
     TARGET_COLUMNS,
     Box,
@@ -36,6 +38,7 @@ from echoes.readers.frames import (
 RADAR, LIDAR, CALIBRATION, BOXES = "radar_6455", "lidar_vlp16", "calibration", "groundtruth_obj3d"
 RADAR_HEADER = ("X", "Y", "Z", "V_r", "Mag")
 LIDAR_HEADER = ("X", "Y", "Z", "Reflectivity", "LaserID", "Timestamp")
+NUMBER = re.compile("[0-9]{6}")
 HOUR_S = 3600.0
 PERIOD_S = 0.1  # of a turn of the LiDAR
 
@@ -79,7 +82,7 @@ def _numbers(folder: Path) -> list[str]:
     if not names:
         raise InputError(f"{folder}: expected NNNNNN.txt or NNNNNN.txt.gz, got none")
     for name in names:
-        if not (len(name) == 6 and name.isdigit()):
+        if not NUMBER.fullmatch(name):
             raise InputError(f"{folder}: expected names of six digits, got {name!r}")
     for name, following in pairwise(names):
         if name == following:
@@ -123,6 +126,7 @@ def _lidar(root: Path, number: str) -> tuple[np.ndarray, tuple[float, float, flo
     rows = tables.read(path, LIDAR_HEADER)
     if len(rows) and not ((rows[:, 3] >= 0) & (rows[:, 3] <= 255)).all():
         raise InputError(f"{path}: expected Reflectivity 0..255, got {rows[:, 3].min()}..{rows[:, 3].max()}")
+    check_points(rows[:, :4], TARGET_COLUMNS, path)
     matrix = _to_radar(root / CALIBRATION / f"{number}.json")
     points = np.column_stack([rows[:, :3] @ matrix[:3, :3].T + matrix[:3, 3], rows[:, 3] / 255])
     x, y, z = matrix[:3, 3].tolist()
@@ -150,7 +154,7 @@ def _boxes(path: Path) -> tuple[Box, ...]:
             label = str(item["classname"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path}: expected {_BOX} in each object, got {reprlib.repr(item)}") from error
-        if numbers.shape != (10,) or not np.isfinite(numbers).all():
+        if numbers.shape != (10,) or not (np.abs(numbers) <= LARGEST).all():
             raise InputError(f"{path}: expected 3, 3 and 4 numbers for {_BOX}, got {numbers.tolist()}")
         w, x, y, z = numbers[6:].tolist()
         yaw_rad = float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))

@@ -15,6 +15,7 @@ the mains and the offset stay in.
 
 import csv
 import math
+import reprlib
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -30,7 +31,9 @@ from echoes.readers import folders, wav
 from echoes.readers.recordings import Recorded, Signal
 
 LABELS, COLUMNS, CLOSEST = "labels.csv", ("file", "class"), "t_cpa_s_approx"
+LONGEST_NAME = 255  # bytes, of a file
 RATE_STEP_HZ = 300
+MOST_TAPS = 20_000  # the filter that resamples is so long: rates that share no factor would need a long one
 RATE_MARGIN = 1.25  # over Nyquist's rate
 
 
@@ -67,6 +70,8 @@ def read(root: Path, source: Source, recorded: Recorded) -> Signal:
     if recorded_hz < rate_hz:
         raise InputError(f"{path}: expected {rate_hz} Hz or more for {source.max_speed_mps} m/s, got {recorded_hz} Hz")
     common = math.gcd(rate_hz, recorded_hz)
+    if recorded_hz // common > MOST_TAPS:
+        raise InputError(f"{path}: expected a rate with a common factor with {rate_hz} Hz, got {recorded_hz} Hz")
     samples = resample_poly(wav.samples(path), rate_hz // common, recorded_hz // common)
     if part:
         start_s, stop_s = map(float, part.split("-"))
@@ -124,6 +129,9 @@ def _passes(path: Path) -> dict[str, list[tuple[str, float | None]]]:
             for row in rows:
                 if not row["file"] or not row["class"]:
                     raise InputError(f"{path}: expected file and class in line {rows.line_num}, got {row}")
+                if row["file"] != Path(row["file"]).name or len(row["file"].encode()) > LONGEST_NAME:
+                    told = f"the name of a file beside it in line {rows.line_num}"
+                    raise InputError(f"{path}: expected {told}, got {reprlib.repr(row['file'])}")
                 if row["file"].lower().endswith(".wav"):
                     found[row["file"]].append((row["class"], _time_s(row.get(CLOSEST), path, rows.line_num)))
     except (csv.Error, UnicodeDecodeError) as error:

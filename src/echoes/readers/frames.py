@@ -19,6 +19,7 @@ from echoes.errors import InputError
 RADAR_COLUMNS = ("x", "y", "z", "doppler", "power")
 TARGET_COLUMNS = ("x", "y", "z", "reflectivity")
 
+LARGEST = 1e9  # of any number that a sensor tells, in its unit; float32 holds the squares of such numbers
 EgoMotion = Literal["none", "recorded", "estimated"]
 
 
@@ -75,14 +76,15 @@ class Frame:
 def check_points(points: np.ndarray, columns: tuple[str, ...], origin: Path | str) -> np.ndarray:
     """`points` as (N, len(columns)) float32.
 
-    Raises InputError naming `origin` for another shape or a value that is not finite.
+    Raises InputError naming `origin` for another shape, or a value that is not finite or beyond LARGEST.
     """
     if points.ndim != 2 or points.shape[1] != len(columns):
         raise InputError(f"{origin}: expected (N, {len(columns)}) {', '.join(columns)}, got shape {points.shape}")
-    finite = np.isfinite(points)
-    if not finite.all():
-        row, column = np.argwhere(~finite)[0]
+    sane = np.abs(points) <= LARGEST
+    if not sane.all():
+        row, column = np.argwhere(~sane)[0]
         raise InputError(
-            f"{origin}: expected finite numbers, got {points[row, column]} for {columns[column]} of point {row}"
+            f"{origin}: expected finite numbers, got {points[row, column]} for {columns[column]} of point {row} "
+            f"({LARGEST:g} is the most)"
         )
     return np.ascontiguousarray(points, dtype=np.float32)

@@ -7,6 +7,7 @@ column the earliest time. `colour` says what its colours mean: `grey` is power a
 with a colormap of matplotlib, which is inverted, and `rgb` keeps the three channels.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -84,10 +85,12 @@ def _pixels(path: Path, size: int) -> np.ndarray:
 
 
 def _opened(path: Path, size: int) -> Image.Image:
-    try:
-        image = Image.open(path)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked before a pixel is read
+        try:
+            image = Image.open(path, formats=("PNG", "JPEG"))  # of PostScript and others Pillow runs programs
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            raise _unreadable(path, error) from error
     if image.size != (size, size):
         width, height = image.size
         image.close()

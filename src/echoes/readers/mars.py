@@ -26,6 +26,7 @@ from echoes.readers.recordings import Recorded, Returns
 
 TABLE = "radar_data_cropped"
 FRAME, DOPPLER, INTENSITY, TIME = 0, 5, 6, 7
+LATEST = 1e12  # of any number; times are seconds since 1970
 MOVEMENTS = (
     "left_upper_limb_extension",
     "right_upper_limb_extension",
@@ -58,7 +59,9 @@ def index(root: Path, source: Source) -> list[Recorded]:
         if not (name := NAME.fullmatch(key)):
             raise InputError(f"{path}: expected subject{{S}}/radar_data{{1..{len(MOVEMENTS)}}}.mat as name")
         with hdf5.opened(path) as file:
-            times = _table(file, path)[TIME, :]
+            times = np.asarray(_table(file, path)[TIME, :], dtype=np.float64)
+        if not 0 <= times[-1] - times[0] < np.inf:
+            raise InputError(f"{path}: expected times that increase, got {times[0]} first and {times[-1]} last")
         labels = {"user": name[1], "activity": MOVEMENTS[int(name[2]) - 1]}
         recorded.append(Recorded(key, labels, float(times[-1] - times[0])))
     if not recorded:
@@ -71,9 +74,11 @@ def read(root: Path, source: Source, recorded: Recorded) -> Returns:
     path = root / recorded.key
     with hdf5.opened(path) as file:
         rows = np.asarray(_table(file, path)[:], dtype=np.float64)
-    if not np.isfinite(rows).all():
-        column, position = np.argwhere(~np.isfinite(rows))[0]
-        raise InputError(f"{path}: expected finite numbers, got {rows[column, position]} in row {column} of {TABLE}")
+    sane = np.abs(rows) <= LATEST
+    if not sane.all():
+        column, position = np.argwhere(~sane)[0]
+        told = f"got {rows[column, position]} in row {column} of {TABLE}"
+        raise InputError(f"{path}: expected finite numbers, {told} ({LATEST:g} is the most)")
     if (rows[INTENSITY] < 0).any():
         raise InputError(f"{path}: expected intensities of 0 and more, got {rows[INTENSITY].min()}")
     first = np.concatenate([[True], np.diff(rows[FRAME]) != 0])

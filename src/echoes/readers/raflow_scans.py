@@ -15,6 +15,7 @@ import numpy as np
 
 from echoes.errors import InputError
 from echoes.readers import tables
+from echoes.readers.frames import check_points
 
 COLUMNS = ("car_loc_x", "car_loc_y", "car_loc_z", "car_vel_r", "power", "rcs")
 MIN_TWINS = 6
@@ -99,9 +100,6 @@ def _scan(cloud: dict[str, Any], origin: str) -> np.ndarray:
         raise InputError(f"{origin}: expected lists of numbers, got: {error}") from error
     if scan.ndim != 2:
         raise InputError(f"{origin}: expected lists of numbers, got lists of lists")
-    if not np.isfinite(scan).all():
-        row, column = np.argwhere(~np.isfinite(scan))[0]
-        raise InputError(
-            f"{origin}: expected finite numbers, got {scan[row, column]} for {COLUMNS[column]} of point {row}"
-        )
-    return scan.reshape(-1, len(COLUMNS))
+    scan = scan.reshape(-1, len(COLUMNS))
+    check_points(scan, COLUMNS, origin)
+    return scan

@@ -20,6 +20,7 @@ LIVOX_POINT = np.dtype(
     + [(name, "<f4") for name in ("x", "y", "z")]
     + [(name, "u1") for name in ("reflectivity", "tag", "line")]
 )
+LONGEST_POINT = 1 << 16  # bytes
 DATATYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}  # of sensor_msgs/PointField
 
 
@@ -85,6 +86,8 @@ def point_cloud2(raw: bytes, origin: str) -> dict[str, np.ndarray]:
     if row_step < width * point_step or len(data) != height * row_step:
         sizes = f"{height} rows of {row_step} bytes with {width} points of {point_step}"
         raise InputError(f"{origin}: expected {sizes} to be the data, got {len(data)} bytes")
+    if point_step > LONGEST_POINT or (width * height and not point_step):
+        raise InputError(f"{origin}: expected points of 1 to {LONGEST_POINT} bytes, got {point_step}")
     rows = np.frombuffer(data, np.uint8).reshape(height, row_step)[:, : width * point_step]
     dtype = _point_dtype(fields, order, point_step, origin)
     points = np.frombuffer(np.ascontiguousarray(rows).tobytes(), dtype) if width * height else np.zeros(0, dtype)

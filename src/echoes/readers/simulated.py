@@ -56,8 +56,15 @@ def _check_length(street: scenario.Scenario, frames: int, root: Path) -> None:
 
 
 def read(root: Path, source: Source, entry: Entry) -> Frame:
-    """Simulate one frame."""
-    street = scenario.load(root)
+    """Simulate one frame; raises InputError for a street of too many parts."""
+    try:
+        return _simulated(scenario.load(root), source, entry)
+    except InputError as error:  # what was scattered in it does not know the file
+        told = str(error)
+        raise error if str(root) in told else InputError(f"{root / scenario.FILE}: {told}") from error
+
+
+def _simulated(street: scenario.Scenario, source: Source, entry: Entry) -> Frame:
     sequence, position = (int(part) for part in entry.key.split("/"))
     around = scene.generate(street, source.seed, sequence)
     height_m = street.radar.height_m

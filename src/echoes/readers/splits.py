@@ -12,6 +12,7 @@ from echoes.errors import InputError
 from echoes.readers.frames import Entry
 
 SPLITS = ("train", "val", "test")
+LEAST_S, LATEST_S = 1e-3, 1e12  # of a purge, and of a stamp: their ratio counts blocks
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class ByTime:
 
     def __post_init__(self) -> None:
         _check_shares(self.val, self.test)
-        if self.purge_s <= 0:
-            raise InputError(f"purge_s: expected more than 0, got {self.purge_s}")
+        if self.purge_s < LEAST_S:
+            raise InputError(f"purge_s: expected {LEAST_S:g} or more, got {self.purge_s:g}")
         if self.block_s <= 2 * self.purge_s:
             raise InputError(f"block_s: expected more than 2 purge_s = {2 * self.purge_s}, got {self.block_s}")
 
@@ -73,6 +74,7 @@ def assign(entries: Sequence[Entry], split: Split) -> list[str]:
     Blocks (or sequences) are drawn in an order that depends on the seed alone; test takes them until it
     is as near to its share of the frames as it gets, then val; the rest is train.
     """
+    _check_stamps(entries)
     blocks = _sequences(entries) if isinstance(split, BySequence) else _blocks(entries, split, 0.0)
     if len(blocks) < len(SPLITS):
         raise InputError(f"split: expected 3 or more {_unit(split)}s to split, got {len(blocks)}")
@@ -95,6 +97,7 @@ def assign_labelled(
 
     Raises InputError naming the label that has too little.
     """
+    _check_stamps(entries)
     names = np.full(len(entries), "train", dtype="<U6")
     positions = defaultdict(list)
     for i, label in enumerate(labels):
@@ -172,6 +175,13 @@ def _distance(stamps: np.ndarray, others: np.ndarray) -> np.ndarray:
     bounded = np.concatenate([[-np.inf], others, [np.inf]])
     after = np.searchsorted(others, stamps) + 1
     return np.minimum(stamps - bounded[after - 1], bounded[after] - stamps)
+
+
+def _check_stamps(entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        if not abs(entry.stamp) <= LATEST_S:
+            told = f"a stamp of {entry.stamp} s in {entry.sequence}"
+            raise InputError(f"split: expected stamps up to {LATEST_S:g} s, got {told}")
 
 
 def _check_filled(names: np.ndarray) -> None:

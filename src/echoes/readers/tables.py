@@ -13,6 +13,9 @@ import numpy as np
 from echoes.errors import InputError
 
 NUMBER = (int, float)
+FIRST_CHARACTERS = 4096  # of a table, in which blank lines, header and first row must end
+FARTHEST_M = 1e9  # of a translation
+MOST_CHARACTERS = 64 << 20  # of a text, which a gzip file of a few kB can claim to be
 _WORDS = {list: "a list", dict: "an object", NUMBER: "a number"}
 
 
@@ -42,9 +45,7 @@ def first_row(path: Path, header: tuple[str, ...]) -> list[float]:
     _check_there(path)
     try:
         with _open(path) as file:
-            while (line := file.readline()) and not line.strip():
-                continue
-            row = file.readline()
+            line, row, *_ = [*file.read(FIRST_CHARACTERS).lstrip().split("\n", 2), "", ""]
     except (EOFError, OSError, zlib.error, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     _check_header(line, header, path)
@@ -78,7 +79,7 @@ def rigid(rows: Any, origin: str) -> np.ndarray:
         matrix = np.array(rows, dtype=np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{origin}: expected 4 rows of 4 numbers, got {reprlib.repr(rows)}") from error
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all() or (matrix[3] != (0, 0, 0, 1)).any():
+    if matrix.shape != (4, 4) or not (np.abs(matrix) <= FARTHEST_M).all() or (matrix[3] != (0, 0, 0, 1)).any():
         raise InputError(f"{origin}: expected 4 rows of 4 numbers, the last 0 0 0 1, got {reprlib.repr(rows)}")
     rotation = matrix[:3, :3]
     if np.abs(rotation @ rotation.T - np.eye(3)).max() > 1e-3 or np.linalg.det(rotation) < 0:
@@ -101,9 +102,13 @@ def text(path: Path) -> str:
     _check_there(path)
     try:
         with _open(path) as file:
-            return file.read()
+            found = file.read(MOST_CHARACTERS)
+            longer = bool(file.read(1))
     except (EOFError, OSError, zlib.error, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
+    if longer:
+        raise InputError(f"{path}: expected a text of at most {MOST_CHARACTERS >> 20} MiB, got more")
+    return found
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:

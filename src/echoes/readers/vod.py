@@ -15,6 +15,7 @@ set are numbered through. odomToCamera takes camera coordinates to odom (its hei
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,6 +28,7 @@ from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 
 PERIOD_S = 0.1
+NUMBER = re.compile("[0-9]{5}")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
     """One frame: Doppler positive = receding, LiDAR in the radar's frame."""
     path = root / source.radar / "training/velodyne" / f"{entry.key}.bin"
     rows = _floats(path, 7)
-    radar = rows[:, [0, 1, 2, 4, 3]] * np.array([1, 1, 1, source.doppler_sign, 1], dtype=np.float32)
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a NaN, which the check takes
+        radar = rows[:, [0, 1, 2, 4, 3]] * np.array([1, 1, 1, source.doppler_sign, 1], dtype=np.float32)
     target, origin = None, (0.0, 0.0, 0.0)
     if (root / "lidar").is_dir():
         target, origin = _lidar(root, source, entry.key)
@@ -97,7 +100,7 @@ def _numbers(folder: Path) -> list[str]:
     if not names:
         raise InputError(f"{folder}: expected NNNNN.bin, got none")
     for name in names:
-        if not (len(name) == 5 and name.isdigit()):
+        if not NUMBER.fullmatch(name):
             raise InputError(f"{folder}: expected names of five digits, got {name!r}")
     return names
 
@@ -162,7 +165,7 @@ def _place(root: Path, source: Source, number: str) -> np.ndarray | None:
     for line in tables.text(path).splitlines():  # one JSON object per line: odom, map, UTM
         try:
             found = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path}: expected a JSON object per line, got: {error}") from error
         if isinstance(found, dict) and isinstance(found.get("odomToCamera"), list):
             camera = _matrix(found["odomToCamera"], f"{path}: odomToCamera", 4)

@@ -1,72 +1,82 @@
 """WAV files of one channel: what their header says, and their samples in units of full scale."""
 
 import struct
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.io import wavfile
 
 from echoes.errors import InputError
 
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 GUID_END = bytes.fromhex("0000 0000 1000 8000 00AA 0038 9B71")  # of the encodings that have a number
-ENCODINGS = {(PCM, 8), (PCM, 16), (PCM, 24), (PCM, 32), (FLOAT, 32), (FLOAT, 64)}
+DTYPES = {(PCM, 8): "u1", (PCM, 16): "<i2", (PCM, 24): "u1", (PCM, 32): "<i4", (FLOAT, 32): "<f4", (FLOAT, 64): "<f8"}
+LOUDEST = 1e6  # of full scale: a float beyond it is no sound
 
 
 class Header(NamedTuple):
     rate_hz: int
     size: int  # number of samples
+    encoding: tuple[int, int]  # PCM or FLOAT, bits
+    place: int  # of the first sample in the file [bytes]
+
+
+class Chunk(NamedTuple):
+    start: bytes  # the first 64 bytes at most
+    size: int
+    place: int
 
 
 def header(path: Path) -> Header:
-    """Rate and number of samples; refuses what `samples` could not read whole."""
+    """What the file holds; refuses what `samples` could not read whole."""
     chunks = _chunks(path)
     if "fmt " not in chunks or "data" not in chunks:
         raise InputError(f"{path}: expected a WAV file with chunks 'fmt ' and 'data', got {list(chunks)}")
-    content, _ = chunks["fmt "]
+    content = chunks["fmt "].start
     if len(content) < 16:
         raise InputError(f"{path}: expected a 'fmt ' chunk of 16 bytes or more, got {len(content)}")
     encoding, channels, rate_hz, _, block, bits = struct.unpack("<HHIIHH", content[:16])
     if encoding == EXTENSIBLE and content[26:40] == GUID_END:
         (encoding,) = struct.unpack("<H", content[24:26])
-    if (encoding, bits) not in ENCODINGS:
+    if (encoding, bits) not in DTYPES:
         raise InputError(f"{path}: expected PCM of 8 to 32 bits or float, got encoding {encoding} of {bits} bits")
     if channels != 1:
         raise InputError(f"{path}: expected one channel, got {channels}")
     if not rate_hz or block * 8 != bits:
         raise InputError(f"{path}: expected a rate and whole samples, got {rate_hz} Hz and blocks of {block} bytes")
-    _, size = chunks["data"]
-    if size < block:
-        raise InputError(f"{path}: expected samples, got none")
-    return Header(rate_hz, size // block)
+    data = chunks["data"]
+    if data.size < block or data.size % block:
+        got = f"{data.size} bytes for samples of {block}" if data.size else "none"
+        raise InputError(f"{path}: expected samples, got {got}")
+    return Header(rate_hz, data.size // block, (encoding, bits), data.place)
 
 
 def samples(path: Path) -> np.ndarray:
     """(N,) float64; full scale of the encoding is -1..1."""
-    header(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks of text, which are none of our business
-        try:
-            _, found = wavfile.read(path)
-        except (ValueError, struct.error) as error:
-            raise InputError(f"{path}: expected a WAV file, got: {' '.join(str(error).split())}") from error
-    if found.dtype.kind == "f":
-        if not np.isfinite(found).all():
-            raise InputError(f"{path}: expected finite samples, got {found[~np.isfinite(found)][0]}")
-        return found.astype(np.float64)
-    if found.dtype == np.uint8:
-        return (found.astype(np.float64) - 128) / 128
-    return found.astype(np.float64) / -float(np.iinfo(found.dtype).min)  # 24 bits come as the upper bits of 32
+    found = header(path)
+    encoding, bits = found.encoding
+    dtype = np.dtype(DTYPES[found.encoding])
+    stored = np.fromfile(path, dtype, found.size * bits // 8 // dtype.itemsize, offset=found.place)
+    if encoding == FLOAT:
+        sane = np.abs(stored) <= LOUDEST
+        if not sane.all():
+            raise InputError(f"{path}: expected finite samples, got {stored[~sane][0]}")
+        return stored.astype(np.float64)
+    if bits == 8:
+        return (stored.astype(np.float64) - 128) / 128
+    if bits == 24:  # into the upper bytes of 32 bits, where the sign is
+        wide = np.zeros((found.size, 4), np.uint8)
+        wide[:, 1:] = stored.reshape(-1, 3)
+        stored = wide.view("<i4")[:, 0]
+    return stored.astype(np.float64) / -float(np.iinfo(stored.dtype).min)
 
 
-def _chunks(path: Path) -> dict[str, tuple[bytes, int]]:
-    """Name of a chunk -> its first bytes and its size; the first of each name counts."""
+def _chunks(path: Path) -> dict[str, Chunk]:
+    """By name; the first of each name counts."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     length = path.stat().st_size
-    found: dict[str, tuple[bytes, int]] = {}
+    found: dict[str, Chunk] = {}
     with path.open("rb") as file:
         start = file.read(12)
         if start[:4] != b"RIFF" or start[8:12] != b"WAVE":
@@ -76,6 +86,6 @@ def _chunks(path: Path) -> dict[str, tuple[bytes, int]]:
             at = file.tell()
             if name in ("fmt ", "data") and at + size > length:
                 raise InputError(f"{path}: expected {size} bytes in {name!r}, got {length - at}: the file was cut off")
-            found.setdefault(name, (file.read(min(size, 64)), size))
+            found.setdefault(name, Chunk(file.read(min(size, 64)), size, at))
             file.seek(at + size + size % 2)
     return found

@@ -49,6 +49,7 @@ class Log:
             self._file = logging.FileHandler(self._logs / f"{self._stage}.log")
             self._file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
             for logger in LOGGERS:
+                logger.setLevel(logging.INFO)
                 logger.addHandler(self._file)
         return self
 

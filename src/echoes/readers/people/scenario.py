@@ -43,7 +43,7 @@ class Radar:
     moving_clutter_mps: float  # standard deviation of their velocity
 
     def __post_init__(self) -> None:
-        _within(self, carrier_ghz=(1, 300), prf_hz=(100, 1e6), height_m=(0.1, 5), moving_clutter_mps=(0.001, 1))
+        _within(self, carrier_ghz=(1, 300), prf_hz=(100, 2e5), height_m=(0.1, 5), moving_clutter_mps=(0.001, 1))
         powers = ("noise_db", "leakage_db", "image_db", "static_clutter_db", "moving_clutter_db")
         _within(self, **dict.fromkeys(powers, (-200, 50)))
 

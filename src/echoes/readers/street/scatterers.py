@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from echoes.errors import InputError
 from echoes.readers.street.scenario import Materials
 from echoes.readers.street.shapes import BOX, CYLINDER
+
+MOST = 300_000  # points in a street; some ten thousand are a lot
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,10 @@ def sample(
     """
     x, y, z = half.T
     area = np.where(kind == BOX, 8 * (x + y) * z, 4 * np.pi * (x + y) / 2 * z)
-    count = rng.poisson(area * materials.column("scatterers_per_m2")[material])
+    mean = area * materials.column("scatterers_per_m2")[material]
+    if mean.sum() > MOST:
+        raise InputError(f"materials: expected scatterers_per_m2 for {MOST} points, got {mean.sum():.0f}")
+    count = rng.poisson(mean)
     shape = np.repeat(np.arange(len(kind)), count)
     of = material[shape]
     box = kind[shape] == BOX

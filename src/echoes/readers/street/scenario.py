@@ -21,6 +21,16 @@ _MAY_BE_ZERO = (
 )  # fmt: skip
 _POSITIVE = ("_m", "_s", "_hz", "resolution_deg", "resolution_mps", "max_doppler_mps", "width_deg", "beams")
 _SIGNED = ("_deg", "_db", "_dbsm", "_per_m", "relative_speed_mps")
+# By the end of a name: beyond it no street is, and a simulation would take all memory or end in infinities.
+_MOST = {
+    "_m": 2000.0, "_s": 1e4, "_hz": 1e4, "_mps": 300.0, "_deg": 360.0, "_db": 300.0, "_dbsm": 300.0, "_per_m": 0.1,
+    "_per_m2": 1000.0, "beams": 1024, "ground_returns": 1e5, "false_alarms": 1e5, "sidelobes_per_peak": 10.0,
+    "aspect_exponent": 100.0,
+}  # fmt: skip
+_LEAST = 1e-3  # of what must be positive
+_LEAST_APART_M = 1.0  # things along the street
+_APART = ("length_m", "spacing_m", "slot_m")
+MOST_BEAMS = 2_000_000  # of a turn of the LiDAR
 _NEVER_NEGATIVE = ("noise_deg", "spread_deg", "spread_db", "loss_db", "excess_db")
 
 
@@ -31,12 +41,19 @@ class _Checked:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            span = isinstance(value, tuple) and len(value) == 2 and not isinstance(value[0], _Checked)
-            if span and value[0] > value[1]:
+            numbers = [n for n in (value if isinstance(value, tuple) else (value,)) if isinstance(n, int | float)]
+            if len(numbers) == 2 and numbers[0] > numbers[1]:
                 raise InputError(f"{field.name}: expected [low, high], got {list(value)}")
-            for number in value if span else (value,):
-                if isinstance(number, int | float):
+            for number in numbers:
+                _check_size(field.name, number)
+                if field.name != "position_m":  # a place may be anywhere
                     _check_number(field.name, number)
+
+
+def _check_size(name: str, number: float) -> None:
+    most = [largest for ending, largest in _MOST.items() if name.endswith(ending)]
+    if most and abs(number) > max(most):
+        raise InputError(f"{name}: expected at most {max(most):g}, got {number:g}")
 
 
 def _check_number(name: str, number: float) -> None:
@@ -46,6 +63,9 @@ def _check_number(name: str, number: float) -> None:
     elif name.endswith(_POSITIVE) and not name.endswith((*_MAY_BE_ZERO, *_SIGNED[2:])):
         if not number > 0:
             raise InputError(f"{name}: expected more than 0, got {number}")
+        least = _LEAST_APART_M if name.endswith(_APART) else _LEAST
+        if number < least:
+            raise InputError(f"{name}: expected at least {least:g}, got {number:g}")
     elif name in ("azimuth_deg", "elevation_deg"):
         largest = 180 if name == "azimuth_deg" else 89
         if abs(number) > largest:
@@ -195,6 +215,12 @@ class Lidar(_Checked):
     range_noise_m: float
     reflectivity_noise: float
     dropout_probability: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        turn = (self.azimuth_deg[1] - self.azimuth_deg[0]) / self.azimuth_resolution_deg + 1
+        if (count := turn * sum(fan.beams for fan in self.fans)) > MOST_BEAMS or not self.fans:
+            raise InputError(f"fans: expected 1 to {MOST_BEAMS} beams in a turn, got {count:.0f}")
 
 
 @dataclass(frozen=True)

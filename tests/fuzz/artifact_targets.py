@@ -1,0 +1,179 @@
+"""The artifacts of a track under the fuzzer: grids, latents, and the weights of each model."""
+
+import json
+import struct
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+
+import artifacts
+import tracks
+from echoes import latentstore
+from echoes.autoencoder import teachers
+from echoes.dataset import choice
+from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.models import autoencoders, denoisers
+from echoes.nets.classifiers import ConvClassifier
+from echoes.provenance import Header
+from fuzz.cases import Target
+from fuzz.checks import finite
+from fuzz.mutations import Files, damaged, tree_damaged
+
+CPU = torch.device("cpu")
+
+
+def _nested(tree: Any, rng: Random) -> Any:
+    """A tree whose text `echoes` or `header`, itself a JSON document, may be damaged inside."""
+    for holder in (tree, tree.get("attributes", {}), tree.get("__metadata__", {})):
+        for key in ("echoes", "header"):
+            if isinstance(holder.get(key), str) and rng.random() < 0.6:
+                holder[key] = json.dumps(tree_damaged(json.loads(holder[key]), rng))
+                return tree
+    return tree_damaged(tree, rng)
+
+
+def document(data: bytes, rng: Random) -> bytes:
+    """A JSON document with a header of echoes in it."""
+    return json.dumps(_nested(json.loads(data), rng)).encode()
+
+
+def safetensors(data: bytes, rng: Random) -> bytes:
+    """The JSON header of a safetensors file, or what is behind it."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header, body = data[8 : 8 + length], data[8 + length :]
+    if rng.random() < 0.3:
+        return data[: 8 + length] + damaged(body, rng)
+    header = document(header, rng)
+    return struct.pack("<Q", len(header)) + header + body
+
+
+@cache
+def _radar() -> Files:
+    """The files of a small track of radar clouds, and a teacher."""
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder)
+        tracks.radar(data)
+        classifier = ConvClassifier(1, (2, 3), 4)
+        teachers.save(classifier, 1, (2, 3), 4, data / "teacher.safetensors")
+        return {p.relative_to(data).as_posix(): p.read_bytes() for p in data.rglob("*") if p.is_file()}
+
+
+def part(name: str) -> Callable[[Path], None]:
+    """Writes the artifact `name`, a file or a folder, of that track."""
+
+    def write(root: Path) -> None:
+        for path, content in _radar().items():
+            if path.split("/")[0] == name:
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                (root / path).write_bytes(content or b"")
+
+    return write
+
+
+def _grids(root: Path) -> None:
+    artifacts.write_grids(root / "grids.zarr", ("train", "val", "test"))
+
+
+def _spectrograms(root: Path) -> None:
+    artifacts.write_spectrograms(root / "grids.zarr")
+
+
+def _zarr_latents(root: Path) -> None:
+    rows = {"latents": np.ones((3, 4, 2, 4, 2), np.float32), "label": np.arange(3, dtype=np.int32)}
+    latentstore.write(root / "latents", "zarr", iter([rows]), lambda: Header("latents", {}, {}, {}))
+
+
+def read_grids(root: Path) -> Any:
+    data = choice.read(root / "grids.zarr")
+    frames = np.arange(len(data))
+    parts = [data.frames(split) for split in ("train", "val", "test")]
+    batches = [data.target_batch(frames[:2]), data.stamps()]
+    if isinstance(data, Grids):
+        batches += [data.radar_batch(frames[:2]), data.observed_batch(frames[:2])]
+    else:
+        batches += [data.labels(frames).astype(np.float32)]
+    return data, parts, batches
+
+
+def check_grids(found: tuple[Grids | Spectrograms, list[np.ndarray], list[np.ndarray]]) -> None:
+    data, parts, batches = found
+    assert len(np.concatenate(parts)) == len(data) > 0
+    finite(batches[0], (None, data.channels, *data.shape), np.float32)
+    finite(batches[1], (len(data),), np.float64)
+    for batch in batches[2:]:
+        assert np.isfinite(batch).all()
+
+
+def read_latents(name: str) -> Callable[[Path], Any]:
+    def read(root: Path) -> np.ndarray:
+        return latentstore.read(root / "latents").rows(name, np.array([2, 0]))
+
+    return read
+
+
+def check_latents(found: np.ndarray) -> None:
+    finite(found, (2, 4, 2, 4, 2), np.float32)
+
+
+def check_module(found: torch.nn.Module) -> None:
+    for name, tensor in found.state_dict().items():
+        assert torch.isfinite(tensor.float()).all(), name
+
+
+SAFE = {".safetensors": safetensors, ".json": document}
+ARTIFACTS = (
+    Target("grids of clouds", _grids, read_grids, check_grids, {".json": document}, weight=0.3),
+    Target("grids of spectrograms", _spectrograms, read_grids, check_grids, {".json": document}, weight=0.3),
+    Target("latents in safetensors", part("latents"), read_latents("latents"), check_latents, SAFE),
+    Target("latents in zarr", _zarr_latents, read_latents("latents"), check_latents, SAFE),
+    Target(
+        "vae",
+        part("vae.safetensors"),
+        lambda r: autoencoders.load(r / "vae.safetensors", CPU)[0],
+        check_module,
+        SAFE,
+        weight=0.5,
+    ),
+    Target(
+        "ldm",
+        part("ldm.safetensors"),
+        lambda r: denoisers.load_ldm(r / "ldm.safetensors", CPU)[0],
+        check_module,
+        SAFE,
+        weight=0.5,
+    ),
+    Target(
+        "cd",
+        part("cd.safetensors"),
+        lambda r: denoisers.load_cd(r / "cd.safetensors", CPU)[0],
+        check_module,
+        SAFE,
+        weight=0.5,
+    ),
+    Target(
+        "teacher",
+        part("teacher.safetensors"),
+        lambda r: teachers.load(r / "teacher.safetensors", 1, CPU),
+        check_module,
+        SAFE,
+        weight=0.5,
+    ),
+)
+# What escapes is known, and not yet refused where it is loaded.
+ESCAPING = {
+    "grids of clouds": "sizes in the metadata of arrays are believed, and types and numbers of arrays are not checked",
+    "grids of spectrograms": "contents of the header are not checked",
+    "latents in safetensors": "numbers are not checked",
+    "latents in zarr": "contents of arrays are not checked",
+    "vae": "contents of the header are not checked",
+    "ldm": "contents of the header are not checked, nor are weights that are not finite",
+    "cd": "contents of the header are not checked, nor are weights that are not finite",
+    "teacher": "params of the header are not checked",
+}

@@ -1,0 +1,39 @@
+"""How many damaged inputs each test tries, and the count that the summary prints."""
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fuzz import cases
+from fuzz.artifact_targets import ARTIFACTS
+from fuzz.cases import Tally, Target
+from fuzz.targets import READERS
+
+DEFAULT = 1500  # cases in all
+WEIGHTS = sum(target.weight for target in (*READERS, *ARTIFACTS))
+
+
+@pytest.fixture
+def fuzzed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Fuzz a target with its share of --fuzz-cases. Without that option the cases are the same each time.
+
+    escapes   some are known: one ends the test and is counted as known.
+    """
+    told = request.config.getoption("fuzz_cases")
+    tally = Tally()
+
+    known = 0
+
+    def run(target: Target, escapes: bool = False) -> None:
+        nonlocal known
+        count = math.ceil((told or DEFAULT) * target.weight / WEIGHTS)
+        try:
+            cases.fuzz(target, count, tmp_path, told is None, not escapes, tally)
+        finally:
+            known = tally.escapes if escapes else 0
+        assert tally.cases >= count, "hypothesis knew no more cases"
+
+    yield run
+    request.node.user_properties.append(("fuzz", (tally.cases, tally.escapes - known, known)))
