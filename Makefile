@@ -1,7 +1,7 @@
 # make install what the pipeline needs, into .venv
 # make repro   the same, and runs the pipeline
-# make test    installs what the tests need and runs them, without those that take minutes
-# make test-slow   those that take minutes
+# make test    installs what the tests need and runs them
+# make test-slow  runs those that take minutes
 # make lint    style and types
 
 PYTHON ?= python3

@@ -1,4 +1,4 @@
-"""The cache stays as it was written, whatever a stage does to a file that is linked to it; what changed in it is found."""
+"""The cache stays as it was written, whatever a stage does to a linked file; what changed in it is found."""
 
 import os
 import re
