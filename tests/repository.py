@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import md5
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import yaml
@@ -109,6 +111,14 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"expected JSON, got {constant}")
 
 
+def documented(word: str) -> str:
+    """The block of shell commands in docs/experiments.md that has `word` in it."""
+    text = (test_end_to_end.ROOT / "docs" / "experiments.md").read_text()
+    blocks = re.findall(r"(?:^    .+\n)+", text, flags=re.MULTILINE)
+    (found,) = [block for block in blocks if word in block]
+    return dedent(found)
+
+
 def build(folder: Path) -> None:
     """The radar track at the smallest size, every stage run once, all of it committed."""
     folder.mkdir(parents=True)
@@ -131,7 +141,7 @@ def _project() -> list[str]:
     """The files of this checkout as they lie on disk, less what git ignores."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=test_end_to_end.ROOT, capture_output=True, text=True, check=True).stdout
-    roots = ("src/", "stages/", "data/raw/", ".dvc/", ".dvcignore", ".gitignore", "dvc.yaml", "pyproject.toml")
+    roots = ("src/", "stages/", "data/raw/", ".dvc/", ".dvcignore", ".gitignore", "dvc.yaml")
     return [path for path in listed.splitlines() if path.startswith(roots) and (test_end_to_end.ROOT / path).exists()]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import test_end_to_end
-from repository import Repository
+from repository import Repository, documented
 
-LINKS = ["copy", "hardlink", "symlink", "reflink,copy"]
+LINKS = ["hardlink", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("symlink", "reflink,copy", "copy"))]
 CD = "data/radar/cd.safetensors"
 
 
@@ -34,14 +34,6 @@ def corrupt(path: Path) -> None:
     path.chmod(mode)
 
 
-def command(word: str) -> str:
-    """The block of shell commands in docs/experiments.md that has `word` in it."""
-    text = (test_end_to_end.ROOT / "docs" / "experiments.md").read_text()
-    blocks = re.findall(r"(?:^    .+\n)+", text, flags=re.MULTILINE)
-    (found,) = [block for block in blocks if word in block]
-    return found
-
-
 @pytest.mark.parametrize("linked", LINKS, indirect=True)
 def test_stages_replace_linked_files_and_never_write_into_the_cache(linked: Repository) -> None:
     before = linked.digests()
@@ -57,7 +49,7 @@ def test_stages_replace_linked_files_and_never_write_into_the_cache(linked: Repo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("linked", LINKS, indirect=True)
+@pytest.mark.parametrize("linked", ["hardlink", "symlink"], indirect=True)
 def test_a_changed_stage_runs_again_beside_a_linked_cache(linked: Repository) -> None:
     linked.change("ldm", seed=1)
     linked.dvc("repro")
@@ -65,7 +57,7 @@ def test_a_changed_stage_runs_again_beside_a_linked_cache(linked: Repository) ->
     assert "up to date" in linked.dvc("status")
 
 
-@pytest.mark.parametrize("linked", LINKS[:3], indirect=True)
+@pytest.mark.parametrize("linked", LINKS, indirect=True)
 def test_a_changed_cache_object_is_refused_by_the_stage_that_reads_it(linked: Repository) -> None:
     """DVC itself trusts an object that is read-only, so that it gets as far as the stage."""
     corrupt(linked.cached(CD))
@@ -83,10 +75,10 @@ def test_the_command_of_the_docs_names_each_changed_object_and_pull_brings_it_ba
     before = checkout.digests()
     checkout.dvc("remote", "add", "--default", "team", str(tmp_path / "team"))
     checkout.dvc("push")
-    assert checkout.run("bash", "-c", command("md5sum"), status=None) == ""
+    assert checkout.run("bash", "-c", documented("md5sum"), status=None) == ""
     cached = checkout.cached(CD)
     corrupt(cached)
-    said = checkout.run("bash", "-c", command("md5sum"), status=None)
+    said = checkout.run("bash", "-c", documented("md5sum"), status=None)
     assert re.findall(r"^(\S+): FAILED", said, flags=re.MULTILINE) == [f"{cached.parent.name}/{cached.name}"]
     (checkout.root / CD).unlink()
     cached.unlink()
