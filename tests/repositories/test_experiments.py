@@ -24,16 +24,17 @@ def tried(built: Repository, tmp_path_factory: pytest.TempPathFactory) -> Reposi
 
 
 def experiments(checkout: Repository) -> dict[str, dict[str, Any]]:
-    """Name -> what `dvc exp show` knows of each experiment on the latest commit."""
+    """Name -> what `dvc exp show` knows of each experiment, its commit as `rev`."""
     shown = checkout.json("exp", "show")
-    found = {e["name"]: e["revs"][0]["data"] for state in shown for e in state["experiments"] or []}
+    listed = {e["name"]: e["revs"][0] for state in shown for e in state["experiments"] or []}
+    found = {name: {**revision["data"], "rev": revision["rev"]} for name, revision in listed.items()}
     assert all(e["rev"] == "workspace" or e["data"] for e in shown)
     return found
 
 
-def artifacts(checkout: Repository, name: str) -> dict[str, str]:
-    """Path -> md5 of every artifact that an experiment made, as its dvc.lock names them."""
-    stages = yaml.safe_load(checkout.run("git", "show", f"{name}:dvc.lock"))["stages"].values()
+def artifacts(checkout: Repository, rev: str) -> dict[str, str]:
+    """Path -> md5 of every artifact in a commit, as its dvc.lock names them."""
+    stages = yaml.safe_load(checkout.run("git", "show", f"{rev}:dvc.lock"))["stages"].values()
     outs = {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
     return {path: md5 for path, md5 in outs.items() if path.startswith("data/")}
 
@@ -108,9 +109,9 @@ def test_a_grid_of_four_on_two_workers_is_four_results_equal_to_one_by_one(
     run_two_workers(checkout)
     assert checkout.dvc("queue", "status").count("Success") == 4
     made: dict[tuple[float, float], dict[str, str]] = {}
-    for name, data in experiments(checkout).items():
+    for data in experiments(checkout).values():
         params = data["params"]["params.yaml"]["data"]["radar"]
-        made[params["ldm"]["lr"], params["cd"]["lr"]] = artifacts(checkout, name)
+        made[params["ldm"]["lr"], params["cd"]["lr"]] = artifacts(checkout, data["rev"])
     assert sorted(made) == [(1e-3, 1e-4), (1e-3, 5e-4), (2e-3, 1e-4), (2e-3, 5e-4)]
     assert len({values["data/radar/cd.safetensors"] for values in made.values()}) == 4
 
@@ -121,7 +122,7 @@ def test_a_grid_of_four_on_two_workers_is_four_results_equal_to_one_by_one(
             "exp", "run", "--name", f"one-{ldm}-{cd}", "-S", f"radar.ldm.lr={ldm}", "-S", f"radar.cd.lr={cd}"
         )
         assert "stages/distill_cd.py" in said
-        assert artifacts(alone, f"one-{ldm}-{cd}") == expected
+        assert artifacts(alone, experiments(alone)[f"one-{ldm}-{cd}"]["rev"]) == expected
 
 
 @pytest.mark.slow
