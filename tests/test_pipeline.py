@@ -62,7 +62,7 @@ def test_the_stages_are_those_of_the_design_in_their_order():
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_its_script_for_each_track_of_the_list(stage):
     assert PIPELINE[stage]["matrix"] == {"track": "${tracks}"}
-    assert PIPELINE[stage]["cmd"] == f"python stages/{stage}.py {ITEM}"
+    assert PIPELINE[stage]["cmd"] == f"env PYTHONPATH=src python stages/{stage}.py {ITEM}"
     assert set(NUMBERS["tracks"]) <= set(TRACKS)
 
 

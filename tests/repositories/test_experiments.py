@@ -1,0 +1,139 @@
+"""Experiments of DVC on this pipeline: in the workspace, beside it, and several at once from a queue."""
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from repository import Repository, documented
+
+STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]
+GRID = ["-S", "radar.ldm.lr=1e-3,2e-3", "-S", "radar.cd.lr=5e-4,1e-4"]
+
+
+@pytest.fixture(scope="module")
+def tried(built: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A checkout with one experiment `few` in its workspace; not to be changed."""
+    checkout = built.copy(tmp_path_factory.mktemp("tried"))
+    said = checkout.dvc("exp", "run", "--name", "few", "-S", "radar.cd.lr=5e-5")
+    assert [stage for stage in STAGES if f"stages/{stage}.py" in said] == ["distill_cd", "sample", "evaluate"]
+    return checkout
+
+
+def experiments(checkout: Repository) -> dict[str, dict[str, Any]]:
+    """Name -> what `dvc exp show` knows of each experiment, its commit as `rev`."""
+    shown = checkout.json("exp", "show")
+    listed = {e["name"]: e["revs"][0] for state in shown for e in state["experiments"] or []}
+    found = {name: {**revision["data"], "rev": revision["rev"]} for name, revision in listed.items()}
+    assert all(e["rev"] == "workspace" or e["data"] for e in shown)
+    return found
+
+
+def artifacts(checkout: Repository, rev: str) -> dict[str, str]:
+    """Path -> md5 of every artifact in a commit, as its dvc.lock names them."""
+    stages = yaml.safe_load(checkout.run("git", "show", f"{rev}:dvc.lock"))["stages"].values()
+    outs = {out["path"]: out["md5"] for stage in stages for out in stage["outs"]}
+    return {path: md5 for path, md5 in outs.items() if path.startswith("data/")}
+
+
+def test_exp_show_has_the_parameters_and_finite_metrics_of_each_stage(tried: Repository) -> None:
+    data = experiments(tried)["few"]
+    assert data["params"]["params.yaml"]["data"]["radar"]["cd"]["lr"] == 5e-5
+    assert set(data["metrics"]) == {f"metrics/radar/{stage}.json" for stage in STAGES if stage != "sample"}
+    assert all(metrics["data"] for metrics in data["metrics"].values())
+
+
+def test_what_evaluate_measured_has_short_names_in_the_table(tried: Repository) -> None:
+    columns = tried.dvc("exp", "show", "--csv").splitlines()[0].split(",")
+    assert {"cd_1.chamfer_m", "cd_1.f1@1.0m", "cd_1.latency_ms"} <= set(columns)
+
+
+def test_metrics_diff_names_what_changed(tried: Repository) -> None:
+    difference = tried.json("metrics", "diff", "HEAD", "few")
+    assert set(difference) <= {f"metrics/radar/{stage}.json" for stage in STAGES[4:]}
+    assert difference["metrics/radar/distill_cd.json"]["loss"]["diff"] != 0
+
+
+def test_params_diff_names_the_one_parameter(tried: Repository) -> None:
+    difference = tried.json("params", "diff", "HEAD", "few")
+    assert list(difference) == ["params.yaml"]
+    assert list(difference["params.yaml"]) == ["radar.cd.lr"]
+
+
+def test_plots_diff_has_both_curves_and_both_figures(tried: Repository, tmp_path: Path) -> None:
+    plots = tried.json("plots", "diff", "HEAD", "few", "--out", str(tmp_path / "plots"))["data"]
+    (curve,) = plots["metrics/radar/plots/distill_cd.csv"]
+    assert set(curve["revisions"]) == {"HEAD", "few"}
+    assert len(plots["metrics/radar/plots/evaluate/birdseye.png"]) == 2
+
+
+def test_the_table_and_the_plot_of_the_docs_have_the_columns_that_they_name(tried: Repository) -> None:
+    tried.run("bash", "-e", "-c", documented("sweep.csv"))
+    rows = [row.split(",") for row in (tried.root / "sweep.csv").read_text().splitlines()]
+    assert rows[0] == ["Experiment", "cd_1.chamfer_m", "radar.ldm.lr", "radar.cd.lr"]
+    assert [row[3] for row in rows[1:] if row[0] == "few"] == ["5e-05"]
+    assert (tried.root / "sweep.png").stat().st_size > 0
+
+
+def test_an_experiment_beside_the_workspace_leaves_the_workspace_alone(checkout: Repository) -> None:
+    before = checkout.digests()
+    checkout.dvc("exp", "run", "--temp", "--name", "beside", "-S", "radar.evaluate.resamples=20")
+    assert checkout.run("git", "status", "--short") == ""
+    assert checkout.digests() == before
+    assert "up to date" in checkout.dvc("status")
+    assert list(experiments(checkout)) == ["beside"]
+
+
+def run_two_workers(checkout: Repository) -> None:
+    """Start one, then the other, as docs/experiments.md says, and wait for the queue to be empty."""
+    most = 0
+    checkout.dvc("queue", "start")
+    while "Running" in (said := checkout.dvc("queue", "status")) or "Queued" in said:
+        active, idle = (int(number) for number in re.findall(r"(\d+) (?:active|idle)", said))
+        if most < 2 and active + idle == 1:
+            checkout.dvc("queue", "start", "--jobs", "2")
+        most = max(most, active)
+        time.sleep(1)
+    assert most == 2
+
+
+@pytest.mark.slow
+def test_a_grid_of_four_on_two_workers_is_four_results_equal_to_one_by_one(
+    checkout: Repository, built: Repository, tmp_path: Path
+) -> None:
+    queued = checkout.dvc("exp", "run", "--queue", *GRID)
+    assert queued.count("Queued experiment") == 4
+    run_two_workers(checkout)
+    assert checkout.dvc("queue", "status").count("Success") == 4
+    made: dict[tuple[float, float], dict[str, str]] = {}
+    for data in experiments(checkout).values():
+        params = data["params"]["params.yaml"]["data"]["radar"]
+        made[params["ldm"]["lr"], params["cd"]["lr"]] = artifacts(checkout, data["rev"])
+    assert sorted(made) == [(1e-3, 1e-4), (1e-3, 5e-4), (2e-3, 1e-4), (2e-3, 5e-4)]
+    assert len({values["data/radar/cd.safetensors"] for values in made.values()}) == 4
+
+    (tmp_path / "alone").mkdir()
+    alone = built.copy(tmp_path / "alone")  # a cache of its own: nothing to look up instead of running
+    for (ldm, cd), expected in made.items():
+        said = alone.dvc(
+            "exp", "run", "--name", f"one-{ldm}-{cd}", "-S", f"radar.ldm.lr={ldm}", "-S", f"radar.cd.lr={cd}"
+        )
+        assert "stages/distill_cd.py" in said
+        assert artifacts(alone, experiments(alone)[f"one-{ldm}-{cd}"]["rev"]) == expected
+
+
+@pytest.mark.slow
+def test_a_queue_runs_the_code_that_was_queued_and_its_status_tells_what_failed(checkout: Repository) -> None:
+    """`run --run-all` ends with 0 whatever happened in it."""
+    code = {"PYTHONPATH": str(checkout.root / "src")}  # as if this checkout were installed
+    checkout = Repository(checkout.root, checkout.home, code)
+    checkout.dvc("exp", "run", "--queue", "--name", "good", "-S", "radar.evaluate.resamples=20")
+    checkout.dvc("exp", "run", "--queue", "--name", "bad", "-S", "radar.evaluate.resamples=0")
+    (checkout.root / "src" / "echoes" / "entry.py").write_text("raise RuntimeError('edited since')\n")
+    checkout.dvc("exp", "run", "--run-all")
+    listed = {line.split()[1]: line.split()[-1] for line in checkout.dvc("queue", "status").splitlines()[1:3]}
+    assert listed == {"good": "Success", "bad": "Failed"}
+    assert "resamples: expected" in checkout.dvc("queue", "logs", "bad")
