@@ -49,6 +49,7 @@ SPECTROGRAM = {
     "kind": "spectrogram",
     "l1": 1.0,
     "ssim": 0.2,
+    "perceptual": 0.0,
     "kl": 1e-3,
     "equivariance": {"weight": 0.0, "scales": [0.5]},
     "alignment": ALIGNMENT,

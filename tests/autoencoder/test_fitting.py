@@ -8,7 +8,7 @@ import torch
 
 import artifacts
 import steps
-from echoes.autoencoder import equivariance, fitting, quantizers
+from echoes.autoencoder import equivariance, fitting, perceptual, quantizers, teachers
 from echoes.autoencoder.codebook import VqConfig
 from echoes.autoencoder.equivariance import EquivarianceConfig
 from echoes.autoencoder.loss import LossWeights
@@ -35,10 +35,10 @@ def autoencoder(rank, channels, variant="kl"):
     return Vae(rank, channels, config, quantizers.build(variant, 2, 1e-4, vq, FsqConfig((5, 5))))
 
 
-def spectrogram_loss(scale_weight=0.0, alignment=0.0):
+def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0):
     trained = TeacherTraining(width=2, **asdict(replace(SCHEDULE, steps=1)))
     aligned = AlignmentConfig(alignment, 0.0, 0.0, "trained", trained, TeacherFile(""))
-    return SpectrogramLoss("spectrogram", 1.0, 0.5, 1e-4, EquivarianceConfig(scale_weight, (0.5,)), aligned)
+    return SpectrogramLoss("spectrogram", 1.0, 0.5, perceptual, 1e-4, EquivarianceConfig(scale_weight, (0.5,)), aligned)
 
 
 @pytest.fixture(scope="module")
@@ -99,24 +99,49 @@ def test_spectrograms_are_never_altered(crops):
 
 def test_without_further_terms_the_loss_of_spectrograms_is_reconstruction_and_penalty(crops):
     vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
-    found = fitting.spectrogram_objective(vae, spectrogram_loss(), None, CPU)(x)
+    found = fitting.spectrogram_objective(vae, spectrogram_loss(), None, None, CPU)(x)
     torch.testing.assert_close(found, reconstruction(vae.decode(vae.encode(x).mean), x, 1.0, 0.5))
 
 
 def test_the_equivariance_counts_with_its_weight(crops):
     vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
-    with_term, without = (fitting.spectrogram_objective(vae, spectrogram_loss(w), None, CPU)(x) for w in (0.5, 0.0))
+    with_term, without = (
+        fitting.spectrogram_objective(vae, spectrogram_loss(w), None, None, CPU)(x) for w in (0.5, 0.0)
+    )
     expected = equivariance.equivariance_loss(vae.decode, vae.encode(x).mean, x, 4, 0.5)
     torch.testing.assert_close(with_term - without, 0.5 * expected)
+
+
+def test_the_perceptual_term_counts_with_its_weight_and_teaches_the_decoder(crops):
+    vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
+    teacher = teachers.teacher(crops, spectrogram_loss().alignment, CPU)
+    with_term, without = (
+        fitting.spectrogram_objective(vae, spectrogram_loss(perceptual=w), teacher, None, CPU)(x) for w in (0.7, 0.0)
+    )
+    decoded = vae.decode(vae.encode(x).mean)
+    torch.testing.assert_close(
+        with_term - without, 0.7 * perceptual.distance(teacher.depths(decoded), teacher.depths(x))
+    )
+    (with_term - without).sum().backward()
+    assert vae.head.weight.grad.abs().sum() > 0
+
+
+def test_a_perceptual_weight_alone_is_enough_to_get_a_teacher(crops):
+    found = []
+    for weight in (0.0, 0.5):
+        task = fitting.task(autoencoder(2, 1, "fsq"), crops, spectrogram_loss(perceptual=weight), False, SCHEDULE, CPU)
+        found.append(task.loss(task.load(INDICES, 0)))
+    assert (found[1] > found[0]).all()
 
 
 def test_the_alignment_weighs_in_the_encoder_what_its_weight_says_of_the_reconstruction(crops):
     """The gradients of both terms in the encoder's last weights are then as long as the weight tells."""
     vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch(np.arange(8)))
     weights = spectrogram_loss(alignment=0.3)
-    aligner, last = fitting.align(vae, crops, weights, 0, CPU), vae.encoder[-1].weight
-    whole = fitting.spectrogram_objective(vae, weights, aligner, CPU)(x).mean()
-    alone = fitting.spectrogram_objective(vae, weights, None, CPU)(x).mean()
+    teacher = teachers.teacher(crops, weights.alignment, CPU)
+    aligner, last = fitting.align(vae, crops, teacher, weights, 0, CPU), vae.encoder[-1].weight
+    whole = fitting.spectrogram_objective(vae, weights, teacher, aligner, CPU)(x).mean()
+    alone = fitting.spectrogram_objective(vae, weights, teacher, None, CPU)(x).mean()
     total, rest = (torch.autograd.grad(loss, last, retain_graph=True)[0] for loss in (whole, alone))
     assert ((total - rest).norm() / rest.norm()).item() == pytest.approx(0.3, rel=0.02)
 
@@ -124,7 +149,7 @@ def test_the_alignment_weighs_in_the_encoder_what_its_weight_says_of_the_reconst
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_every_variant_learns_spectrograms_with_all_terms(crops, variant):
     vae = autoencoder(2, 1, variant)
-    task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1), False, SCHEDULE, CPU)
+    task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
     ema = Ema(vae, 0.9)
     losses = []
     for step, value in train("train_vae", task.module, task.load, task.loss, crops.frames("train"), SCHEDULE):
@@ -143,7 +168,7 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
     found = []
     for _ in range(2):
         vae = autoencoder(2, 1, "vq")
-        task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1), False, SCHEDULE, CPU)
+        task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
         short = replace(SCHEDULE, steps=4)
         done = train("train_vae", task.module, task.load, task.loss, crops.frames("train"), short)
         found.append([value for _, value in done])

@@ -38,6 +38,14 @@ def test_maps_lie_on_a_quarter_of_the_resolution(sizes):
     assert maps.shape == (2, 32, sizes[0] // 4, sizes[1] // 4)
 
 
+def test_the_depths_are_what_the_features_come_from_ever_coarser():
+    classifier, x = built("conv"), torch.rand(2, 1, 32, 48)
+    depths = classifier.depths(x)
+    assert [tuple(maps.shape[1:]) for maps in depths] == [(16, 16, 24), (32, 8, 12), (32, 8, 12), (64, 4, 6)]
+    assert torch.equal(depths[2], classifier.maps(x))
+    assert torch.equal(depths[3], classifier.deep(depths[2]))
+
+
 def test_the_convolutions_are_small_and_the_tokens_smaller():
     assert sum(p.numel() for p in ConvClassifier(3, (31, 9), 32).parameters()) < 1_000_000
     assert sum(p.numel() for p in TokenClassifier(3, (31, 9), 96, 64).parameters()) < 1_000_000

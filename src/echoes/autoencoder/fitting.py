@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from echoes import seeds
-from echoes.autoencoder import equivariance, spectrogram_loss, teachers
+from echoes.autoencoder import equivariance, perceptual, spectrogram_loss, teachers
 from echoes.autoencoder.alignment import Aligner, adaptive_weight
 from echoes.autoencoder.loss import LossWeights, target_loss
 from echoes.autoencoder.spectrogram_loss import SpectrogramLoss
@@ -17,6 +17,7 @@ from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
+from echoes.nets.classifiers import ConvClassifier
 from echoes.training.parts import Part
 from echoes.training.schedule import StageSchedule
 
@@ -78,9 +79,12 @@ def occupancy(
 
 def spectrograms(vae: Vae, data: Spectrograms, weights: SpectrogramLoss, seed: int, place: torch.device) -> Task:
     """Spectrograms; where latents are aligned, the map to the teacher's features is trained too."""
-    aligner = align(vae, data, weights, seed, place) if weights.alignment.weight else None
+    wanted = weights.alignment.weight or weights.perceptual
+    teacher = teachers.teacher(data, weights.alignment, place) if wanted else None
+    aligner = align(vae, data, teacher, weights, seed, place) if teacher and weights.alignment.weight else None
     parts = nn.ModuleList([vae] if aligner is None else [vae, aligner])
-    return Task(parts, load_spectrograms(data), spectrogram_objective(vae, weights, aligner, place))
+    loss = spectrogram_objective(vae, weights, teacher, aligner, place)
+    return Task(parts, load_spectrograms(data), loss)
 
 
 def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[Part], Batch]:
@@ -120,9 +124,16 @@ def load_spectrograms(data: Spectrograms) -> Callable[[Part], Tensor]:
 
 
 def spectrogram_objective(
-    vae: Vae, weights: SpectrogramLoss, aligner: Aligner | None, place: torch.device
+    vae: Vae,
+    weights: SpectrogramLoss,
+    teacher: ConvClassifier | None,
+    aligner: Aligner | None,
+    place: torch.device,
 ) -> Callable[[Tensor], Tensor]:
-    """batch -> (B,) loss; a term of weight 0 is not computed."""
+    """batch -> (B,) loss; a term of weight 0 is not computed.
+
+    teacher  frozen; for the perceptual term, None where it has no weight.
+    """
     last = vae.encoder[-1].weight
     assert isinstance(last, Tensor)
 
@@ -131,7 +142,12 @@ def spectrogram_objective(
         posterior = vae.encode(clean)
         raw_latents = posterior.sample()
         vae.bottleneck.update(raw_latents)
-        error = spectrogram_loss.reconstruction(vae.decode(raw_latents), clean, weights.l1, weights.ssim)
+        decoded = vae.decode(raw_latents)
+        error = spectrogram_loss.reconstruction(decoded, clean, weights.l1, weights.ssim)
+        if teacher is not None and weights.perceptual:
+            with torch.no_grad():
+                meant = teacher.depths(clean)
+            error = error + weights.perceptual * perceptual.distance(teacher.depths(decoded), meant)
         total = error + vae.bottleneck.penalty(posterior)
         if weights.equivariance.weight:
             scale = equivariance.draw(weights.equivariance.scales)
@@ -145,9 +161,15 @@ def spectrogram_objective(
     return loss
 
 
-def align(vae: Vae, data: Spectrograms, weights: SpectrogramLoss, seed: int, place: torch.device) -> Aligner:
-    """The teacher that the weights ask for, and a fresh map from latents to its features."""
-    teacher = teachers.teacher(data, weights.alignment, place)
+def align(
+    vae: Vae,
+    data: Spectrograms,
+    teacher: ConvClassifier,
+    weights: SpectrogramLoss,
+    seed: int,
+    place: torch.device,
+) -> Aligner:
+    """A fresh map from latents to the features of the teacher."""
     example = torch.from_numpy(data.target_batch(data.frames("train")[:1])).to(place)
     torch.manual_seed(seeds.number(seed, "train_vae", "projection"))
     return Aligner(teacher.maps, vae.latent_channels, teacher.maps(example).shape[1], weights.alignment).to(place)

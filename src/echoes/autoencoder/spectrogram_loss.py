@@ -18,18 +18,20 @@ WIDE, NARROW, SHORT = 1.5, 0.75, 32
 
 @dataclass(frozen=True)
 class SpectrogramLoss:
-    """Weights: l1 of the mean absolute error, ssim of 1 - SSIM, kl of the mean divergence per latent, where the
-    bottleneck is Gaussian; and the terms that shape the latents."""
+    """Weights: l1 of the mean absolute error, ssim of 1 - SSIM, perceptual of the difference that the teacher of the
+    alignment sees, kl of the mean divergence per latent, where the bottleneck is Gaussian; and the terms that shape
+    the latents."""
 
     kind: Literal["spectrogram"]
     l1: float
     ssim: float
+    perceptual: float
     kl: float
     equivariance: EquivarianceConfig
     alignment: AlignmentConfig
 
     def __post_init__(self) -> None:
-        for name in ("l1", "ssim", "kl"):
+        for name in ("l1", "ssim", "perceptual", "kl"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
 

@@ -1,4 +1,6 @@
-"""The frozen network that latents are aligned to: a classifier of labels trained here, or one from a file."""
+"""The frozen network that latents are aligned to, and that compares spectrograms for the perceptual loss: a classifier
+of labels trained here, or one from a file.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +38,7 @@ class TeacherFile:
 class AlignmentConfig:
     """weight relative to the reconstruction, 0 for none; margins below which a difference costs nothing.
 
-    teacher  trained: on the labels of the train split; file: read from a file.
+    teacher  trained: on the labels of the train split; file: read from a file. The perceptual loss has the same one.
     """
 
     weight: float

@@ -56,11 +56,17 @@ class ConvClassifier(Classifier):
 
     def maps(self, x: Tensor) -> Tensor:
         """x (B, C, F, T) -> (B, 2 width, F / 4, T / 4), features of each place."""
-        folded = space_to_depth(x, 2)
-        doppler = torch.linspace(-1, 1, folded.shape[2], device=x.device, dtype=x.dtype)
-        where = doppler[None, None, :, None].expand(len(x), 1, *folded.shape[2:])
-        found: Tensor = self.body(torch.cat([folded, where], dim=1))
+        found: Tensor = self.body(_placed(x))
         return found
+
+    def depths(self, x: Tensor) -> list[Tensor]:
+        """x (B, C, F, T) -> features of each place, (B, K, *S) after each residual block and at the end."""
+        found, maps = [], _placed(x)
+        for module in self.body:
+            maps = module(maps)
+            if isinstance(module, ResBlock):
+                found.append(maps)
+        return [*found, self.deep(maps)]
 
     def summary(self, x: Tensor) -> Tensor:
         deep = self.deep(self.maps(x))
@@ -112,3 +118,11 @@ def bands(size: int, count: int, like: Tensor) -> Tensor:
 def deviation(x: Tensor, axis: int) -> Tensor:
     """The deviation along an axis, smooth at 0."""
     return (x.var(axis, unbiased=False) + 1e-4).sqrt()
+
+
+def _placed(x: Tensor) -> Tensor:
+    """x (B, C, F, T) -> (B, 4 C + 1, F / 2, T / 2): cells folded into channels, and their Doppler coordinate."""
+    folded = space_to_depth(x, 2)
+    doppler = torch.linspace(-1, 1, folded.shape[2], device=x.device, dtype=x.dtype)
+    where = doppler[None, None, :, None].expand(len(x), 1, *folded.shape[2:])
+    return torch.cat([folded, where], dim=1)
