@@ -130,7 +130,7 @@ def test_a_perceptual_weight_alone_is_enough_to_get_a_teacher(crops):
     found = []
     for weight in (0.0, 0.5):
         task = fitting.task(autoencoder(2, 1, "fsq"), crops, spectrogram_loss(perceptual=weight), False, SCHEDULE, CPU)
-        found.append(task.loss(task.load(INDICES, 0)))
+        found.append(task.loss(task.load(steps.whole(INDICES))))
     assert (found[1] > found[0]).all()
 
 

@@ -5,7 +5,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from echoes.autoencoder.equivariance import EquivarianceConfig
 from echoes.autoencoder.teachers import AlignmentConfig
@@ -52,6 +51,9 @@ def similarity(decoded: Tensor, clean: Tensor) -> Tensor:
     Both are moved to 0..2: the comparison of luminances means nothing where means change their sign.
     Samples go in as channels of one image, which its convolutions handle twenty times faster than a batch.
     """
+    # Here, because it takes three seconds of every stage that loads an autoencoder, of clouds too.
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     sigma = WIDE if min(clean.shape[2:]) >= SHORT else NARROW
     ours, theirs = ((x.float() + 1).flatten(0, 1)[None] for x in (decoded, clean))
     with torch.autocast(clean.device.type, enabled=False):
