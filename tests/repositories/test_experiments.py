@@ -10,6 +10,7 @@ import yaml
 
 from repository import Repository, documented
 
+pytestmark = pytest.mark.slow
 STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]
 
 
@@ -94,7 +95,6 @@ def test_an_experiment_beside_the_workspace_leaves_the_workspace_alone(checkout:
     assert list(experiments(checkout)) == ["beside"]
 
 
-@pytest.mark.slow
 def test_the_grid_of_the_docs_on_two_workers_is_four_results_equal_to_one_by_one(
     checkout: Repository, built: Repository, tmp_path: Path
 ) -> None:
@@ -121,7 +121,6 @@ def test_the_grid_of_the_docs_on_two_workers_is_four_results_equal_to_one_by_one
         assert artifacts(alone, experiments(alone)[name]["rev"]) == expected
 
 
-@pytest.mark.slow
 def test_a_queue_runs_the_code_that_was_queued_and_its_status_tells_what_failed(checkout: Repository) -> None:
     """`run --run-all` ends with 0 whatever happened in it."""
     code = {"PYTHONPATH": str(checkout.root / "src")}  # as if this checkout were installed
