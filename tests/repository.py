@@ -58,9 +58,12 @@ class Repository:
         return json.loads(printed, parse_constant=_refuse)
 
     def stages(self, *names: str) -> None:
-        """Run scripts of stages without DVC, in one process: `import torch` takes longer than such small stages."""
+        """Run scripts of stages without DVC, in one process: `import torch` takes longer than such small stages.
+
+        They import the code of which this checkout has a copy, so that numba compiles it once for all tests.
+        """
         loop = f"import runpy\nfor s in {names}: runpy.run_path(f'stages/{{s}}.py')['main']({TRACK!r})"
-        self.run("env", "PYTHONPATH=src", "python", "-c", loop)
+        self.run("env", f"PYTHONPATH={test_end_to_end.ROOT / 'src'}", "python", "-c", loop)
 
     def change(self, section: str, **values: Any) -> None:
         """Change parameters of a section of the track in params.yaml."""
@@ -131,6 +134,8 @@ def build(folder: Path) -> None:
         shutil.copyfile(test_end_to_end.ROOT / path, target)
     (repository.root / "params.yaml").write_text(yaml.safe_dump(_smallest(), sort_keys=False))
     repository.run("git", "init", "--quiet", "--initial-branch", "main")
+    repository.run("git", "add", ".")
+    repository.run("git", "commit", "--quiet", "-m", "the code")
     repository.stages(*ARTIFACTS, "evaluate")
     repository.dvc("commit", "--force", "--quiet")
     repository.run("git", "add", ".")

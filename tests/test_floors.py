@@ -9,7 +9,7 @@ import imports
 FLOORS = [
     {"errors"},
     {"files"},
-    {"params", "grids", "seeds", "draws", "provenance", "metrics", "entry"},
+    {"params", "grids", "seeds", "draws", "provenance", "metrics", "headlines", "entry"},
     {"readers", "rasters", "nets", "arrays", "weights", "evaluation", "reports"},
     {"training", "latentstore", "dataset"},
     {"autoencoder", "diffusion", "voxelization"},

@@ -83,7 +83,7 @@ def ssh(checkout: Repository, tmp_path: Path) -> Iterator[Repository]:
         thread.join()
 
 
-@pytest.mark.parametrize("kind", ["folder", "s3", "ssh"])
+@pytest.mark.parametrize("kind", ["s3", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("folder", "ssh"))])
 def test_a_fresh_clone_pulls_everything_and_has_nothing_to_run(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -6,13 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from echoes.errors import InputError
-
-COLUMNS = (
-    *("chamfer_m", "f1@1.0m", "iou_bev", "iou_3d", "jsd_bev", "count_ratio"),
-    *("frechet", "kid", "precision", "recall", "coverage"),
-    *("activity_accuracy", "user_accuracy", "train_on_generated_accuracy"),
-    *("envelope_w1_mps", "cadence_w1_hz", "latency_ms", "calls"),
-)
+from echoes.headlines import HEADLINES
 
 Evaluation = Mapping[str, Any]  # evaluate.json: a flat block per method, and single numbers such as `threshold`
 
@@ -62,7 +56,7 @@ def latest(folder: Path) -> str:
 def _cells(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
     """Header and rows: the name of the method, and (mean, interval) as text for each column that any method has."""
     methods = {name: block for name, block in evaluation.items() if isinstance(block, Mapping)}
-    columns = [column for column in COLUMNS if any(column in block for block in methods.values())]
+    columns = [column for column in HEADLINES if any(column in block for block in methods.values())]
     rows = [(name, [(_number(b.get(c)), _interval(b, c)) for c in columns]) for name, b in methods.items()]
     return [("method", [(column, "") for column in columns]), *rows]
 

@@ -49,6 +49,7 @@ def made(people, tmp_path_factory):
 def test_every_method_has_the_same_numbers_and_they_survive_as_metrics(made, tmp_path):
     assert list(made.report) == [*METHODS, "spectrograms", "compared"]
     assert len({frozenset(made.report[method]) for method in METHODS}) == 1
+    assert list(made.report["ldm"])[:3] == ["frechet", "kid", "precision"]
     keys = set(made.report["ldm"])
     wanted = "frechet kid user_accuracy activity_accuracy train_on_generated_accuracy nearest_ratio latency_ms calls"
     assert set(wanted.split()) <= keys

@@ -13,6 +13,7 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.evaluation import classification, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.spectrogram_report import Judged
+from echoes.headlines import ordered
 from echoes.models import judges
 from echoes.nets.classifiers import Classifier
 from echoes.provenance import require_parent
@@ -81,7 +82,8 @@ class Comparison:
                 self._p.seed,
                 self._p.resamples,
             )
-            blocks[name] = {**numbers, **self._as_training_data(name), **self._novelty(name), **_timed(timings, name)}
+            others = {**self._as_training_data(name), **self._novelty(name), **_timed(timings, name)}
+            blocks[name] = ordered({**numbers, **others})
         return {**blocks, "spectrograms": len(real.labels), "compared": len(chosen["reference"])}
 
     def confusions(self, names: Sequence[str]) -> dict[str, np.ndarray]:

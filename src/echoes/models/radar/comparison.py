@@ -12,6 +12,7 @@ from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation.bootstrap import summarise
 from echoes.evaluation.clouds import evaluate_frame
+from echoes.headlines import ordered
 from echoes.models.radar import clouds
 from echoes.models.radar.clouds import Cloud
 from echoes.provenance import require_parent
@@ -57,7 +58,7 @@ def report(
         found = [
             evaluate_frame(samples.cloud(method, i).predicted(), target, grids.grid) for i, target in enumerate(targets)
         ]
-        blocks[method] = {**summarise(found, seed, resamples), **timings[method]}
+        blocks[method] = ordered({**summarise(found, seed, resamples), **timings[method]})
     return {**blocks, "frames": len(targets), "threshold": samples.threshold}
 
 

@@ -1,0 +1,18 @@
+"""The numbers of a method that come first, in evaluate.json (and so in the table of `dvc exp show`) and in reports."""
+
+from collections.abc import Mapping
+from typing import Any
+
+HEADLINES = (
+    *("chamfer_m", "f1@1.0m", "iou_bev", "iou_3d", "jsd_bev", "count_ratio"),
+    *("frechet", "kid", "precision", "recall", "coverage"),
+    *("activity_accuracy", "user_accuracy", "train_on_generated_accuracy"),
+    *("envelope_w1_mps", "cadence_w1_hz", "latency_ms", "calls"),
+)
+
+
+def ordered(block: Mapping[str, Any]) -> dict[str, Any]:
+    """The same block with its headline numbers first, then the others, then both ends of the intervals of all."""
+    rank = {key: i for i, key in enumerate(HEADLINES)}
+    places = {key: (key.endswith(("_lo", "_hi")), rank.get(key, len(rank))) for key in block}
+    return {key: block[key] for key in sorted(block, key=places.__getitem__)}
