@@ -131,6 +131,8 @@ def build(folder: Path) -> None:
         shutil.copyfile(test_end_to_end.ROOT / path, target)
     (repository.root / "params.yaml").write_text(yaml.safe_dump(_smallest(), sort_keys=False))
     repository.run("git", "init", "--quiet", "--initial-branch", "main")
+    repository.run("git", "add", ".")
+    repository.run("git", "commit", "--quiet", "-m", "the project")
     repository.stages(*ARTIFACTS, "evaluate")
     repository.dvc("commit", "--force", "--quiet")
     repository.run("git", "add", ".")
