@@ -21,7 +21,7 @@ from echoes.training.ema import Ema
 from echoes.training.runtime import Runtime
 from echoes.training.schedule import half_precision
 
-RUNS = 5
+RUNS = 3
 
 
 def seconds(what: Callable[[], object]) -> float:
