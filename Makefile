@@ -36,6 +36,7 @@ lint: .venv/dev
 bench: .venv/dev
 	python bench/voxelize.py
 	python bench/training_step.py
+	python bench/checkpoint.py
 
 # A stamp file says which lock an environment was installed from: a newer lock installs again.
 .venv/bin/python:

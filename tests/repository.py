@@ -30,9 +30,9 @@ class Repository:
     home: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, *command: str, status: int | None = 0) -> str:
-        """What the command printed; fails unless it ends with `status`, where that is given."""
-        environment = {
+    def variables(self) -> dict[str, str]:
+        """The environment of its commands."""
+        return {
             **{name: os.environ[name] for name in ("LANG", "LC_ALL", "TMPDIR") if name in os.environ},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(self.home),
@@ -43,8 +43,11 @@ class Repository:
             **{f"GIT_{who}_EMAIL": "test@localhost" for who in ("AUTHOR", "COMMITTER")},
             **self.environment,
         }
+
+    def run(self, *command: str, status: int | None = 0) -> str:
+        """What the command printed; fails unless it ends with `status`, where that is given."""
         done = subprocess.run(
-            command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.root, env=self.variables(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         assert status is None or done.returncode == status, f"{' '.join(command)}: {done.returncode}\n{done.stdout}"
         return done.stdout
@@ -135,7 +138,7 @@ def build(folder: Path) -> None:
     (repository.root / "params.yaml").write_text(yaml.safe_dump(_smallest(), sort_keys=False))
     repository.run("git", "init", "--quiet", "--initial-branch", "main")
     repository.run("git", "add", ".")
-    repository.run("git", "commit", "--quiet", "-m", "the code")
+    repository.run("git", "commit", "--quiet", "-m", "the project")
     repository.stages(*ARTIFACTS, "evaluate")
     repository.dvc("commit", "--force", "--quiet")
     repository.run("git", "add", ".")

@@ -2,13 +2,15 @@
 
 import fcntl
 import logging
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from echoes.errors import InputError
-from trainings import StoppedError, content, fit, runtime, schedule
+from echoes.training.checkpoint import Checkpoints
+from trainings import STAGE, StoppedError, content, fit, network, runtime, schedule
 
 SAVING = runtime()
 
@@ -62,6 +64,32 @@ def test_how_often_the_state_is_saved_changes_nothing():
     never = fit(p, runtime(checkpoint={"steps": 0, "minutes": 0.0}))
     assert content(fit(p, SAVING)) == content(never)
     assert content(fit(p, runtime(checkpoint={"steps": 0, "minutes": 1e-9}))) == content(never)
+
+
+class Slow:
+    """What takes a moment to save."""
+
+    def tensors(self):
+        time.sleep(0.05)
+        return {}
+
+    def facts(self):
+        return None
+
+    def restore(self, tensors, facts):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("config", "due"), [({"steps": 0, "minutes": 1e-9}, False), ({"steps": 1, "minutes": 0.0}, True)]
+)
+def test_a_state_that_takes_long_to_save_is_saved_less_often_by_the_clock(config, due):
+    p, module = schedule(), network()
+    checkpoints = Checkpoints(STAGE, "toys", p, {}, runtime(checkpoint=config).checkpoint, {"slow": Slow()})
+    assert checkpoints.due(0)
+    with checkpoints:
+        checkpoints.save(0, module, torch.optim.AdamW(module.parameters()))
+        assert checkpoints.due(1) == due
 
 
 def test_the_state_is_removed_once_the_training_has_left_its_artifact():

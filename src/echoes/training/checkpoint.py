@@ -29,11 +29,15 @@ from echoes.training import distributed, sharding
 
 LOG = logging.getLogger(__name__)
 STATE, ORIGIN = "state.safetensors", "origin.json"
+SHARE = 0.02  # of the time at most goes into states that are saved by the clock
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """The state is saved every so many steps and every so many minutes, 0 for never by that count."""
+    """The state is saved every so many steps and every so many minutes, 0 for never by that count.
+
+    The minutes become more where saving would else take more than 2 % of the time.
+    """
 
     steps: int
     minutes: float
@@ -83,7 +87,7 @@ class Checkpoints:
         }
         self.stage, self._config, self._kept = script.stem, config, kept
         self._folder = scratch() / f"{script.stem}@{track}" / _digest(self._origin)
-        self._saved_at = time.monotonic()
+        self._saved_at, self._took = time.monotonic(), 0.0
         self._lock: int | None = None
 
     def __enter__(self) -> "Checkpoints":
@@ -120,13 +124,14 @@ class Checkpoints:
 
     def due(self, step: int) -> bool:
         """Whether the state is to be saved after a step."""
-        minutes = (time.monotonic() - self._saved_at) / 60
+        interval = max(60 * self._config.minutes, self._took / SHARE)
         return (self._config.steps > 0 and (step + 1) % self._config.steps == 0) or (
-            0 < self._config.minutes <= minutes
+            self._config.minutes > 0 and time.monotonic() - self._saved_at >= interval
         )
 
     def save(self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Save the state after a step; all processes call it together, the first one writes."""
+        began = time.monotonic()
         tensors = {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
         for i, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{i}/{name}": tensor for name, tensor in state.items()}
@@ -138,6 +143,7 @@ class Checkpoints:
             header = Header("checkpoint", self._params, self._parents, content)
             weights.save(complete, header, self._folder / STATE)
         self._saved_at = time.monotonic()
+        self._took = self._saved_at - began
 
     def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
         """Put the last saved state back, if there is one; returns the step to begin with."""

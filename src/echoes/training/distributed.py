@@ -7,10 +7,12 @@ loss calls parts of a model and not the model, and because one flat sum is exact
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed, nn
 
+PATIENCE = timedelta(hours=2)  # of processes with the first one, which scores alone at the end
 BUCKET = 1 << 24  # numbers that travel at once
 
 
@@ -19,9 +21,11 @@ def joined() -> Iterator[None]:
     """Within, this process is one of those that torchrun started."""
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo", timeout=PATIENCE)
     try:
         yield
+        # The first process draws, scores and writes alone: on no machine has the stage ended before it has.
+        distributed.barrier()
     finally:
         distributed.destroy_process_group()
 

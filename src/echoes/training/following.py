@@ -1,19 +1,21 @@
 """What surrounds the steps of a training stage: averages, curves, measurements, pictures and saved states."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from echoes.training import distributed
 from echoes.training.checkpoint import Checkpoints, Kept
 from echoes.training.ema import Ema
 from echoes.training.log import Log
 from echoes.training.runtime import Runtime
 from echoes.training.schedule import StageSchedule
 from echoes.training.selection import Selection
+from echoes.training.succession import alone
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def following(
     error: Callable[[Any], float],
 ) -> Iterator[Followed]:
     """Within, a training is logged and its state is saved; a training whose artifact is left begins afresh next time.
+    Another one of the same stage that still runs in this folder is ended first.
 
     script    of the stage.
     parents   kind -> identity of what is trained on.
@@ -68,5 +71,6 @@ def following(
     measured = models[-1].model
     selection = Selection(measured, p.validation, p.steps, lambda: error(measured))
     kept: dict[str, Kept] = {**averages, "log": log, "selection": selection}
-    with log, Checkpoints(script, track, p, parents, runtime.checkpoint, kept) as checkpoints:
+    only = alone(Path("logs", track, f"{script.stem}.lock")) if distributed.is_first() else nullcontext()
+    with only, log, Checkpoints(script, track, p, parents, runtime.checkpoint, kept) as checkpoints:
         yield Followed(models, log, selection, checkpoints)

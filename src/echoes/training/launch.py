@@ -33,12 +33,14 @@ def _launched(main: Callable[[str], None], track: str) -> None:
         main(track)
         return
     # In place of this process, so that signals reach torchrun, which hands them on.
-    os.execv(sys.executable, [sys.executable, *_torchrun(runtime), sys.argv[0], track])
+    os.execv(sys.executable, [sys.executable, *_torchrun(runtime, track), sys.argv[0], track])
 
 
-def _torchrun(runtime: Runtime) -> list[str]:
-    meeting = (
-        [f"--rdzv-endpoint={runtime.rendezvous}", "--rdzv-backend=c10d"] if runtime.nodes > 1 else ["--standalone"]
-    )
+def _torchrun(runtime: Runtime, track: str) -> list[str]:
+    meeting = ["--standalone"]
+    if runtime.nodes > 1:
+        # By name: machines that are at different stages must not take each other for partners.
+        name = f"{Path(sys.argv[0]).stem}@{track}"
+        meeting = [f"--rdzv-endpoint={runtime.rendezvous}", "--rdzv-backend=c10d", f"--rdzv-id={name}"]
     size = [f"--nnodes={runtime.nodes}", f"--nproc-per-node={runtime.processes}"]
     return ["-m", "torch.distributed.run", *size, *meeting]

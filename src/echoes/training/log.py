@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from dvclive import Live
+from scmrepo.exceptions import SCMError
 from torch import Tensor
 
 from echoes import files
@@ -42,9 +43,13 @@ class Log:
         self._file: logging.Handler | None = None
 
     def __enter__(self) -> "Log":
+        """Raises InputError in a git repository without a commit, which DVCLive does not work in."""
         if distributed.is_first():
             # No report, no experiment and no dvc.yaml of its own: the pipeline has these.
-            self._live = Live(str(self._folder), save_dvc_exp=False, dvcyaml=None)
+            try:
+                self._live = Live(str(self._folder), save_dvc_exp=False, dvcyaml=None)
+            except SCMError as error:
+                raise InputError(f"git: expected a repository with one commit or more, got {error}") from error
             self._logs.mkdir(parents=True, exist_ok=True)
             self._file = logging.FileHandler(self._logs / f"{self._stage}.log")
             self._file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))

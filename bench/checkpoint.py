@@ -1,0 +1,72 @@
+"""The state of a training: the time to save it beside the time of a step, and what share of a training that is.
+
+python bench/checkpoint.py
+"""
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import torch
+from training_step import radar_step
+
+from echoes import params
+from echoes.models import denoisers
+from echoes.training.checkpoint import SHARE, STATE, Checkpoints, scratch
+from echoes.training.ema import Ema
+from echoes.training.runtime import Runtime
+from echoes.training.schedule import half_precision
+
+RUNS = 3
+
+
+def seconds(what: Callable[[], object]) -> float:
+    """Median, after one that does not count."""
+    times = []
+    for _ in range(RUNS + 1):
+        start = perf_counter()
+        what()
+        times.append(perf_counter() - start)
+    return median(times[1:])
+
+
+def measure(name: str, p: denoisers.LdmParams, runtime: Runtime) -> None:
+    denoiser, loss = radar_step(p)
+    ema = Ema(denoiser, p.ema)
+    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=p.lr, fused=True)
+    cast = torch.autocast("cpu", torch.bfloat16, enabled=half_precision(p.precision, torch.device("cpu")))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with cast:
+            value = loss()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(denoiser.parameters(), p.clip)
+        optimizer.step()
+        ema.update(0)
+
+    step_s = seconds(step)
+    with Checkpoints(Path(__file__), "bench", p, {}, runtime.checkpoint, {"ema": ema}) as checkpoints:
+        save_s = seconds(lambda: checkpoints.save(0, denoiser, optimizer))
+        (state,) = scratch().rglob(STATE)
+        size = state.stat().st_size
+    interval_s = max(60 * runtime.checkpoint.minutes, save_s / SHARE)
+    print(f"{name:12} {size / 1e6:8.0f} {step_s:8.2f} {save_s:8.2f} {interval_s:8.0f} {save_s / interval_s:8.2%}")
+
+
+def main() -> None:
+    ldm, runtime = params.load(denoisers.LdmParams, "radar.ldm"), params.load(Runtime, "runtime")
+    print(f"{torch.get_num_threads()} threads, batch {ldm.batch}, a state every {runtime.checkpoint.minutes} minutes")
+    print(f"{'network':12} {'state MB':>8} {'step s':>8} {'save s':>8} {'every s':>8} {'share':>8}")
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:
+        os.environ["DVC_ROOT"] = folder
+        measure("radar ldm", ldm, runtime)
+        measure("DiT B", replace(ldm, network="dit", dit=replace(ldm.dit, size="B")), runtime)
+
+
+if __name__ == "__main__":
+    main()
