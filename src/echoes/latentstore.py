@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Literal, Protocol
@@ -9,14 +10,32 @@ from typing import Literal, Protocol
 import numpy as np
 from safetensors.numpy import save_file
 
-from echoes import arrays, files, provenance
+from echoes import arrays, files, params, provenance
 from echoes.errors import InputError
 from echoes.provenance import Header
 
 Format = Literal["safetensors", "zarr"]
 SHARD_BYTES = 64 << 20
+MOST_VALUES = 1 << 26  # of one sample: 2000 times the full scale
 INDEX = "index.json"
 DTYPES = {"F16": "<f2", "I32": "<i4"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """latent_shape (Z, *S): channels and cells of one sample."""
+
+    latent_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.latent_shape) < 2 or min(self.latent_shape) < 1 or prod(self.latent_shape) > MOST_VALUES:
+            raise InputError(f"latent_shape: expected channels and cells, got {list(self.latent_shape)}")
+
+
+def shape(header: Header) -> tuple[int, ...]:
+    """(Z, *S) of the latents that a header (of latents, ldm or cd) tells of; raises InputError where it does not."""
+    told: Shape = params.build_known(Shape, header.content, header.kind)
+    return told.latent_shape
 
 
 class LatentStore(Protocol):
@@ -109,10 +128,14 @@ class Shards:
             raise InputError(f"{self._path}: expected latents named {name}, got {', '.join(sorted(self._shards[0]))}")
         shards = np.searchsorted(self._starts, indices, side="right") - 1
         first = self._shards[0][name]
+        if len(indices) and not 0 <= indices.min() <= indices.max() < self._starts[-1]:
+            raise InputError(f"{self._path}/{name}: expected rows up to {self._starts[-1]}, got {indices.max()}")
         out = np.empty((len(indices), *first.shape[1:]), _read(first.dtype))
         for shard in np.unique(shards):
             if shard not in self._whole:
                 provenance.require_parts(self.header, self._path, [self._names[shard]])
+                for array in self._shards[shard].values():
+                    arrays.require_finite(array, self._path / self._names[shard])
                 self._whole.add(shard)
             chosen = shards == shard
             out[chosen] = self._shards[shard][name][indices[chosen] - self._starts[shard]]
