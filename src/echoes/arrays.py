@@ -129,6 +129,10 @@ class Reader:
                 f"{self.path}/{name}: expected {wanted} numbers of kind {kinds}, got {array.shape} {array.dtype}"
             )
 
+    def rows_of(self) -> dict[str, tuple[int, np.dtype, tuple[int, ...]]]:
+        """Name -> number, dtype and shape of the rows of each array."""
+        return {name: (array.shape[0], array.dtype, array.shape[1:]) for name, array in self._arrays.items()}
+
     def all(self, name: str) -> np.ndarray:
         """The whole array; for those with one small row per frame."""
         return self._decoded(name, slice(None))

@@ -108,6 +108,7 @@ class Shards:
         if not self._names:
             raise InputError(f"{path / INDEX}: expected latents, got an index without shards")
         self._shards = [_map(path / name) for name in self._names]
+        _require_samples(path, self.header, {name: (a.dtype, a.shape[1:]) for name, a in self._shards[0].items()})
         self._starts = np.cumsum([0, *(self._rows_of(i) for i in range(len(self._names)))])
         self._whole: set[int] = set()  # shards whose content has been checked
 
@@ -148,10 +149,23 @@ class ZarrLatents:
     def __init__(self, path: Path) -> None:
         self._reader = arrays.Reader(path, "latents")
         self.header = self._reader.header
+        found = self._reader.rows_of()
+        if len({count for count, _, _ in found.values()}) != 1:
+            counts = {name: count for name, (count, _, _) in found.items()}
+            raise InputError(f"{path}: expected as many rows of each array, got {counts}")
+        _require_samples(path, self.header, {name: (dtype, row) for name, (_, dtype, row) in found.items()})
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
         found = np.concatenate([self._reader.rows(name, int(i), int(i) + 1) for i in indices])
         return found.astype(_read(found.dtype))
+
+
+def _require_samples(path: Path, header: Header, rows: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> None:
+    """Raises InputError unless every row of numbers has the shape of latents that the header tells of."""
+    told: Shape = params.build_known(Shape, header.content, f"{path}: header")
+    for name, (dtype, row) in rows.items():
+        if dtype.kind == "f" and row != told.latent_shape:
+            raise InputError(f"{path}: expected {name} of shape {told.latent_shape} as the header tells, got {row}")
 
 
 def _read(stored: np.dtype) -> type[np.number]:

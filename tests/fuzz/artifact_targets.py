@@ -88,8 +88,9 @@ def _spectrograms(root: Path) -> None:
 
 
 def _zarr_latents(root: Path) -> None:
+    content = {"latent_shape": [4, 2, 4, 2]}
     rows = {"latents": np.ones((3, 4, 2, 4, 2), np.float32), "label": np.arange(3, dtype=np.int32)}
-    latentstore.write(root / "latents", "zarr", iter([rows]), lambda: Header("latents", {}, {}, {}))
+    latentstore.write(root / "latents", "zarr", iter([rows]), lambda: Header("latents", {}, {}, content))
 
 
 def read_grids(root: Path) -> Any:
