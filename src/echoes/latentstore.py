@@ -28,7 +28,7 @@ class Shape:
     latent_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if len(self.latent_shape) < 2 or min(self.latent_shape) < 1 or prod(self.latent_shape) > MOST_VALUES:
+        if not self.latent_shape or min(self.latent_shape) < 1 or prod(self.latent_shape) > MOST_VALUES:
             raise InputError(f"latent_shape: expected channels and cells, got {list(self.latent_shape)}")
 
 
