@@ -39,7 +39,8 @@ def write_latents(form: latentstore.Format, path: Path, number: int) -> None:
         for piece in np.split(rows(number % 2048), PIECES):  # float16 counts to 2048
             yield {"rows": piece}
 
-    latentstore.write(path, form, batches(), lambda: Header("latents", {"number": number % 2048}, {}))
+    content = {"latent_shape": list(rows(0).shape[1:])}
+    latentstore.write(path, form, batches(), lambda: Header("latents", {"number": number % 2048}, {}, content))
 
 
 def read_latents(path: Path) -> set[int]:

@@ -67,7 +67,7 @@ def test_a_point_that_is_no_number_is_outside():
 
 
 def test_a_grid_survives_its_header():
-    assert Grid.from_header(GRID.header()) == GRID
+    assert Grid(params.build(tuple[Axis, Axis, Axis], GRID.header(), "axes")) == GRID
     assert [axis["unit"] for axis in GRID.header()] == ["m", "m", "m"]
 
 

@@ -147,7 +147,7 @@ def edit(path, change):
 
 def reseal(path):
     """Write an index that fits the shards, as somebody would who means harm."""
-    sealed = Header("latents", {}, {}).sealed(provenance.parts(path, latentstore.INDEX))
+    sealed = Header("latents", {}, {}, {"latent_shape": [2, 3, 4]}).sealed(provenance.parts(path, latentstore.INDEX))
     (path / latentstore.INDEX).write_text(sealed.text())
 
 
@@ -227,3 +227,31 @@ def test_an_index_without_shards_is_refused(tmp_path):
 
 def test_no_store_at_all_is_refused(tmp_path):
     assert "latents: expected a Zarr group of kind latents" in refused(tmp_path / "latents")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("value", [np.nan, np.inf, 7e4])
+def test_latents_that_are_not_finite_are_refused(tmp_path, form, value):
+    """7e4 is none as float16, the width they are stored in."""
+    with np.errstate(over="ignore"):
+        write_rows(tmp_path / "a", form, {"mean": np.full((3, 2, 3, 4), value, np.float32)}, [2, 3, 4])
+    with pytest.raises(InputError, match=r"a.*: expected finite numbers"):
+        latentstore.read(tmp_path / "a").rows("mean", np.array([0]))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("told", [[2, 3, 5], [2, 3], [24], [1 << 40, 3, 4], [2, 0, 4], [2.0, 3, 4], "234", None])
+def test_latents_of_another_shape_than_their_header_tells_are_refused(tmp_path, form, told):
+    write_rows(tmp_path / "a", form, {"mean": np.ones((3, 2, 3, 4), np.float32)}, told)
+    assert "a" in refused(tmp_path / "a")
+
+
+def write_rows(path, form, rows, told):
+    latentstore.write(path, form, iter([rows]), lambda: Header("latents", {}, {}, {"latent_shape": told}))
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("row", [FRAMES, -1])
+def test_a_row_beyond_the_last_is_refused(stores, form, row):
+    with pytest.raises(InputError, match=f"expected rows up to {FRAMES}"):
+        stores[form].rows("mean", np.array([0, row]))

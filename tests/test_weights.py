@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from functools import partial
 
 import pytest
 import torch
@@ -49,17 +50,19 @@ def test_one_changed_number_changes_the_identity(tmp_path):
 
 def test_a_module_comes_back_bit_for_bit(tmp_path):
     torch.manual_seed(0)
-    module, other = nn.Linear(3, 4), nn.Linear(3, 4)
+    module = nn.Linear(3, 4)
     weights.save(module.state_dict(), HEADER, tmp_path / "a")
-    weights.restore(other, weights.load(tmp_path / "a", "vae")[0], tmp_path / "a")
+    other = weights.rebuilt(lambda: nn.Linear(3, 4), weights.load(tmp_path / "a", "vae")[0], tmp_path / "a")
     torch.testing.assert_close(other.state_dict(), module.state_dict(), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("other", [nn.Linear(3, 5), nn.Linear(3, 4, bias=False), nn.Sequential(nn.Linear(3, 4))])
+@pytest.mark.parametrize(
+    "other", [partial(nn.Linear, 3, 5), partial(nn.Linear, 3, 4, bias=False), lambda: nn.Sequential(nn.Linear(3, 4))]
+)
 def test_weights_of_another_module_are_refused_in_one_line(tmp_path, other):
     weights.save(nn.Linear(3, 4).state_dict(), HEADER, tmp_path / "a")
     with pytest.raises(InputError, match="a: weights do not fit the network") as raised:
-        weights.restore(other, weights.load(tmp_path / "a", "vae")[0], tmp_path / "a")
+        weights.rebuilt(other, weights.load(tmp_path / "a", "vae")[0], tmp_path / "a")
     assert "\n" not in str(raised.value)
 
 
@@ -128,3 +131,45 @@ def test_weights_that_echoes_did_not_write_are_refused(tmp_path):
     save_file({"a": torch.zeros(2)}, tmp_path / "a")
     with pytest.raises(InputError, match="expected the header of an echoes artifact"):
         weights.load(tmp_path / "a", "vae")
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (lambda: nn.Linear(1 << 40, 1 << 20), "weights do not fit the network"),
+        (lambda: nn.Linear(1 << 62, 1 << 62), "expected params of a network"),
+        (lambda: nn.Linear(-3, 4), "expected params of a network"),
+        (lambda: nn.Sequential(*(nn.Linear(3, 4) for _ in range(10**12))), "more weights than the 2 tensors"),
+        (lambda: with_table(1 << 40), "expected tables of at most"),
+    ],
+)
+def test_params_that_claim_any_size_are_refused_without_memory(tmp_path, build, told):
+    weights.save(nn.Linear(3, 4).state_dict(), HEADER, tmp_path / "a")
+    tracemalloc.start()
+    with pytest.raises(InputError, match=f"a: .*{told}"):
+        weights.rebuilt(build, weights.load(tmp_path / "a", "vae")[0], tmp_path / "a")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    tracemalloc.stop()
+
+
+def with_table(rows):
+    module = nn.Linear(3, 4)
+    module.register_buffer("table", torch.zeros(rows), persistent=False)
+    return module
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_weights_that_are_not_finite_are_refused_by_name(tmp_path, value):
+    module = nn.Linear(3, 4)
+    nn.init.constant_(module.bias, value)
+    weights.save(module.state_dict(), HEADER, tmp_path / "a")
+    with pytest.raises(InputError, match="a: expected finite weights, got others in bias"):
+        weights.rebuilt(lambda: nn.Linear(3, 4), weights.load(tmp_path / "a", "vae")[0], tmp_path / "a")
+
+
+def test_a_network_is_built_as_before_once_another_was_refused(tmp_path):
+    weights.save(nn.Linear(3, 4).state_dict(), HEADER, tmp_path / "a")
+    tensors = weights.load(tmp_path / "a", "vae")[0]
+    with pytest.raises(InputError, match="more weights"):
+        weights.rebuilt(lambda: nn.Sequential(nn.Linear(3, 4), nn.Linear(3, 4)), tensors, tmp_path / "a")
+    assert len(list(nn.Sequential(nn.Linear(3, 4), nn.Linear(3, 4)).parameters())) == 4

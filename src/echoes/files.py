@@ -121,7 +121,7 @@ def _sweep(path: Path) -> None:
 def _discard(holder: Path, path: Path) -> None:
     """Delete the folder of a writer; what it had moved aside goes back if nothing took its place."""
     if os.path.lexists(holder / OLD) and not os.path.lexists(path):
-        (holder / OLD).rename(path)
+        _moved(holder / OLD, path)
     remove(holder / OLD)
     remove(holder / path.name)
     shutil.rmtree(holder, ignore_errors=True)  # only the lock is left: another process may sweep that at this moment
@@ -134,12 +134,19 @@ def _swap(temporary: Path, path: Path, holder: Path) -> None:
             remove(holder / OLD)
             with suppress(FileNotFoundError):  # another writer has just moved it aside
                 path.rename(holder / OLD)
-        try:
-            temporary.replace(path)
+        if _moved(temporary, path):  # else another writer put its own there between the two
             return
-        except OSError as error:
-            if error.errno not in TAKEN:  # else another writer put its own there between the two
-                raise
+
+
+def _moved(source: Path, path: Path) -> bool:
+    """Rename `source`; False where `path` is taken, by what a rename does not replace."""
+    try:
+        source.replace(path)
+    except OSError as error:
+        if error.errno not in TAKEN:
+            raise
+        return False
+    return True
 
 
 def _flush(path: Path) -> None:

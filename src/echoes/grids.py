@@ -74,11 +74,6 @@ class Grid:
         z_axis, y_axis, x_axis = (Axis(n, "m", r.start, r.stop, r.size) for n, r in named.items())
         return cls((z_axis, y_axis, x_axis))
 
-    @classmethod
-    def from_header(cls, axes: list[dict[str, Any]]) -> "Grid":
-        z, y, x = (Axis(**axis) for axis in axes)
-        return cls((z, y, x))
-
     def header(self) -> list[dict[str, Any]]:
         return [{k: getattr(a, k) for k in ("name", "unit", "start", "stop", "size")} for a in self.axes]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Literal, Protocol
@@ -9,14 +10,32 @@ from typing import Literal, Protocol
 import numpy as np
 from safetensors.numpy import save_file
 
-from echoes import arrays, files, provenance
+from echoes import arrays, files, params, provenance
 from echoes.errors import InputError
 from echoes.provenance import Header
 
 Format = Literal["safetensors", "zarr"]
 SHARD_BYTES = 64 << 20
+MOST_VALUES = 1 << 26  # of one sample: 2000 times the full scale
 INDEX = "index.json"
 DTYPES = {"F16": "<f2", "I32": "<i4"}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """latent_shape (Z, *S): channels and cells of one sample."""
+
+    latent_shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.latent_shape or min(self.latent_shape) < 1 or prod(self.latent_shape) > MOST_VALUES:
+            raise InputError(f"latent_shape: expected channels and cells, got {list(self.latent_shape)}")
+
+
+def shape(header: Header) -> tuple[int, ...]:
+    """(Z, *S) of the latents that a header (of latents, ldm or cd) tells of; raises InputError where it does not."""
+    told: Shape = params.build_known(Shape, header.content, header.kind)
+    return told.latent_shape
 
 
 class LatentStore(Protocol):
@@ -89,6 +108,7 @@ class Shards:
         if not self._names:
             raise InputError(f"{path / INDEX}: expected latents, got an index without shards")
         self._shards = [_map(path / name) for name in self._names]
+        _require_samples(path, self.header, {name: (a.dtype, a.shape[1:]) for name, a in self._shards[0].items()})
         self._starts = np.cumsum([0, *(self._rows_of(i) for i in range(len(self._names)))])
         self._whole: set[int] = set()  # shards whose content has been checked
 
@@ -109,10 +129,14 @@ class Shards:
             raise InputError(f"{self._path}: expected latents named {name}, got {', '.join(sorted(self._shards[0]))}")
         shards = np.searchsorted(self._starts, indices, side="right") - 1
         first = self._shards[0][name]
+        if len(indices) and not 0 <= indices.min() <= indices.max() < self._starts[-1]:
+            raise InputError(f"{self._path}/{name}: expected rows up to {self._starts[-1]}, got {indices.max()}")
         out = np.empty((len(indices), *first.shape[1:]), _read(first.dtype))
         for shard in np.unique(shards):
             if shard not in self._whole:
                 provenance.require_parts(self.header, self._path, [self._names[shard]])
+                for array in self._shards[shard].values():
+                    arrays.require_finite(array, self._path / self._names[shard])
                 self._whole.add(shard)
             chosen = shards == shard
             out[chosen] = self._shards[shard][name][indices[chosen] - self._starts[shard]]
@@ -125,10 +149,23 @@ class ZarrLatents:
     def __init__(self, path: Path) -> None:
         self._reader = arrays.Reader(path, "latents")
         self.header = self._reader.header
+        found = self._reader.rows_of()
+        if len({count for count, _, _ in found.values()}) != 1:
+            counts = {name: count for name, (count, _, _) in found.items()}
+            raise InputError(f"{path}: expected as many rows of each array, got {counts}")
+        _require_samples(path, self.header, {name: (dtype, row) for name, (_, dtype, row) in found.items()})
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
         found = np.concatenate([self._reader.rows(name, int(i), int(i) + 1) for i in indices])
         return found.astype(_read(found.dtype))
+
+
+def _require_samples(path: Path, header: Header, rows: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> None:
+    """Raises InputError unless every row of numbers has the shape of latents that the header tells of."""
+    told: Shape = params.build_known(Shape, header.content, f"{path}: header")
+    for name, (dtype, row) in rows.items():
+        if dtype.kind == "f" and row != told.latent_shape:
+            raise InputError(f"{path}: expected {name} of shape {told.latent_shape} as the header tells, got {row}")
 
 
 def _read(stored: np.dtype) -> type[np.number]:

@@ -121,6 +121,12 @@ def build(cls: Any, value: Any, path: str) -> Any:
     return _build(cls, value, path)
 
 
+def build_known(cls: Any, told: Mapping[str, Any], path: str) -> Any:
+    """Build the dataclass `cls` from what the header of an artifact tells, which may tell more, as strictly."""
+    names = [field.name for field in dataclasses.fields(cls)]
+    return build(cls, {name: told[name] for name in names if name in told}, path)
+
+
 def _build(kind: Any, value: Any, path: str) -> Any:
     origin = get_origin(kind)
     if dataclasses.is_dataclass(kind):

@@ -1,20 +1,26 @@
 """Module weights with the params that rebuild the module, in safetensors. Nothing is unpickled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from echoes import files, provenance
 from echoes.errors import InputError
 from echoes.provenance import Header
 
 PART = "tensors"
+CONSTANT_BYTES = 64 << 20  # most that a network computes from its params alone, such as a table of noise levels
+# What layers raise on sizes that are none.
+UNBUILDABLE = (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError)
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def save(tensors: dict[str, Tensor], header: Header, path: Path) -> None:
@@ -64,9 +70,49 @@ def _opened(path: Path, kind: str, take: Callable[[Any], dict[str, Tensor]]) -> 
         raise InputError(f"{path}: expected a safetensors file, got {error}") from error
 
 
-def restore(module: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Load `tensors` into `module`, strictly: raises InputError naming `path` where names or shapes differ."""
+def rebuilt(build: Callable[[], Module], tensors: dict[str, Tensor], path: Path) -> Module:
+    """The module that `build` makes from the params of the file `path`, with the tensors of that file.
+
+    It is made on the meta device first, because a stranger's params may ask for any size and there it costs nothing.
+    Raises InputError where it cannot be made, is not the network of these tensors, or one of them is not finite.
+    """
     try:
-        module.load_state_dict(tensors, strict=True)
-    except RuntimeError as error:
-        raise InputError(f"{path}: weights do not fit the network: {' '.join(str(error).split())}") from error
+        with torch.device("meta"), _parameters_up_to(len(tensors)):
+            claimed = build()
+    except UNBUILDABLE as error:
+        raise InputError(f"{path}: expected params of a network, got {' '.join(str(error).split())}") from error
+    state = claimed.state_dict()
+    expected, found = ({n: (t.dtype, tuple(t.shape)) for n, t in some.items()} for some in (state, tensors))
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise InputError(
+                f"{path}: weights do not fit the network: expected {name} to be {expected.get(name, 'missing')}, "
+                f"got {found.get(name, 'none')}"
+            )
+    constants = sum(b.nbytes for name, b in claimed.named_buffers() if name not in state)
+    if constants > CONSTANT_BYTES:
+        raise InputError(f"{path}: expected tables of at most {CONSTANT_BYTES} bytes beside weights, got {constants}")
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise InputError(f"{path}: expected finite weights, got others in {name}")
+    module = build()
+    module.load_state_dict(tensors)
+    return module
+
+
+@contextmanager
+def _parameters_up_to(most: int) -> Iterator[None]:
+    """Raises InputError for a module of more parameters: even empty blocks take for ever where there are billions."""
+    count = 0
+
+    def counted(module: nn.Module, name: str, parameter: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > most:
+            raise InputError(f"more weights than the {most} tensors of the file")
+
+    handle = register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()

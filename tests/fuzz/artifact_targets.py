@@ -5,16 +5,18 @@ import struct
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load as load_tensors
 
 import artifacts
 import tracks
-from echoes import latentstore
+from echoes import latentstore, weights
 from echoes.autoencoder import teachers
 from echoes.dataset import choice
 from echoes.dataset.grids import Grids
@@ -86,8 +88,9 @@ def _spectrograms(root: Path) -> None:
 
 
 def _zarr_latents(root: Path) -> None:
+    content = {"latent_shape": [4, 2, 4, 2]}
     rows = {"latents": np.ones((3, 4, 2, 4, 2), np.float32), "label": np.arange(3, dtype=np.int32)}
-    latentstore.write(root / "latents", "zarr", iter([rows]), lambda: Header("latents", {}, {}, {}))
+    latentstore.write(root / "latents", "zarr", iter([rows]), lambda: Header("latents", {}, {}, content))
 
 
 def read_grids(root: Path) -> Any:
@@ -127,12 +130,58 @@ def check_module(found: torch.nn.Module) -> None:
         assert torch.isfinite(tensor.float()).all(), name
 
 
+def _resealed(text: str, parts: dict[str, Any]) -> str:
+    """The text of a header, whatever it says, that lists `parts` and tells its own identity."""
+    tree = {**json.loads(text), "parts": parts, "identity": ""}
+    return json.dumps({**tree, "identity": sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()})
+
+
+def _folder_sealed(files: Files) -> Files:
+    """An artifact that is a folder: its zarr.json or index.json lists all other files in it."""
+    carrier = min(files, key=lambda name: (name.count("/"), name.split("/")[-1] not in ("zarr.json", "index.json")))
+    above = carrier.rpartition("/")[0] + "/"
+    others = {name.removeprefix(above): data for name, data in files.items() if name != carrier and data is not None}
+    parts = {name: {"bytes": len(data), "sha256": sha256(data).hexdigest()} for name, data in others.items()}
+    tree = json.loads(files[carrier] or b"")
+    if carrier.endswith("index.json"):
+        return {**files, carrier: _resealed(json.dumps(tree), parts).encode()}
+    tree["attributes"]["echoes"] = _resealed(tree["attributes"]["echoes"], parts)
+    return {**files, carrier: json.dumps(tree).encode()}
+
+
+def _weights_sealed(files: Files) -> Files:
+    """An artifact that is a safetensors file."""
+    ((name, data),) = files.items()
+    assert data is not None
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    parts = {weights.PART: weights._part(load_tensors(data))}
+    header["__metadata__"]["echoes"] = _resealed(header["__metadata__"]["echoes"], parts)
+    text = json.dumps(header).encode()
+    return {name: struct.pack("<Q", len(text)) + text + data[8 + length :]}
+
+
+def sealed(seal: Callable[[Files], Files]) -> Callable[[Files], Files]:
+    """`seal`, for files that may be too damaged for it and then stay as they are."""
+
+    def attempt(files: Files) -> Files:
+        try:
+            return seal(files)
+        except Exception:
+            return files
+
+    return attempt
+
+
+FOLDER, WEIGHTS = sealed(_folder_sealed), sealed(_weights_sealed)
 SAFE = {".safetensors": safetensors, ".json": document}
 ARTIFACTS = (
-    Target("grids of clouds", _grids, read_grids, check_grids, {".json": document}, weight=0.3),
-    Target("grids of spectrograms", _spectrograms, read_grids, check_grids, {".json": document}, weight=0.3),
-    Target("latents in safetensors", part("latents"), read_latents("latents"), check_latents, SAFE),
-    Target("latents in zarr", _zarr_latents, read_latents("latents"), check_latents, SAFE),
+    Target("grids of clouds", _grids, read_grids, check_grids, {".json": document}, weight=0.3, sealed=FOLDER),
+    Target(
+        "grids of spectrograms", _spectrograms, read_grids, check_grids, {".json": document}, weight=0.3, sealed=FOLDER
+    ),
+    Target("latents in safetensors", part("latents"), read_latents("latents"), check_latents, SAFE, sealed=FOLDER),
+    Target("latents in zarr", _zarr_latents, read_latents("latents"), check_latents, SAFE, sealed=FOLDER),
     Target(
         "vae",
         part("vae.safetensors"),
@@ -140,6 +189,7 @@ ARTIFACTS = (
         check_module,
         SAFE,
         weight=0.5,
+        sealed=WEIGHTS,
     ),
     Target(
         "ldm",
@@ -148,6 +198,7 @@ ARTIFACTS = (
         check_module,
         SAFE,
         weight=0.5,
+        sealed=WEIGHTS,
     ),
     Target(
         "cd",
@@ -156,6 +207,7 @@ ARTIFACTS = (
         check_module,
         SAFE,
         weight=0.5,
+        sealed=WEIGHTS,
     ),
     Target(
         "teacher",
@@ -164,16 +216,6 @@ ARTIFACTS = (
         check_module,
         SAFE,
         weight=0.5,
+        sealed=WEIGHTS,
     ),
 )
-# What escapes is known, and not yet refused where it is loaded.
-ESCAPING = {
-    "grids of clouds": "sizes in the metadata of arrays are believed, and types and numbers of arrays are not checked",
-    "grids of spectrograms": "contents of the header are not checked",
-    "latents in safetensors": "numbers are not checked",
-    "latents in zarr": "contents of arrays are not checked",
-    "vae": "contents of the header are not checked",
-    "ldm": "contents of the header are not checked, nor are weights that are not finite",
-    "cd": "contents of the header are not checked, nor are weights that are not finite",
-    "teacher": "params of the header are not checked",
-}

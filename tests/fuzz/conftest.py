@@ -17,23 +17,14 @@ WEIGHTS = sum(target.weight for target in (*READERS, *ARTIFACTS))
 
 @pytest.fixture
 def fuzzed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., None]]:
-    """Fuzz a target with its share of --fuzz-cases. Without that option the cases are the same each time.
-
-    escapes   some are known: one ends the test and is counted as known.
-    """
+    """Fuzz a target with its share of --fuzz-cases. Without that option the cases are the same each time."""
     told = request.config.getoption("fuzz_cases")
     tally = Tally()
 
-    known = 0
-
-    def run(target: Target, escapes: bool = False) -> None:
-        nonlocal known
+    def run(target: Target) -> None:
         count = math.ceil((told or DEFAULT) * target.weight / WEIGHTS)
-        try:
-            cases.fuzz(target, count, tmp_path, told is None, not escapes, tally)
-        finally:
-            known = tally.escapes if escapes else 0
+        cases.fuzz(target, count, tmp_path, told is None, tally)
         assert tally.cases >= count, "hypothesis knew no more cases"
 
     yield run
-    request.node.user_properties.append(("fuzz", (tally.cases, tally.escapes - known, known)))
+    request.node.user_properties.append(("fuzz", (tally.cases, tally.escapes)))

@@ -15,6 +15,10 @@ class Whitening:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not all(std > 0 for std in self.std):
+            raise InputError(f"std: expected {len(self.mean)} deviations of more than 0, got {list(self.std)}")
+
     def whiten(self, raw_latents: Tensor) -> Tensor:
         """(B, Z, *S) latents of the autoencoder -> mean 0 and deviation 1 per channel."""
         mean, std = self._spread(raw_latents)

@@ -2,7 +2,7 @@
 of labels trained here, or one from a file.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from echoes import seeds, weights
+from echoes import params, seeds, weights
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.nets.classifiers import ConvClassifier
@@ -82,20 +82,27 @@ def fit(data: Spectrograms, config: TeacherTraining, place: torch.device) -> Con
     return _frozen(classifier)
 
 
+@dataclass(frozen=True)
+class _Saved:
+    """What rebuilds a classifier: channels of spectrograms, classes of each kind of label, width."""
+
+    channels: int
+    classes: tuple[int, ...]
+    width: int
+
+
 def save(classifier: ConvClassifier, inputs: int, classes: tuple[int, ...], width: int, path: Path) -> None:
     """Write a classifier as a teacher for other runs."""
-    params = {"channels": inputs, "classes": list(classes), "width": width}
-    weights.save(classifier.state_dict(), Header("teacher", params, {}), path)
+    weights.save(classifier.state_dict(), Header("teacher", asdict(_Saved(inputs, classes, width)), {}), path)
 
 
 def load(path: Path, inputs: int, place: torch.device) -> ConvClassifier:
     """The frozen classifier of a file; raises InputError unless it takes spectrograms of so many channels."""
     tensors, header = weights.load(path, "teacher")
-    p = header.params
-    if p["channels"] != inputs:
-        raise InputError(f"{path}: expected a teacher of {inputs} channels, got {p['channels']}")
-    classifier = ConvClassifier(p["channels"], tuple(p["classes"]), p["width"])
-    weights.restore(classifier, tensors, path)
+    p: _Saved = params.build(_Saved, header.params, f"{path}: params")
+    if p.channels != inputs:
+        raise InputError(f"{path}: expected a teacher of {inputs} channels, got {p.channels}")
+    classifier = weights.rebuilt(lambda: ConvClassifier(p.channels, p.classes, p.width), tensors, path)
     return _frozen(classifier.to(place))
 
 

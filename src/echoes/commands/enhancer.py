@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from echoes import params
+from echoes import latentstore, params
 from echoes.commands.pointclouds import COLUMNS
+from echoes.dataset.facts import RadarFacts
+from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.models import autoencoders, denoisers, methods
 from echoes.models.methods import Decoder
@@ -18,7 +20,6 @@ from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
 from echoes.models.trained import require_files
 from echoes.provenance import require_parent
 from echoes.rasters import scaling, voxels
-from echoes.rasters.scaling import Scaling
 from echoes.rasters.voxels import Cells
 from echoes.training.schedule import half_precision
 
@@ -33,16 +34,17 @@ class Enhancer:
         self._vae, vae_header = autoencoders.load(vae_path, place)
         model, p, header = denoisers.load_cd(cd_path, place)
         require_parent(cd_path, header, vae_path, vae_header)
-        self.grid = Grid.from_header(vae_header.content["axes"])
-        self.ego_motion = str(vae_header.content["ego_motion"])  # how Doppler was made in training
-        self._scaling = params.build(Scaling, vae_header.content["scaling"], f"{vae_path}: scaling")
-        decoder, threshold = Decoder(self._vae, denoisers.whitening(header)), float(header.content["threshold"])
+        told: RadarFacts = params.build_known(RadarFacts, vae_header.content, f"{vae_path}: header")
+        self.grid, self._scaling, self.ego_motion = Grid(told.axes), told.scaling, told.ego_motion
+        decoder, threshold = Decoder(self._vae, denoisers.whitening(header)), denoisers.chosen(header, "threshold")
         self._decoder = CloudDecoder(decoder, self._scaling, threshold)
-        between = [float(header.content["middle"])] * (steps - 1)
+        between = [denoisers.chosen(header, "middle")] * (steps - 1)
         self._generator = methods.cd(model, p, between, p.seed)
         self._condition = denoisers.ldm_params(header, cd_path).condition.by
         self._seed, self._place = p.seed, place
-        self._latent_shape: list[int] = header.content["latent_shape"]
+        self._latent_shape = latentstore.shape(header)
+        if self._latent_shape != self._vae.latent_shape(self.grid.shape):
+            raise InputError(f"{cd_path}: expected latents of a grid {self.grid.shape}, got {self._latent_shape}")
 
     def clouds(self, numbers: Sequence[int], cells: Sequence[Cells]) -> tuple[list[np.ndarray], float]:
         """The clouds of a batch, (M, 6) float32 COLUMNS each, and the seconds in the networks.

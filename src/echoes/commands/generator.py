@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 import torch
 
+from echoes import latentstore, params
+from echoes.dataset.facts import SpectrogramFacts
 from echoes.diffusion.samplers import SolverConfig
 from echoes.errors import InputError
-from echoes.grids import Axis
 from echoes.models import autoencoders, denoisers, methods
 from echoes.models.methods import Decoder, Generator
 from echoes.models.trained import SampleParams, require_files
@@ -33,13 +34,11 @@ class SpectrogramGenerator:
             raise InputError(f"{vae_path}: expected a track of labelled spectrograms, got one of radar clouds")
         self._generator, header = _load(path, method, p, seed, place)
         require_parent(path, header, vae_path, vae_header)
-        content = self._content = header.content
+        told: SpectrogramFacts = params.build_known(SpectrogramFacts, header.content, f"{path}: header")
+        self._latent_shape = latentstore.shape(header)
         self._decoder, self._seed, self._place = Decoder(vae, denoisers.whitening(header)), seed, place
-        self.kinds: tuple[str, ...] = tuple(content["kinds"])
-        self._names = {kind: list(content["labels"][kind]) for kind in self.kinds}
-        self._combinations: list[Labels] = [tuple(found) for found in content["combinations"]]
-        velocity, time = (Axis(**axis) for axis in content["axes"])
-        self.view = View(velocity, time, (content["scaling"]["floor_db"], content["scaling"]["ceiling_db"]))
+        self.kinds, self._names, self._combinations = told.kinds, told.labels, told.combinations
+        self.view = View(*told.axes, (told.scaling.floor_db, told.scaling.ceiling_db))
 
     def known(self, wanted: Mapping[str, str]) -> list[Labels]:
         """The trained combinations of labels that agree with `wanted`, which may leave kinds out.
@@ -66,7 +65,7 @@ class SpectrogramGenerator:
             numbers = list(range(start, min(start + batch, count)))
             cond = torch.tensor([row] * len(numbers), device=self._place)
             purpose = "-".join(("generate", *labels))
-            noise = methods.noise_of(numbers, self._content["latent_shape"], self._seed, purpose).to(self._place)
+            noise = methods.noise_of(numbers, self._latent_shape, self._seed, purpose).to(self._place)
             # In single precision: rounding to bfloat16 would show in which batch a sample was.
             with torch.no_grad():
                 made.append(self._decoder(self._generator.latents(cond, noise, numbers)).clamp(-1, 1).cpu().numpy())
@@ -84,5 +83,5 @@ def _load(path: Path, method: Method, p: SampleParams, seed: int, place: torch.d
         denoiser, header = denoisers.load_ldm(path, place)
         return methods.ldm(denoiser, SolverConfig(p.solver, p.dopri5), p.sigmas, p.guidance, seed), header
     model, cd_params, header = denoisers.load_cd(path, place)
-    between = [float(header.content["middle"])] if method == "cd_2" else []
+    between = [denoisers.chosen(header, "middle")] if method == "cd_2" else []
     return methods.cd(model, cd_params, between, seed), header

@@ -13,6 +13,6 @@ FAMILIES: dict[str, type[Grids] | type[Spectrograms]] = {kind.family: kind for k
 def read(path: Path) -> Grids | Spectrograms:
     """Raises InputError where `path` is no whole grids artifact of a known family."""
     family = Reader(path, "grids").header.content.get("family")
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise InputError(f"{path}: expected grids of the family {' or '.join(FAMILIES)}, got {family}")
     return FAMILIES[family](path)

@@ -2,7 +2,19 @@
 
 import numpy as np
 
+from echoes.arrays import Reader
+from echoes.errors import InputError
+
 SPLITS = ("train", "val", "test")
+
+
+def split_numbers(reader: Reader) -> np.ndarray:
+    """(N,) number of the split of each frame; raises InputError for another number, or a split without any."""
+    reader.require("split", "u", None)
+    found = reader.all("split")
+    if np.unique(found).tolist() != list(range(len(SPLITS))):
+        raise InputError(f"{reader.path}/split: expected frames of 0 to {len(SPLITS) - 1}, got {np.unique(found)}")
+    return found
 
 
 def spread(frames: np.ndarray, most: int) -> np.ndarray:

@@ -1,14 +1,17 @@
 """grids.zarr of radar clouds: what voxelize writes and every later stage reads, frame by frame."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from echoes import params
 from echoes.arrays import Reader, Writer
-from echoes.dataset.frames import SPLITS
+from echoes.dataset.facts import RadarFacts
+from echoes.dataset.frames import SPLITS, split_numbers
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.provenance import Header
@@ -67,6 +70,18 @@ class GridsWriter:
         self._writer.seal(Header("grids", params, parents, content))
 
 
+@dataclass(frozen=True)
+class GridsFacts(RadarFacts):
+    """occupied_share: of the cells of the target in the train split."""
+
+    occupied_share: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.occupied_share <= 1:
+            raise InputError(f"occupied_share: expected more than 0, at most 1, got {self.occupied_share}")
+
+
 class Grids:
     """Frames of grids.zarr, as sparse cells in physical units or as dense batches in network range."""
 
@@ -77,16 +92,18 @@ class Grids:
         """Raises InputError where `path` is no whole grids artifact."""
         self._reader = Reader(path, "grids")
         self.path, self.header = path, self._reader.header
-        content = self.header.content
-        try:
-            self.grid = Grid.from_header(content["axes"])
-            self.scaling = Scaling(tuple(content["scaling"]["power_db"]), content["scaling"]["doppler_mps"])
-            self.occupied_share = float(content["occupied_share"])
-        except (LookupError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path}: expected axes, scaling and occupied_share in its header, got {error!r}"
-            ) from error
-        self._split = self._reader.all("split")
+        told: GridsFacts = params.build_known(GridsFacts, self.header.content, f"{path}: header")
+        self.grid, self.scaling, self.occupied_share = Grid(told.axes), told.scaling, told.occupied_share
+        self.channel_names = told.target_channels  # of the target
+        self._split = split_numbers(self._reader)
+        rows = len(self._split)
+        self._reader.require("stamp", "f", rows)
+        self._reader.require("observed", "u", rows, -(-prod(self.shape) // 8))
+        for name, channels in (("radar", RADAR_CHANNELS), ("target", TARGET_CHANNELS)):
+            self._reader.require(f"{name}_indices", "u", None, 3)
+            self._reader.require(f"{name}_features", "f", None, len(channels) - 1)
+            for part in ("indices", "features"):
+                self._reader.require(f"{name}_{part}_end", "i", rows)
 
     def frames(self, split: str) -> np.ndarray:
         """(N,) indices of the frames of a split, in the order of the recording."""
@@ -99,11 +116,6 @@ class Grids:
     def shape(self) -> tuple[int, int, int]:
         """(D, H, W)."""
         return self.grid.shape
-
-    @property
-    def channel_names(self) -> tuple[str, ...]:
-        """Of the target."""
-        return tuple(self.header.content["target_channels"])
 
     @property
     def channels(self) -> int:
@@ -126,7 +138,10 @@ class Grids:
 
     def cells(self, name: str, frame: int) -> Cells:
         """Cells of `radar` or `target`, features in dB, m/s and (m/s)^2."""
-        return Cells(self._reader.ragged(f"{name}_indices", frame), self._reader.ragged(f"{name}_features", frame))
+        indices, features = (self._reader.ragged(f"{name}_{part}", frame) for part in ("indices", "features"))
+        if len(indices) != len(features) or (indices >= self.shape).any():
+            raise InputError(f"{self.path}/{name}_indices: expected cells of the grid, got others in frame {frame}")
+        return Cells(indices, features)
 
     def observed(self, frame: int) -> np.ndarray:
         """(D, H, W) bool: a ray passed there or ended there."""
@@ -143,16 +158,22 @@ class Grids:
 
     def target_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, 5, D, H, W) float32 target in network range."""
-        cells = [self.cells("target", int(f)) for f in frames]
-        return self._dense([Cells(c.indices, scaling.target_to_network(c.features, self.scaling)) for c in cells])
+        return self._dense([self._network("target", int(f), scaling.target_to_network) for f in frames])
 
     def observed_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, D, H, W) float32, 1 where observed."""
         return np.stack([self.observed(int(f)) for f in frames]).astype(np.float32)
 
     def _radar(self, frame: int) -> Cells:
-        cells = self.cells("radar", frame)
-        return Cells(cells.indices, scaling.radar_to_network(cells.features, self.scaling))
+        return self._network("radar", frame, scaling.radar_to_network)
+
+    def _network(self, name: str, frame: int, change: Callable[[np.ndarray, Scaling], np.ndarray]) -> Cells:
+        cells = self.cells(name, frame)
+        with np.errstate(all="ignore"):  # what it would warn of is refused
+            features = change(cells.features, self.scaling)
+        if not np.isfinite(features).all():
+            raise InputError(f"{self.path}/{name}_features: expected what can be scaled, got others in frame {frame}")
+        return Cells(cells.indices, features)
 
     def _dense(self, frames: list[Cells]) -> np.ndarray:
         return np.stack([voxels.dense(cells, self.grid.shape) for cells in frames])

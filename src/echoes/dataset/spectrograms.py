@@ -1,13 +1,16 @@
 """grids.zarr of micro-Doppler: crops of spectrograms with their labels, which every later stage reads."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from echoes import params
 from echoes.arrays import Reader, Writer
-from echoes.dataset.frames import SPLITS
+from echoes.dataset.facts import SpectrogramFacts
+from echoes.dataset.frames import SPLITS, split_numbers
 from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.provenance import Header
@@ -78,6 +81,14 @@ class SpectrogramsWriter:
             raise InputError(f"{recorded.key}: expected {self._channels} channels, as before, got {crops.shape[1]}")
 
 
+@dataclass(frozen=True)
+class CropsFacts(SpectrogramFacts):
+    """Names of the channels and of the recordings."""
+
+    channels: tuple[str, ...]
+    recordings: tuple[str, ...]
+
+
 class Spectrograms:
     """Crops of grids.zarr, in network range: -1 at the floor, 1 at the ceiling, linear in dB."""
 
@@ -88,18 +99,24 @@ class Spectrograms:
         """Raises InputError where `path` is no whole grids artifact."""
         self._reader = Reader(path, "grids")
         self.path, self.header = path, self._reader.header
-        content = self.header.content
-        try:
-            self.velocity, self.time = (Axis(**axis) for axis in content["axes"])
-            self.channel_names: tuple[str, ...] = tuple(content["channels"])
-            self.floor_db, self.ceiling_db = (float(content["scaling"][end]) for end in ("floor_db", "ceiling_db"))
-            self.label_names: dict[str, tuple[str, ...]] = {k: tuple(content["labels"][k]) for k in content["kinds"]}
-        except (LookupError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path}: expected axes, channels, scaling and labels in its header, got {error!r}"
-            ) from error
-        self._split = self._reader.all("split")
-        self._labels = np.stack([self._reader.all(f"label_{kind}") for kind in self.label_names], axis=1)
+        told: CropsFacts = params.build_known(CropsFacts, self.header.content, f"{path}: header")
+        self.velocity, self.time = told.axes
+        self.floor_db, self.ceiling_db = told.scaling.floor_db, told.scaling.ceiling_db
+        self.channel_names, self.label_names = told.channels, {kind: told.labels[kind] for kind in told.kinds}
+        self._split = split_numbers(self._reader)
+        rows = len(self._split)
+        self._reader.require("stamp", "f", rows)
+        self._reader.require("spectrogram", "f", rows, self.channels, *self.shape)
+        self._labels = np.stack([self._places(f"label_{k}", len(names)) for k, names in self.label_names.items()], 1)
+        self._recordings = self._places("recording", len(told.recordings))
+
+    def _places(self, name: str, count: int) -> np.ndarray:
+        """(N,) of the array `name`; raises InputError unless all are places in a list of `count`."""
+        self._reader.require(name, "i", len(self._split))
+        found = self._reader.all(name)
+        if not 0 <= found.min() <= found.max() < count:
+            raise InputError(f"{self.path}/{name}: expected 0 to {count - 1}, got {found.min()} to {found.max()}")
+        return found
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -134,7 +151,7 @@ class Spectrograms:
 
     def recordings(self) -> np.ndarray:
         """(N,) position in the header's list of recordings of each crop."""
-        return self._reader.all("recording")
+        return self._recordings
 
     def target_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, C, F, T) float32 in network range."""

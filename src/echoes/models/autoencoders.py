@@ -16,6 +16,7 @@ from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
+from echoes.grids import Axis
 from echoes.provenance import Header
 from echoes.training.schedule import StageSchedule, check_share
 
@@ -57,10 +58,18 @@ def save(vae: Vae, p: VaeParams, data: Grids | Spectrograms, path: Path) -> None
     weights.save(vae.state_dict(), Header("vae", asdict(p), {"grids": data.header.identity}, content), path)
 
 
+@dataclass(frozen=True)
+class _Told:
+    """What of its data an autoencoder is built for."""
+
+    axes: tuple[Axis, ...]
+    channels: int
+
+
 def load(path: Path, device: torch.device) -> tuple[Vae, Header]:
     """The autoencoder for inference, on `device`, and its header."""
     tensors, header = weights.load(path, "vae")
     p: VaeParams = params.build(VaeParams, header.params, f"{path}: params")
-    vae = build(p, rank=len(header.content["axes"]), channels=header.content["channels"])
-    weights.restore(vae, tensors, path)
+    told: _Told = params.build_known(_Told, header.content, f"{path}: header")
+    vae = weights.rebuilt(lambda: build(p, len(told.axes), told.channels), tensors, path)
     return vae.to(device).eval().requires_grad_(False), header

@@ -8,8 +8,9 @@ from typing import Literal
 import torch
 from torch import nn
 
-from echoes import params, weights
+from echoes import latentstore, params, weights
 from echoes.autoencoder.latents import Whitening
+from echoes.dataset.facts import LabelNames
 from echoes.diffusion import ddpm, edm, flow
 from echoes.diffusion.denoiser import Denoiser, Parameterization
 from echoes.diffusion.guidance import Guidance
@@ -103,7 +104,7 @@ def build(latents: Header, p: LdmParams) -> Denoiser:
 
     Raises InputError for a condition that these latents do not have.
     """
-    channels, *sizes = latents.content["latent_shape"]
+    channels, *sizes = latentstore.shape(latents)
     rank = len(sizes)
     fields = p.condition.features if isinstance(p.condition, RadarCondition) else 0
     vector = 0 if isinstance(p.condition, RadarCondition) else p.condition.features
@@ -131,11 +132,12 @@ def _conditioner(
     if condition.by not in known:
         raise InputError(f"ldm.condition.by: expected {known}, as these recordings have, got {condition.by}")
     if isinstance(condition, LabelCondition):
-        counts = tuple(len(latents.content["labels"][kind]) for kind in latents.content["kinds"])
-        return LabelConditioner(counts, condition.features)
+        told: LabelNames = params.build_known(LabelNames, latents.content, latents.kind)
+        return LabelConditioner(tuple(len(told.labels[kind]) for kind in told.kinds), condition.features)
     encoder: nn.Module
     if condition.by == "encoder":
-        inputs, factor = len(RADAR_CHANNELS), latents.content["compression"]
+        inputs = len(RADAR_CHANNELS)
+        factor: int = params.build(int, latents.content.get("compression"), f"{latents.kind}: compression")
         encoder = RadarEncoder(rank, inputs, condition.width, condition.blocks, condition.features, factor)
     else:
         encoder = conv(rank, channels, condition.features)
@@ -150,8 +152,8 @@ def save_ldm(denoiser: Denoiser, p: LdmParams, latents: Header, path: Path) -> N
 def load_ldm(path: Path, device: torch.device) -> tuple[Denoiser, Header]:
     """The averaged denoiser for inference, and its header."""
     tensors, header = weights.load(path, "ldm")
-    denoiser = build(header, params.build(LdmParams, header.params, f"{path}: params"))
-    weights.restore(denoiser, tensors, path)
+    p = ldm_params(header, path)
+    denoiser = weights.rebuilt(lambda: build(header, p), tensors, path)
     return denoiser.to(device).eval().requires_grad_(False), header
 
 
@@ -166,15 +168,15 @@ def load_cd(path: Path, device: torch.device) -> tuple[ConsistencyModel, CdParam
     """The averaged consistency model for inference, its params and its header."""
     tensors, header = weights.load(path, "cd")
     p: CdParams = params.build(CdParams, header.params, f"{path}: params")
-    denoiser = build(header, ldm_params(header, path))
-    weights.restore(denoiser, tensors, path)
+    of_ldm = ldm_params(header, path)
+    denoiser = weights.rebuilt(lambda: build(header, of_ldm), tensors, path)
     model = ConsistencyModel(denoiser, p.sigmas.low).to(device).eval().requires_grad_(False)
     return model, p, header
 
 
 def ldm_params(header: Header, path: Path) -> LdmParams:
     """The params of the denoiser that an ldm holds, or that a cd was distilled from."""
-    stored = header.params if header.kind == "ldm" else header.content["ldm_params"]
+    stored = header.params if header.kind == "ldm" else header.content.get("ldm_params")
     p: LdmParams = params.build(LdmParams, stored, f"{path}: params of the ldm")
     return p
 
@@ -192,6 +194,17 @@ def student_of(teacher: Denoiser, sigma_min: float) -> ConsistencyModel:
 
 
 def whitening(header: Header) -> Whitening:
-    """The whitening statistics that travel with latents, ldm and cd."""
-    stored = header.content["whitening"]
-    return Whitening(tuple(stored["mean"]), tuple(stored["std"]))
+    """The whitening statistics that travel with latents, ldm and cd; raises InputError where they fit no latents."""
+    stored: Whitening = params.build(Whitening, header.content.get("whitening"), f"{header.kind}: whitening")
+    channels = latentstore.shape(header)[0]
+    if len(stored.mean) != channels:
+        raise InputError(f"{header.kind}: whitening: expected {channels} channels, got {len(stored.mean)}")
+    return stored
+
+
+def chosen(header: Header, name: str) -> float:
+    """What was settled on validation and travels with a cd, such as `middle`; raises InputError for no such number."""
+    found: float = params.build(float, header.content.get(name), f"{header.kind}: {name}")
+    if not found > 0:
+        raise InputError(f"{header.kind}: {name}: expected more than 0, got {found}")
+    return found

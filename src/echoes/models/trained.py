@@ -64,11 +64,11 @@ class Trained:
 
     @property
     def latent_shape(self) -> list[int]:
-        return list(self.header.content["latent_shape"])
+        return list(latentstore.shape(self.header))
 
     def generators(self, p: SampleParams) -> dict[str, Generator]:
         """The ways to sample that every family compares."""
-        between = [float(self.header.content["middle"])]
+        between = [denoisers.chosen(self.header, "middle")]
         return {
             "ldm": methods.ldm(self.denoiser, SolverConfig(p.solver, p.dopri5), p.sigmas, p.guidance, p.seed),
             "cd_1": methods.cd(self.model, self.cd_params, [], p.seed),

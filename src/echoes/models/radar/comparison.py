@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from echoes import params
 from echoes.arrays import Reader
 from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
@@ -32,6 +33,12 @@ class CloudEvaluation:
 TITLES = {"radar": "radar", "posterior_mean": "posterior mean", "ldm": "LDM", "cd_1": "CD, 1 step"}
 
 
+@dataclass(frozen=True)
+class _Told:
+    methods: tuple[str, ...]
+    threshold: float
+
+
 class Samples:
     """The clouds that the stage sample wrote."""
 
@@ -39,8 +46,8 @@ class Samples:
         """Raises InputError unless they were made from these grids."""
         self._reader = Reader(path, "samples")
         require_parent(path, self._reader.header, grids.path, grids.header)
-        self.methods: list[str] = list(self._reader.header.content["methods"])
-        self.threshold = float(self._reader.header.content["threshold"])
+        told: _Told = params.build_known(_Told, self._reader.header.content, f"{path}: header")
+        self.methods, self.threshold = told.methods, told.threshold
         self.frames = self._reader.all("frame")
 
     def cloud(self, method: str, i: int) -> Cloud:

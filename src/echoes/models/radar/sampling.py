@@ -11,7 +11,7 @@ from tqdm import tqdm
 from echoes.arrays import Writer
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
-from echoes.models import methods
+from echoes.models import denoisers, methods
 from echoes.models.conditions import straight
 from echoes.models.methods import Generator
 from echoes.models.radar import baselines, clouds, reconstruction
@@ -26,7 +26,7 @@ class Sampling:
 
     def __init__(self, trained: Trained, grids: Grids, p: SampleParams) -> None:
         self._trained, self._grids, self._p = trained, grids, p
-        threshold = float(trained.header.content["threshold"])
+        threshold = denoisers.chosen(trained.header, "threshold")
         self._decoder = CloudDecoder(trained.decoder, grids.scaling, threshold)
         posterior_mean = methods.posterior_mean(trained.denoiser, p.sigmas.high)
         self._generators = {"posterior_mean": posterior_mean, **trained.generators(p)}
