@@ -110,14 +110,15 @@ def test_the_grid_of_the_docs_on_two_workers_is_four_results_equal_to_one_by_one
     for data in experiments(checkout).values():
         params = data["params"]["params.yaml"]["data"]["radar"]
         made[params["ldm"]["lr"], params["cd"]["lr"]] = artifacts(checkout, data["rev"])
-    assert sorted(made) == [(5e-4, 2e-4), (5e-4, 4e-4), (1e-3, 2e-4), (1e-3, 4e-4)]
+    assert sorted(made) == [(5e-4, 2e-4), (5e-4, 8e-4), (2e-3, 2e-4), (2e-3, 8e-4)]
     assert len({values["data/radar/cd.safetensors"] for values in made.values()}) == 4
 
     (tmp_path / "alone").mkdir()
-    alone = built.copy(tmp_path / "alone")  # a cache of its own: nothing to look up instead of running
+    alone = built.copy(tmp_path / "alone")  # with a cache of its own: nothing that the queue has made is looked up
     for (ldm, cd), expected in made.items():
         name = f"one-{ldm}-{cd}"
-        alone.dvc("exp", "run", "--force", "--name", name, "-S", f"radar.ldm.lr={ldm}", "-S", f"radar.cd.lr={cd}")
+        said = alone.dvc("exp", "run", "--name", name, "-S", f"radar.ldm.lr={ldm}", "-S", f"radar.cd.lr={cd}")
+        assert "stages/distill_cd.py" in said
         assert artifacts(alone, experiments(alone)[name]["rev"]) == expected
 
 
