@@ -157,9 +157,10 @@ def _head(path: Path) -> bytes:
         return b""
 
 
-def partial(place: Path, name: str) -> bool:
-    """Whether a file is being written."""
-    return any(place.glob(f".{name}.????????.partial"))
+def writing(run: Run, place: Path, name: str) -> None:
+    """Wait until a file is being written; what killed writers have left does not count."""
+    left = set(place.glob(f".{name}.????????.partial"))
+    run.wait(lambda: set(place.glob(f".{name}.????????.partial")) - left)
 
 
 def reach(run: Run, moment: str, rng: random.Random) -> None:
@@ -172,14 +173,16 @@ def reach(run: Run, moment: str, rng: random.Random) -> None:
         time.sleep(rng.uniform(0.0, 0.3))
     elif moment == "saving":
         run.saved_anew()
-        run.wait(lambda: (state := run.state()) and partial(state.parent, "state.safetensors"))
+        state = run.state()
+        assert state is not None
+        writing(run, state.parent, state.name)
     elif moment == "last step":
         if last_step(run):
             run.wait(lambda: f"going on from step {STEPS}" in run.said())
         run.wait(lambda: last_step(run))
         time.sleep(rng.uniform(0.0, 0.3))
     else:
-        run.wait(lambda: partial(run.checkout.root / "data" / TRACK, f"{STAGES[run.stage]}.safetensors"))
+        writing(run, run.checkout.root / "data" / TRACK, f"{STAGES[run.stage]}.safetensors")
 
 
 def kill(checkout: Repository, stage: str, moment: str, victim: str, rng: random.Random, *command: str) -> str:
