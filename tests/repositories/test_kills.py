@@ -69,6 +69,7 @@ class Run:
     checkout: Repository
     stage: str
     dvc: subprocess.Popen
+    output: Path
 
     def child(self) -> int | None:
         """The process of the stage, None where there is none."""
@@ -103,7 +104,8 @@ class Run:
         self.wait(lambda: _version(self.state()) not in (before, None))
 
     def said(self) -> str:
-        return (self.checkout.home / "said").read_text()
+        """What the command and its stage have printed."""
+        return self.output.read_text()
 
     def end(self) -> int:
         """The status with which the command ended."""
@@ -121,7 +123,8 @@ def _version(path: Path | None) -> int | None:
 def running(checkout: Repository, stage: str, *command: str) -> Iterator[Run]:
     """`dvc repro` of a stage, or another DVC command; killed at the end if it still runs."""
     command = command or ("repro", f"{stage}@{TRACK}")
-    with (checkout.home / "said").open("w") as said:
+    output = checkout.home / f"{time.monotonic_ns()}.log"
+    with output.open("w") as said:
         dvc = subprocess.Popen(
             ["dvc", *command],
             cwd=checkout.root,
@@ -130,7 +133,7 @@ def running(checkout: Repository, stage: str, *command: str) -> Iterator[Run]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    run = Run(checkout, stage, dvc)
+    run = Run(checkout, stage, dvc, output)
     try:
         yield run
     finally:
@@ -154,9 +157,10 @@ def _head(path: Path) -> bytes:
         return b""
 
 
-def partial(place: Path, name: str) -> bool:
-    """Whether a file is being written."""
-    return any(place.glob(f".{name}.????????.partial"))
+def writing(run: Run, place: Path, name: str) -> None:
+    """Wait until a file is being written; what killed writers have left does not count."""
+    left = set(place.glob(f".{name}.????????.partial"))
+    run.wait(lambda: set(place.glob(f".{name}.????????.partial")) - left)
 
 
 def reach(run: Run, moment: str, rng: random.Random) -> None:
@@ -169,14 +173,16 @@ def reach(run: Run, moment: str, rng: random.Random) -> None:
         time.sleep(rng.uniform(0.0, 0.3))
     elif moment == "saving":
         run.saved_anew()
-        run.wait(lambda: (state := run.state()) and partial(state.parent, "state.safetensors"))
+        state = run.state()
+        assert state is not None
+        writing(run, state.parent, state.name)
     elif moment == "last step":
         if last_step(run):
             run.wait(lambda: f"going on from step {STEPS}" in run.said())
         run.wait(lambda: last_step(run))
         time.sleep(rng.uniform(0.0, 0.3))
     else:
-        run.wait(lambda: partial(run.checkout.root / "data" / TRACK, f"{STAGES[run.stage]}.safetensors"))
+        writing(run, run.checkout.root / "data" / TRACK, f"{STAGES[run.stage]}.safetensors")
 
 
 def kill(checkout: Repository, stage: str, moment: str, victim: str, rng: random.Random, *command: str) -> str:
@@ -254,11 +260,15 @@ def test_a_stage_that_outlives_dvc_hands_over_to_the_next_run(checkout: Reposito
     with running(checkout, "train_vae") as run:
         orphan = run.wait(run.child)
         run.saved_anew()
+        os.kill(orphan, signal.SIGSTOP)  # else it might end before the next run is there
         os.kill(run.dvc.pid, signal.SIGKILL)
         run.end()
-        said = checkout.dvc("repro", f"train_vae@{TRACK}")
-    assert f"process {orphan} still runs in this folder and is asked to stop" in said
-    assert "going on from step" in said
+        with running(checkout, "train_vae") as following:
+            asked = f"process {orphan} still runs in this folder and is asked to stop"
+            following.wait(lambda: asked in following.said())
+            os.kill(orphan, signal.SIGCONT)
+            assert following.end() == 0
+    assert "going on from step" in following.said()
     assert not Path("/proc", str(orphan)).exists()
     assert left(checkout, "train_vae") == left(straight, "train_vae")
 

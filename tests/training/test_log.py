@@ -87,3 +87,16 @@ def test_tensorboard_has_the_same_curve_where_it_is_asked_for():
 
     events = EventAccumulator("logs/toys/train_toy").Reload()
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [(step + 1, step) for step in range(8)]
+
+
+def test_the_pictures_so_far_are_there_once_more_after_a_stop():
+    first = Log("train_toy", "toys", 8, runtime(previews=2))
+    with first:
+        first.picture(3).parent.mkdir(parents=True)
+        first.picture(3).write_bytes(b"a picture")
+        kept = first.tensors()
+    again = Log("train_toy", "toys", 8, runtime(previews=2))
+    with again:
+        assert not again.picture(3).exists()
+        again.restore(kept, first.facts())
+    assert again.picture(3).read_bytes() == b"a picture"

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
 from dvclive import Live
 from scmrepo.exceptions import SCMError
 from torch import Tensor
@@ -35,6 +36,7 @@ class Log:
             raise InputError("runtime.tensorboard: needs another package; run `pip install -e '.[tensorboard]'`")
         self._stage, self._steps, self._previews = stage, steps, runtime.previews
         self._folder, self._logs = Path("metrics", track, "live", stage), Path("logs", track)
+        self._pictures = self._folder / "plots" / "images" / "samples"
         self._every, self._tensorboard = max(1, steps // ROWS), runtime.tensorboard
         self._rows: list[dict[str, float]] = []
         self._pending: list[dict[str, float]] = []
@@ -101,19 +103,25 @@ class Log:
 
     def picture(self, step: int) -> Path:
         """Where the picture of a step belongs; DVC's plots and VS Code show them by step."""
-        return self._folder / "plots" / "images" / "samples" / f"{step + 1}.png"
+        return self._pictures / f"{step + 1}.png"
 
     def tensors(self) -> dict[str, Tensor]:
-        return {}
+        """The pictures so far, as bytes."""
+        found = {path.name: bytearray(path.read_bytes()) for path in self._pictures.glob("*.png")}
+        return {name: torch.frombuffer(content, dtype=torch.uint8) for name, content in found.items()}
 
     def facts(self) -> dict[str, Any]:
         return {"rows": self._rows, "pending": self._pending}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Tell the rows so far once more, because DVC clears away what a killed run has told."""
+        """Tell the rows and leave the pictures so far once more, because DVC clears away what a killed run has told."""
         self._rows, self._pending = [dict(row) for row in facts["rows"]], [dict(v) for v in facts["pending"]]
         for row in self._rows:
             self._tell(row)
+        if self._live is not None:
+            for name, content in tensors.items():
+                with files.replacing(self._pictures / name) as temporary:
+                    temporary.write_bytes(content.numpy().tobytes())
 
     def _tell(self, row: Mapping[str, float]) -> None:
         if self._live is None:
