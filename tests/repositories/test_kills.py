@@ -279,7 +279,7 @@ def test_other_params_begin_afresh_and_say_so(checkout: Repository) -> None:
     checkout.change("vae", seed=1, steps=4)
     said = checkout.dvc("repro", f"train_vae@{TRACK}")
     assert re.search(
-        r"beginning afresh, for the state in \S+ is of other params.steps, params.seed$", said, re.MULTILINE
+        r"beginning afresh, for the state in \S+ is of other params.seed, params.steps$", said, re.MULTILINE
     )
     assert "going on" not in said
 
