@@ -13,24 +13,14 @@ from echoes.models import autoencoders, denoisers
 from echoes.models.autoencoders import VaeParams
 from echoes.models.denoisers import CdParams, LdmParams
 from echoes.provenance import Header
+from tracks import STAGE_SCHEDULE
 
 CPU = torch.device("cpu")
 LABELS = {"user": ["1", "3"], "activity": ["fall", "run", "walk"]}
 PAIRS = [[user, activity] for user in LABELS["user"] for activity in LABELS["activity"]]
 LATENT_SHAPE = (4, 4, 4)
-SCHEDULE = {
-    "steps": 3,
-    "batch": 2,
-    "lr": 1e-3,
-    "warmup": 0,
-    "decay": "constant",
-    "weight_decay": 0.0,
-    "clip": 1.0,
-    "precision": "float32",
-    "seed": 0,
-}
 VAE = {
-    **SCHEDULE,
+    **STAGE_SCHEDULE,
     "vq": {"codes": 256, "decay": 0.9, "commitment": 0.25, "restart": 5},
     "fsq": {"levels": [5, 5, 5, 5]},
     "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
@@ -39,7 +29,7 @@ VAE = {
     "ema": 0.9,
 }
 LDM = {
-    **SCHEDULE,
+    **STAGE_SCHEDULE,
     "edm": {"sigma_data": 1.0, "noise": {"mean": 0.3, "std": 1.2}},
     "flow": {"times": {"mean": 0.0, "std": 1.0}, "cosine": 1.0},
     "ddpm": {"steps": 1000, "schedule": "squaredcos_cap_v2", "prediction": "v", "min_snr": 5.0},
@@ -56,7 +46,7 @@ CONDITIONS = {
 }
 SIGMAS = {"spacing": "karras", "steps": 6, "low": 0.004, "high": 160.0, "rho": 7.0, "shift": 1.0}
 CD = {
-    **SCHEDULE,
+    **STAGE_SCHEDULE,
     "sigmas": SIGMAS,
     "guidance": {"weight": 1.0, "low": 0.0, "high": 1000.0},
     "mirror": False,

@@ -60,7 +60,8 @@ def cube(path: Path, wrapped: bool) -> np.ndarray:
     """(chirps, antennas, samples) complex128 or float64, with the sign of each part restored."""
     found = np.ascontiguousarray(_loaded(path))
     found = found.reshape(len(found), -1, found.shape[-1])
-    found = found.astype(np.complex128 if np.iscomplexobj(found) else np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # what a cast complains of is refused below
+        found = found.astype(np.complex128 if np.iscomplexobj(found) else np.float64)
     sane = (np.abs(found.real) <= LARGEST) & (np.abs(found.imag) <= LARGEST)
     if not sane.all():
         raise InputError(f"{path}: expected finite samples, got {found[~sane][0]} ({LARGEST:g} is the most)")
