@@ -38,7 +38,7 @@ def test_the_frames_are_spread_over_the_test_split(track):
 
 
 def test_every_method_gives_a_cloud_of_every_frame(made):
-    assert made.samples.methods == METHODS
+    assert list(made.samples.methods) == METHODS
     assert made.samples.frames.tolist() == [10, 11, 13]
     assert made.samples.threshold == 0.4
     for method in METHODS:
