@@ -52,6 +52,8 @@ def train(
         trained, lr=schedule.lr, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
     )
     begin = checkpoints.restore(module, optimizer) if checkpoints else 0
+    if (first := int(distributed.of_first(begin))) != begin:
+        raise InputError(f"{name}: expected a folder that all machines share: step {first} follows there, {begin} here")
     accumulate, share = _share(schedule)
     wanted = (parts(step, frames, schedule, name, accumulate, share) for step in range(begin, schedule.steps))
     batches = ahead(load, (part for step in wanted for part in step))
