@@ -23,7 +23,7 @@ test: .venv/dev
 	pytest -n auto
 
 test-slow: .venv/dev
-	pytest -m slow
+	pytest -n auto -m slow
 
 fuzz: .venv/dev
 	pytest -n auto tests/fuzz --fuzz-cases 25000

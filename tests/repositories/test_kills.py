@@ -236,6 +236,7 @@ def test_thirty_kills_at_random_moments_leave_the_same_bytes(checkout: Repositor
     assert resumed >= 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stage_that_is_asked_to_stop_under_dvc_says_how_to_go_on(
     checkout: Repository, straight: Repository, number: signal.Signals
@@ -255,6 +256,7 @@ def test_a_stage_that_is_asked_to_stop_under_dvc_says_how_to_go_on(
     assert left(checkout, "train_vae") == left(straight, "train_vae")
 
 
+@pytest.mark.slow
 def test_a_stage_that_outlives_dvc_hands_over_to_the_next_run(checkout: Repository, straight: Repository) -> None:
     lengthen(checkout)
     with running(checkout, "train_vae") as run:
@@ -273,6 +275,7 @@ def test_a_stage_that_outlives_dvc_hands_over_to_the_next_run(checkout: Reposito
     assert left(checkout, "train_vae") == left(straight, "train_vae")
 
 
+@pytest.mark.slow
 def test_other_params_begin_afresh_and_say_so(checkout: Repository) -> None:
     lengthen(checkout)
     kill(checkout, "train_vae", "steps", "stage", random.Random(0))
