@@ -105,6 +105,8 @@ def test_a_sample_has_the_same_latents_in_any_batch(people, parameterization, ne
     section = {**tracks.PEOPLE_LDM, "parameterization": parameterization, "network": network}
     ldm = params.build(LdmParams, section, "ldm")
     denoiser = tracks.shaken(denoisers.build(people.latents.header, ldm), std=0.02)
+    for table in denoiser.conditioner.tables:  # labels as quiet as the rest, or an adaptive solver amplifies roundings
+        table.weight.mul_(0.02)
     levels = SigmaRange(5, 0.02, 80.0, 7.0, "karras", 1.0)
     if method == "cd_2":
         generator = methods.cd(ConsistencyModel(denoiser, 0.004), people.cd_params, [1.5], 0)
