@@ -176,13 +176,11 @@ def reach(run: Run, moment: str, rng: random.Random) -> None:
         state = run.state()
         assert state is not None
         writing(run, state.parent, state.name)
-    elif moment == "last step":
+    else:  # while the picture is drawn, or about when the artifact is written
         if last_step(run):
             run.wait(lambda: f"going on from step {STEPS}" in run.said())
         run.wait(lambda: last_step(run))
-        time.sleep(rng.uniform(0.0, 0.3))
-    else:
-        writing(run, run.checkout.root / "data" / TRACK, f"{STAGES[run.stage]}.safetensors")
+        time.sleep(rng.uniform(0.0, 0.3) if moment == "last step" else rng.uniform(0.3, 0.7))
 
 
 def kill(checkout: Repository, stage: str, moment: str, victim: str, rng: random.Random, *command: str) -> str:
@@ -218,6 +216,7 @@ def through(checkout: Repository, straight: Repository, kills: dict[str, list[tu
     return killed, resumed
 
 
+@pytest.mark.slow
 def test_each_stage_goes_on_after_a_kill_to_the_same_bytes(checkout: Repository, straight: Repository) -> None:
     kills = {
         "train_vae": [("saving", "group")],

@@ -28,10 +28,10 @@ def shard(*models: nn.Module) -> None:
 
 
 def _called(model: nn.Module) -> Iterator[nn.Module]:
-    """The modules with weights that a model calls as functions: its children, and those of its plain lists."""
+    """The modules with weights that a model calls: its children, or those of a child that has no forward of its own."""
     for child in model.children():
-        if type(child) is nn.ModuleList:
-            yield from child
+        if type(child).forward is nn.Module.forward:
+            yield from _called(child)
         elif any(True for _ in child.parameters()):
             yield child
 

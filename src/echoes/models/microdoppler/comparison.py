@@ -11,7 +11,7 @@ import torch
 from echoes.arrays import Reader
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.evaluation import classification, manifolds, spectrogram_report, spectrograms
+from echoes.evaluation import bootstrap, classification, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.spectrogram_report import Judged
 from echoes.headlines import ordered
 from echoes.models import judges
@@ -35,6 +35,9 @@ class SpectrogramEvaluation:
     resamples: int
     seed: int
     panels: int
+
+    def __post_init__(self) -> None:
+        bootstrap.require_counts(resamples=self.resamples, panels=self.panels)
 
 
 class Comparison:
