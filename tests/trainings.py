@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -58,6 +59,14 @@ class Net(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         out: Tensor = self.second(self.first(x))
         return out
+
+
+def enter(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make `folder` the current one, as a project of its own with the script of a stage."""
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("DVC_ROOT", raising=False)
+    STAGE.parent.mkdir()
+    STAGE.write_text("")
 
 
 def schedule(**changes: Any) -> StageSchedule:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import trainings
 from echoes.errors import InputError
 from echoes.training.checkpoint import Checkpoints
 from trainings import STAGE, StoppedError, content, fit, network, runtime, schedule
@@ -18,10 +19,7 @@ SAVING = runtime()
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """A project of its own, with the script of a stage."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    Path("stages").mkdir()
-    Path("stages", "train_toy.py").write_text("")
+    trainings.enter(tmp_path, monkeypatch)
     return tmp_path
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import trainings
 from trainings import fit, runtime, schedule
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -85,10 +86,7 @@ def together(tmp_path_factory):
 @pytest.fixture
 def alone(tmp_path, monkeypatch):
     """The same training by one process, in whole batches."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DVC_ROOT", raising=False)
-    Path("stages").mkdir()
-    Path("stages", "train_toy.py").write_text("")
+    trainings.enter(tmp_path, monkeypatch)
 
     def run(**changes):
         found = fit(schedule(steps=20, **changes), runtime(checkpoint=NEVER))

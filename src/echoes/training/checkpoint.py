@@ -114,13 +114,13 @@ class Checkpoints:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            LOG.info("%s: another run of the same training saves its state in %s; this one does not", *self._names)
+            LOG.info(
+                "%s: another run of the same training saves its state in %s; this one does not",
+                self.stage,
+                self._folder,
+            )
         else:
             self._lock = lock
-
-    @property
-    def _names(self) -> tuple[str, Path]:
-        return self.stage, self._folder
 
     def due(self, step: int) -> bool:
         """Whether the state is to be saved after a step."""
