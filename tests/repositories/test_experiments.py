@@ -12,6 +12,7 @@ from repository import Repository, documented
 
 pytestmark = pytest.mark.slow
 STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]
+PATIENCE_S = 900.0
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,8 @@ def test_the_grid_of_the_docs_on_two_workers_is_four_results_equal_to_one_by_one
 ) -> None:
     queued = checkout.run("bash", "-e", "-c", documented("queue start"))
     assert queued.count("Queued experiment") == 4
-    while "Running" in (said := checkout.dvc("queue", "status")) or "Queued" in said:
+    ends = time.monotonic() + PATIENCE_S
+    while re.search("Running|Queued", said := checkout.dvc("queue", "status")) and time.monotonic() < ends:
         time.sleep(1)
     assert said.count("Success") == 4, said
     made: dict[tuple[float, float], dict[str, str]] = {}

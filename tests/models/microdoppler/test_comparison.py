@@ -14,7 +14,7 @@ from echoes import arrays, metrics, params
 from echoes.errors import InputError
 from echoes.models import trained
 from echoes.models.microdoppler import evaluation, figures
-from echoes.models.microdoppler.comparison import Comparison, SpectrogramEvaluation, alike
+from echoes.models.microdoppler.comparison import Comparison, Samples, SpectrogramEvaluation, alike
 from echoes.models.microdoppler.sampling import Sampling
 from echoes.models.trained import SampleParams
 
@@ -108,6 +108,26 @@ def test_samples_of_other_grids_are_refused(made, tmp_path):
     grids = artifacts.write_spectrograms(tmp_path / "grids.zarr", channels=3)
     with pytest.raises(InputError, match=r"samples\.zarr: was made from grids \w{12}, but .* is \w{12}"):
         Comparison(grids, made.path, P, CPU)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("ldm", lambda rows: rows[:, :, :-1], r"samples\.zarr/ldm: expected \(40, 1, 16, 16\)"),
+        ("vae_bound", lambda rows: rows[1:], r"samples\.zarr/vae_bound: expected \(20, 1, 16, 16\)"),
+        ("labels", lambda rows: rows + 1, r"samples\.zarr/labels: expected less than \[2, 3\] of \['user', 'activity'\]"),
+        ("labels", lambda rows: rows[:, :1], r"samples\.zarr/labels: expected \('any', 2\)"),
+    ],
+)
+def test_samples_of_another_shape_or_of_labels_that_nobody_has_are_refused(made, people, tmp_path, name, change, told):
+    samples = arrays.Reader(made.path, "samples")
+    with arrays.writing(tmp_path / "samples.zarr") as writer:
+        for array in samples.rows_of():
+            rows = samples.all(array)
+            writer.append(array, change(rows) if array == name else rows)
+        writer.seal(samples.header)
+    with pytest.raises(InputError, match=told):
+        Samples(tmp_path / "samples.zarr", people.grids)
 
 
 def test_the_figures_are_drawn_per_label(made, tmp_path):

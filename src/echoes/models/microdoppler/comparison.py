@@ -40,6 +40,28 @@ class SpectrogramEvaluation:
         bootstrap.require_counts(resamples=self.resamples, panels=self.panels)
 
 
+class Samples:
+    """The spectrograms (N, C, F, T) that the stage sample wrote, and the labels (N, kinds) of the generated ones."""
+
+    def __init__(self, path: Path, data: Spectrograms) -> None:
+        """Raises InputError unless they were made from `data`, have its shape, and labels that it has."""
+        self._reader = Reader(path, "samples")
+        require_parent(path, self._reader.header, data.path, data.header)
+        self._reader.require("labels", "i", None, len(data.label_names))
+        self.labels = self._reader.all("labels")
+        counts = [len(names) for names in data.label_names.values()]
+        if not ((self.labels >= 0) & (self.labels < counts)).all():
+            found = [self.labels.min(axis=0).tolist(), self.labels.max(axis=0).tolist()]
+            raise InputError(f"{path}/labels: expected less than {counts} of {list(data.label_names)}, got {found}")
+        for name in GENERATED:
+            self._reader.require(name, "f", len(self.labels), data.channels, *data.shape)
+        self._reader.require("vae_bound", "f", len(data.frames("test")), data.channels, *data.shape)
+
+    def all(self, name: str) -> np.ndarray:
+        """(N, C, F, T) float32 of a method."""
+        return self._reader.all(name).astype(np.float32)
+
+
 class Comparison:
     """Real test spectrograms and generated ones, seen by two classifiers that were trained on real ones.
 
@@ -49,15 +71,13 @@ class Comparison:
 
     def __init__(self, data: Spectrograms, path: Path, p: SpectrogramEvaluation, place: torch.device) -> None:
         """Raises InputError unless the samples at `path` were made from `data`."""
-        samples = Reader(path, "samples")
-        require_parent(path, samples.header, data.path, data.header)
+        samples = Samples(path, data)
         self.data, self._p, self._place = data, p, place
         self._classes = tuple(len(names) for names in data.label_names.values())
         train, test = data.frames("train"), data.frames("test")
-        asked = samples.all("labels")
         self.spectrograms = {"real": (data.target_batch(test), data.labels(test))}
-        self.spectrograms |= {name: (samples.all(name).astype(np.float32), asked) for name in GENERATED}
-        self.spectrograms["vae_bound"] = (samples.all("vae_bound").astype(np.float32), data.labels(test))
+        self.spectrograms |= {name: (samples.all(name), samples.labels) for name in GENERATED}
+        self.spectrograms["vae_bound"] = (samples.all("vae_bound"), data.labels(test))
         self._train = (data.target_batch(train), data.labels(train))
         self._features = self._fit(*self._train, "conv", "features")
         self._judge = self._fit(*self._train, "tokens", "judge")
