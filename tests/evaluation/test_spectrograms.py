@@ -65,6 +65,14 @@ def test_one_bin_has_its_velocity_and_envelopes_inside_it():
     assert upper == pytest.approx(VELOCITY_MPS[40] + 0.47 / 8)
 
 
+def test_traces_of_a_decoder_in_silent_frames_are_no_motion():
+    silent = seeds.rng(0, "traces").uniform(-1, -1 + 1.8 / SPAN_DB, (1, 64, 64))
+    for found in vars(motion(silent)).values():
+        assert not found.any()
+    seen = np.maximum(silent, still(1.0))
+    assert motion(seen).upper_mps == pytest.approx(1.0 + 1.8808 * 0.4, abs=0.01)
+
+
 def test_the_torso_is_the_strongest_return_and_not_the_mean():
     leg = still(2.5, 0.3) - 20 / SPAN_DB  # 10 dB weaker
     both = np.maximum(still(0.5, 0.3), leg)[None]

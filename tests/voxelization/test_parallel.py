@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from echoes import seeds
 from echoes.errors import InputError
@@ -31,6 +32,11 @@ def process(item):
     return os.getpid()
 
 
+def threads(item):
+    """Of each library that computes in several."""
+    return [library["num_threads"] for library in threadpool_info()]
+
+
 @pytest.fixture(scope="module")
 def cluster():
     from distributed import LocalCluster
@@ -52,6 +58,13 @@ def test_the_work_is_done_by_as_many_processes_as_were_asked_for():
     found = set(parallel.ordered(process, ITEMS, 2, ""))
     assert len(found) == 2
     assert os.getpid() not in found
+
+
+def test_workers_compute_with_one_thread_each_and_leave_ours_alone():
+    with threadpool_limits(2):
+        for found in parallel.ordered(threads, range(4), 2, ""):
+            assert set(found) == {1}
+        assert set(threads(0)) == {2}
 
 
 def test_an_error_of_a_worker_comes_through_with_its_message(cluster):

@@ -13,6 +13,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import detrend
 from scipy.stats import wasserstein_distance
 
+FAINTEST_DB = 1.0  # above the floor: a network comes close to its floor and never meets it
 ENVELOPE = (0.03, 0.97)  # shares of the power of a frame below the lower and the upper envelope
 TORSO_S = 0.25  # over which the torso line is averaged: less than a step takes
 CADENCE_HZ = (0.3, 5.0)  # of human limbs
@@ -36,10 +37,19 @@ class Motion:
 
 def motion(spectrograms: np.ndarray, velocity_mps: np.ndarray, frame_s: float, span_db: float) -> Motion:
     """Every quantity of (N, F, T) spectrograms; velocity_mps (F,) centres of the bins, frame_s between frames."""
-    power = power_above_floor(spectrograms, span_db)
+    shown = without_traces(spectrograms, span_db)
+    power = power_above_floor(shown, span_db)
     lower, upper = envelopes_mps(power, velocity_mps)
-    torso = torso_mps(spectrograms, velocity_mps, frame_s)
+    torso = torso_mps(shown, velocity_mps, frame_s)
     return Motion(lower, upper, torso, bandwidth_mps(power, velocity_mps), cadence_hz(lower, upper, frame_s))
+
+
+def without_traces(spectrograms: np.ndarray, span_db: float) -> np.ndarray:
+    """The same, at the floor where less than FAINTEST_DB above it.
+
+    Without it the envelopes of a silent frame, all of whose bins lie just above the floor, are those of all velocities.
+    """
+    return np.where(spectrograms < 2 * FAINTEST_DB / span_db - 1, -1.0, spectrograms)
 
 
 def power_above_floor(spectrograms: np.ndarray, span_db: float) -> np.ndarray:
