@@ -121,6 +121,13 @@ def build(cls: Any, value: Any, path: str) -> Any:
     return _build(cls, value, path)
 
 
+def require_counts(**counts: int) -> None:
+    """For a check in __post_init__: raises InputError, with the name, for a count below 1."""
+    for name, count in counts.items():
+        if count < 1:
+            raise InputError(f"{name}: expected at least 1, got {count}")
+
+
 def build_known(cls: Any, told: Mapping[str, Any], path: str) -> Any:
     """Build the dataclass `cls` from what the header of an artifact tells, which may tell more, as strictly."""
     names = [field.name for field in dataclasses.fields(cls)]

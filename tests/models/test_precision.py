@@ -1,4 +1,4 @@
-"""The networks of the default tracks say the same in bfloat16: some processors' kernels fail at odd sizes."""
+"""The networks of the default tracks say and learn the same in bfloat16: some processors' kernels fail at odd sizes."""
 
 from pathlib import Path
 
@@ -19,34 +19,41 @@ CPU = torch.device("cpu")
 KNOWN = {"kinds": ["user", "activity"], "labels": {"user": ["1", "2", "3"], "activity": ["fall", "walk"]}}
 
 
-def difference(module, call):
-    """Relative error of `call` in bfloat16, for a module without zeros."""
+def differences(module, call):
+    """Relative errors in bfloat16 of what `call` gives and of the gradient of each parameter, without any zeros."""
     torch.manual_seed(0)
     for parameter in module.parameters():
         if not parameter.any():
             nn.init.normal_(parameter, std=0.05)
     module.eval()
-    with torch.no_grad():
-        full = call()
-        with torch.autocast("cpu", torch.bfloat16):
-            half = call()
-    return ((half.float() - full).norm() / full.norm()).item()
+    found = []
+    for half in (False, True):
+        module.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            out = call().float()
+        out.square().mean().backward()
+        gradients = {name: p.grad.clone() for name, p in module.named_parameters() if p.grad is not None}
+        found.append({"out": out.detach(), **gradients})
+    full, half = found
+    return {name: ((half[name] - full[name]).norm() / full[name].norm().clamp(min=1e-9)).item() for name in full}
 
 
 @pytest.mark.skipif(not half_precision("auto", CPU), reason="needs a processor that computes in bfloat16")
 @pytest.mark.parametrize(
     ("track", "axes", "channels"), [("radar", "zyx", 5), ("microdoppler", ("velocity", "time"), 1)]
 )
-def test_autoencoder_and_denoiser_agree_with_float32_to_a_few_percent(track, axes, channels):
+def test_autoencoder_and_denoiser_and_their_gradients_agree_with_float32_to_a_few_percent(track, axes, channels):
     grid = params.document(PARAMS)[track]["grid"]
     sizes = tuple(grid[axis]["size"] for axis in axes)
     vae = autoencoders.build(params.load(VaeParams, f"{track}.vae", PARAMS), len(sizes), channels)
     dense = torch.randn(2, channels, *sizes)
-    assert difference(vae, lambda: vae.decode(vae.encode(dense).mean)) < 0.06
+    errors = differences(vae, lambda: vae.decode(vae.encode(dense).mean))
+    assert max(errors.values()) < 0.1, errors
     latents = vae.encode(dense).mean.detach()
     content = {"latent_shape": list(latents.shape[1:]), "compression": 4, **(KNOWN if track != "radar" else {})}
     header = Header("latents", {}, {}, content)
     denoiser = denoisers.build(header, params.load(LdmParams, f"{track}.ldm", PARAMS))
     cond = torch.randn(2, 4, *sizes) if track == "radar" else torch.tensor([[0, 1], [2, 0]])
     sigma = torch.tensor([0.3, 20.0])
-    assert difference(denoiser, lambda: given(denoiser, denoiser.condition(cond))(latents, sigma)) < 0.06
+    errors = differences(denoiser, lambda: given(denoiser, denoiser.condition(cond))(latents, sigma))
+    assert max(errors.values()) < 0.1, errors

@@ -118,7 +118,7 @@ def test_gradients_are_finite_in_bfloat16(rank):
         ({"channels": []}, r"channels: expected at least one level, got none"),
         ({"heads": 3}, r"heads: expected a divisor of 16 channels, got 3"),
         ({"heads": 0}, r"heads: expected a divisor of 16 channels, got 0"),
-        ({"window": 0}, r"window: expected at least 1 cell, got 0"),
+        ({"window": 0}, r"window: expected at least 1, got 0"),
     ],
 )
 def test_a_network_that_cannot_be_built_is_refused(change, message):

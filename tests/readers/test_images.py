@@ -114,7 +114,7 @@ def test_a_size_is_checked_before_any_picture_is_read(tmp_path):
 
 
 def test_impossible_parameters_are_refused_by_name():
-    with pytest.raises(InputError, match=r"^size: expected 1 or more, got 0"):
+    with pytest.raises(InputError, match=r"^size: expected at least 1, got 0"):
         replace(GREY, size=0)
     with pytest.raises(InputError, match=r"^colormap: .*parula"):
         replace(DRAWN, colormap="parula")

@@ -109,7 +109,7 @@ def test_a_folder_without_scenario_is_refused(tmp_path):
 
 
 def test_a_source_without_frames_is_refused():
-    with pytest.raises(InputError, match="frames: expected 1 or more, got 0"):
+    with pytest.raises(InputError, match="frames: expected at least 1, got 0"):
         replace(SOURCE, frames=0)
 
 

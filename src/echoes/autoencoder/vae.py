@@ -6,6 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from echoes import params
 from echoes.autoencoder.posteriors import Point, Posterior
 from echoes.autoencoder.quantizers import Bottleneck
 from echoes.errors import InputError
@@ -31,8 +32,7 @@ class VaeConfig:
                 f"blocks: expected one number for each of the {len(self.channels)} levels of channels, "
                 f"got {list(self.blocks)}"
             )
-        if self.latent_channels < 1:
-            raise InputError(f"latent_channels: expected at least 1, got {self.latent_channels}")
+        params.require_counts(latent_channels=self.latent_channels)
 
     @property
     def factor(self) -> int:

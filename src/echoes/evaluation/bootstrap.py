@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from echoes import seeds
-from echoes.errors import InputError
 from echoes.evaluation.clouds import BANDS_M
 
 BANDED = tuple(f"{key}_{band}" for key in ("chamfer_m", "f1@1.0m", "iou_3d", "iou_bev") for band in BANDS_M)
@@ -51,10 +50,3 @@ def interval(values: np.ndarray, seed: int, resamples: int) -> tuple[float, floa
 def _ordered(table: dict[str, np.ndarray], summary: dict[str, float | int | None]) -> list[str]:
     """Keys as the frames have them, each followed by its interval: a stable order in the diff."""
     return [f"{key}{end}" for key in table for end in ("", "_lo", "_hi") if f"{key}{end}" in summary]
-
-
-def require_counts(**counts: int) -> None:
-    """Raises InputError, with the name, for a count below 1: without resamples there is no interval."""
-    for name, count in counts.items():
-        if count < 1:
-            raise InputError(f"{name}: expected at least 1, got {count}")

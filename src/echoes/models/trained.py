@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from echoes import latentstore
+from echoes import latentstore, params
 from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
@@ -41,9 +41,7 @@ class SampleParams:
     seed: int
 
     def __post_init__(self) -> None:
-        for name in ("frames", "batch"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        params.require_counts(frames=self.frames, batch=self.batch)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,24 @@ from torch.nn import functional as F
 from echoes.draws import Dropout
 from echoes.nets.blocks import Block
 
-CONV: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+
+class Conv3d(nn.Conv3d):
+    """The same for inputs flatter than the kernel, whose depth is padded beforehand on a processor in bfloat16.
+
+    Where oneDNN (torch 2.13) pads that depth itself, the kernel's gradient comes from memory that nobody wrote (depth 2,
+    AVX-512 without AMX), and some outputs are wrong (depth 1, AMX).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, D, H, W) -> (B, C', D', H', W')."""
+        if x.is_cuda or x.shape[2] >= self.kernel_size[0] or not torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        depth, *others = (int(size) for size in self.padding)
+        padded = F.pad(x, (0, 0, 0, 0, depth, depth))
+        return F.conv3d(padded, self.weight, self.bias, self.stride, (0, *others))
+
+
+CONV: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: Conv3d}
 
 
 def conv(rank: int, channels: int, out: int, kernel: int = 3, stride: int = 1) -> nn.Module:

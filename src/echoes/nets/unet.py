@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from echoes import params
 from echoes.errors import InputError
 from echoes.nets.attention import Attention, positions
 from echoes.nets.conditions import Condition
@@ -34,8 +35,7 @@ class UNetConfig:
             raise InputError("channels: expected at least one level, got none")
         if self.heads < 1 or self.channels[-1] % self.heads:
             raise InputError(f"heads: expected a divisor of {self.channels[-1]} channels, got {self.heads}")
-        if self.window < 1:
-            raise InputError(f"window: expected at least 1 cell, got {self.window}")
+        params.require_counts(window=self.window)
 
 
 class Blocks(nn.ModuleList):

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from echoes import params
 from echoes.errors import InputError
 from echoes.readers import colormaps, folders
 from echoes.readers.recordings import Picture, Recorded
@@ -38,8 +39,7 @@ class Source:
     scheduler: str
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            raise InputError(f"size: expected 1 or more, got {self.size}")
+        params.require_counts(size=self.size)
         if self.colour == "colormap":
             colormaps.table(self.colormap)
 

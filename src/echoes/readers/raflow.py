@@ -22,6 +22,7 @@ from typing import Literal
 
 import numpy as np
 
+from echoes import params
 from echoes.errors import InputError
 from echoes.readers import ego_motion
 from echoes.readers.ego_motion import Doppler
@@ -47,8 +48,7 @@ class Source:
     scheduler: str
 
     def __post_init__(self) -> None:
-        if self.accumulate < 1:
-            raise InputError(f"accumulate: expected 1 or more, got {self.accumulate}")
+        params.require_counts(accumulate=self.accumulate)
         if self.max_residual_mps <= 0:
             raise InputError(f"max_residual_mps: expected more than 0, got {self.max_residual_mps}")
         low, high = self.reflectivity_dbsm

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from echoes import seeds
+from echoes import params, seeds
 from echoes.errors import InputError
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
@@ -30,9 +30,7 @@ class Source:
     scheduler: str
 
     def __post_init__(self) -> None:
-        for name in ("sequences", "frames"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected 1 or more, got {getattr(self, name)}")
+        params.require_counts(sequences=self.sequences, frames=self.frames)
 
 
 def index(root: Path, source: Source) -> list[Entry]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from echoes import seeds
+from echoes import params, seeds
 from echoes.errors import InputError
 from echoes.readers.people import drone, radar, scenario, scene
 from echoes.readers.recordings import Recorded, Signal
@@ -31,8 +31,7 @@ class Source:
     def __post_init__(self) -> None:
         if not self.radars:
             raise InputError("radars: expected at least one name, got none")
-        if self.recordings < 1:
-            raise InputError(f"recordings: expected 1 or more, got {self.recordings}")
+        params.require_counts(recordings=self.recordings)
         if not self.seconds > 0:
             raise InputError(f"seconds: expected more than 0, got {self.seconds:g}")
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from echoes import params
 from echoes.errors import InputError
 from echoes.training.checkpoint import CheckpointConfig
 
@@ -27,9 +28,7 @@ class Runtime:
     tensorboard: bool
 
     def __post_init__(self) -> None:
-        for name in ("processes", "nodes"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        params.require_counts(processes=self.processes, nodes=self.nodes)
         if self.previews < 0:
             raise InputError(f"previews: expected 0 or more, got {self.previews}")
         if self.sharding == "full" and self.processes * self.nodes == 1:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from echoes import params
 from echoes.errors import InputError
 
 
@@ -30,8 +31,7 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.batch < 2:  # oneDNN's convolutions are seven times slower on single samples
             raise InputError(f"batch: expected at least 2, got {self.batch}")
-        if self.steps < 1:
-            raise InputError(f"steps: expected at least 1, got {self.steps}")
+        params.require_counts(steps=self.steps)
         for name in ("lr", "clip"):
             if getattr(self, name) <= 0:
                 raise InputError(f"{name}: expected more than 0, got {getattr(self, name)}")

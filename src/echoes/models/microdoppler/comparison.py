@@ -8,10 +8,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from echoes import params
 from echoes.arrays import Reader
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.evaluation import bootstrap, classification, manifolds, spectrogram_report, spectrograms
+from echoes.evaluation import classification, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.spectrogram_report import Judged
 from echoes.headlines import ordered
 from echoes.models import judges
@@ -37,7 +38,7 @@ class SpectrogramEvaluation:
     panels: int
 
     def __post_init__(self) -> None:
-        bootstrap.require_counts(resamples=self.resamples, panels=self.panels)
+        params.require_counts(resamples=self.resamples, panels=self.panels)
 
 
 class Samples:

@@ -11,7 +11,6 @@ from echoes import params
 from echoes.arrays import Reader
 from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
-from echoes.evaluation import bootstrap
 from echoes.evaluation.bootstrap import summarise
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.headlines import ordered
@@ -31,7 +30,7 @@ class CloudEvaluation:
     panels: int
 
     def __post_init__(self) -> None:
-        bootstrap.require_counts(resamples=self.resamples, panels=self.panels)
+        params.require_counts(resamples=self.resamples, panels=self.panels)
 
 
 TITLES = {"radar": "radar", "posterior_mean": "posterior mean", "ldm": "LDM", "cd_1": "CD, 1 step"}
