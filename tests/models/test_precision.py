@@ -1,4 +1,4 @@
-"""The networks of the default tracks say and learn the same in bfloat16: some kernels of processors fail at odd sizes."""
+"""The networks of the default tracks say and learn the same in bfloat16: some kernels fail at odd sizes."""
 
 from pathlib import Path
 

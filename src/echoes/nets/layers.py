@@ -13,8 +13,8 @@ from echoes.nets.blocks import Block
 class Conv3d(nn.Conv3d):
     """The same for inputs flatter than the kernel, whose depth is padded beforehand on a processor in bfloat16.
 
-    Where oneDNN (torch 2.13) pads that depth itself, the kernel's gradient comes from memory that nobody wrote (depth 2,
-    AVX-512 without AMX), and some outputs are wrong (depth 1, AMX).
+    Where oneDNN (torch 2.13) pads that depth itself, the kernel's gradient comes from memory that nobody wrote
+    (depth 2, AVX-512 without AMX), and some outputs are wrong (depth 1, AMX).
     """
 
     def forward(self, x: Tensor) -> Tensor:
