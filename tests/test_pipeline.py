@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,18 @@ def test_a_stage_declares_the_plots_its_script_names_and_no_others(stage):
     if "following(" in text:  # what every training tells while it runs
         named += [f"metrics/{ITEM}/live/{stage}/plots/{kind}" for kind in ("metrics", "images")]
     assert sorted(named) == sorted(paths(stage, "plots"))
+
+
+def test_git_ignores_what_dvc_caches_and_nothing_else():
+    entries = [
+        entry for stage in PIPELINE.values() for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])
+    ]
+    cached = {entry.replace(ITEM, "some") for entry in entries if isinstance(entry, str)}
+    others = {next(iter(entry)).replace(ITEM, "some") for entry in entries if not isinstance(entry, str)}
+    assert "metrics/some/evaluate.json" in others
+    command = ["git", "check-ignore", *cached, *others]
+    ignored = subprocess.run(command, cwd=imports.ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(ignored.splitlines()) == cached
 
 
 @pytest.mark.parametrize("track", TRACKS)
