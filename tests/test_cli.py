@@ -63,6 +63,8 @@ def test_results_are_the_tables_of_all_evaluated_tracks_and_where_to_look(
     assert result.stdout.count("[0.650, 0.780]") == 2
     assert result.stdout.endswith("picture of radar: metrics/radar/plots/evaluate/birdseye.png\n")
     assert "picture of astyx" not in result.stdout
+    document = CliRunner().invoke(app, ["results", "--markdown"])
+    assert document.stdout.count("| cd_1 | 0.710 [0.650, 0.780] | 1 |") == 2
 
 
 def test_every_reader_of_params_yaml_is_known_to_the_commands() -> None:

@@ -120,11 +120,13 @@ def export(
 
 
 @app.command()
-def results() -> None:
+def results(
+    markdown: Annotated[bool, typer.Option("--markdown", help="As tables for a document.")] = False,
+) -> None:
     """What was measured of every evaluated track."""
     from echoes.commands import results as command
 
-    typer.echo(command.results(Path("metrics")))
+    typer.echo(command.results(Path("metrics"), markdown))
 
 
 @app.command()

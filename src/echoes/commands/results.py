@@ -5,9 +5,9 @@ from pathlib import Path
 from echoes.reports import tables
 
 
-def results(metrics: Path) -> str:
+def results(metrics: Path, markdown: bool) -> str:
     """The table of each evaluated track, and the paths of its pictures. Raises InputError where there is none."""
-    lines = [tables.latest(metrics)]
+    lines = [tables.latest(metrics, tables.markdown if markdown else tables.plain)]
     for path in sorted(metrics.glob("*/evaluate.json")):
         pictures = sorted((path.parent / "plots" / "evaluate").glob("*.png"))
         lines += [f"picture of {path.parent.name}: {picture}" for picture in pictures]

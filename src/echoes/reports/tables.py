@@ -1,7 +1,7 @@
 """What `evaluate` measured -> a table: Markdown for a document, plain for a terminal."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +39,15 @@ def caption(track: str, evaluation: Evaluation) -> str:
     return f"{track}: {', '.join(singles)}" if singles else track
 
 
-def latest(folder: Path) -> str:
-    """The plain tables of every track below `folder` that has been evaluated, by name."""
+def latest(folder: Path, form: Callable[[Evaluation], str] = plain) -> str:
+    """The tables of every track below `folder` that has been evaluated, by name, in the form `plain` or `markdown`."""
     parts = []
     for path in sorted(folder.glob("*/evaluate.json")):
         try:
             evaluation = json.loads(path.read_text())
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: expected JSON, got {error}") from error
-        parts.append(f"{caption(path.parent.name, evaluation)}\n\n{plain(evaluation)}")
+        parts.append(f"{caption(path.parent.name, evaluation)}\n\n{form(evaluation)}")
     if not parts:
         raise InputError(f"{folder}: expected <track>/evaluate.json, which the stage evaluate writes; got none")
     return "\n".join(parts)
