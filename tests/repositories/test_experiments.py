@@ -56,9 +56,11 @@ def test_what_evaluate_measured_has_short_names_in_the_table_and_headline_number
 
 def test_the_pattern_of_the_docs_leaves_the_headline_numbers_and_no_intervals_and_bands(tried: Repository) -> None:
     table = documented("--only-changed").replace("dvc exp show", "dvc exp show --csv")  # a terminal folds long names
-    shown = tried.run("bash", "-c", table)
-    assert {"cd_1.chamfer_m", "cd_1.f1@1.0m", "radar.cd.lr"} <= set(shown.replace("\n", ",").split(","))
-    assert not re.search(r"_(lo|hi)\b|0-20m|40\+m|src/|stages/", shown)
+    changed, every = (tried.run("bash", "-c", line) for line in (table, table.replace("--only-changed", "")))
+    columns = every.splitlines()[0].split(",")
+    assert {"cd_1.chamfer_m", "cd_1.f1@1.0m", "cd_1.calls", "radar.cd.lr"} <= set(columns)
+    assert not re.search(r"_(lo|hi)\b|0-20m|40\+m|src/|stages/", every)
+    assert {"cd_1.latency_ms", "radar.cd.lr"} <= set(changed.splitlines()[0].split(",")) < set(columns) - {"cd_1.calls"}
 
 
 def test_metrics_diff_names_what_changed(tried: Repository) -> None:
