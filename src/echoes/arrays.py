@@ -162,7 +162,8 @@ class Reader:
         """The array `name`; raises InputError unless it is as `Writer` makes it and its files can hold what it says."""
         stored = [p["bytes"] for file, p in self.header.parts.items() if file.startswith(f"{name}/c/")]
         try:
-            array: Any = group[name]
+            with np.errstate(all="ignore"):  # a fill value too large for its type fills nothing
+                array: Any = group[name]
             rows, *row = array.shape
             row_bytes = array.dtype.itemsize * prod(row)
             chunk, shard = array.chunks[0], array.shards[0]

@@ -1,6 +1,7 @@
 """Latents on disk: one row per frame, as memory-mapped safetensors shards or as Zarr; float16, labels int32."""
 
 import json
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -185,6 +186,8 @@ def _map(path: Path) -> dict[str, np.ndarray]:
         for name, entry in table.items():
             (begin, end), shape = entry["data_offsets"], tuple(entry["shape"])
             dtype = np.dtype(DTYPES[entry["dtype"]])
+            if not all(type(number) is int for number in (begin, end, *shape)):  # a text times a number is a long text
+                raise InputError(f"{path}: expected whole numbers for {name}, got {reprlib.repr(entry)}")
             if not 0 <= begin <= end <= size - 8 - length or end - begin != dtype.itemsize * prod(shape):
                 raise InputError(f"{path}: expected {name} as {dtype} within {size} bytes, got {entry}")
             out[name] = np.memmap(path, dtype, "r", 8 + length + begin, shape)

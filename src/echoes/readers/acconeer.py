@@ -174,7 +174,10 @@ def _measured_hz(file: h5py.File, name: str, origin: str) -> float:
         raise InputError(f"{origin}: expected a frame_rate, or ticks_per_second and ticks that increase, got neither")
     if len(ticks) != (count := len(_frames(file, name, origin))):
         raise InputError(f"{origin}: expected a tick for each of {count} frames, got {len(ticks)}")
-    return float((len(ticks) - 1) * per_second / (ticks[-1] - ticks[0]))
+    rate_hz = float((len(ticks) - 1) * per_second / (ticks[-1] - ticks[0]))
+    if not 1 / FASTEST_HZ <= rate_hz <= FASTEST_HZ:
+        raise InputError(f"{origin}: expected ticks of {1 / FASTEST_HZ:g} to {FASTEST_HZ:g} frames/s, got {rate_hz:g}")
+    return rate_hz
 
 
 def _document(group: Any, name: str, origin: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ column the earliest time. `colour` says what its colours mean: `grey` is power a
 with a colormap of matplotlib, which is inverted, and `rgb` keeps the three channels.
 """
 
+import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from echoes.readers.recordings import Picture, Recorded
 # hardest case) lies .04 to .10 off, as PNG .002; drawn with another colormap mostly .13 and more.
 TOLERANCE = {".png": 0.02, ".jpg": 0.1, ".jpeg": 0.1}
 GREY_SPREAD = 0.02  # mean difference between the channels of a grey picture that went through JPEG
+# What Pillow raises on a broken file.
+BROKEN = (OSError, SyntaxError, ValueError, LookupError, EOFError, struct.error, Image.DecompressionBombError)
 DEEP_GREY = ("I", "I;16", "I;16L", "I;16B")
 
 
@@ -77,7 +80,7 @@ def _pixels(path: Path, size: int) -> np.ndarray:
             if image.mode in DEEP_GREY:
                 return np.repeat(np.asarray(image, dtype=np.float32)[:, :, None] / 65535, 3, axis=2)
             pixels = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255
-        except (OSError, SyntaxError, ValueError) as error:
+        except BROKEN as error:
             raise _unreadable(path, error) from error
     if (pixels[:, :, 3] < 1).any():
         raise InputError(f"{path}: expected an opaque picture, got transparent pixels")
@@ -89,7 +92,7 @@ def _opened(path: Path, size: int) -> Image.Image:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked before a pixel is read
         try:
             image = Image.open(path, formats=("PNG", "JPEG"))  # of PostScript and others Pillow runs programs
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        except BROKEN as error:
             raise _unreadable(path, error) from error
     if image.size != (size, size):
         width, height = image.size

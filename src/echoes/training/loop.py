@@ -20,6 +20,7 @@ from echoes.training.parts import Part, ahead, parts
 from echoes.training.schedule import Schedule, StageSchedule, half_precision, learning_rate
 
 NAMED = 20  # frames that a message names
+EPSILON = 1e-7  # of AdamW: at 1e-8 the rounding of a gradient that is nearly 0 becomes a step of its own
 
 
 def train(
@@ -49,7 +50,7 @@ def train(
     trained = [p for p in module.parameters() if p.requires_grad]
     # fused: one pass over all weights, a third of the time of a loop over them.
     optimizer = torch.optim.AdamW(
-        trained, lr=schedule.lr, betas=(0.9, 0.99), weight_decay=schedule.weight_decay, fused=True
+        trained, lr=schedule.lr, betas=(0.9, 0.99), eps=EPSILON, weight_decay=schedule.weight_decay, fused=True
     )
     begin = checkpoints.restore(module, optimizer) if checkpoints else 0
     if (first := int(distributed.of_first(begin))) != begin:
