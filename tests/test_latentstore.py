@@ -160,6 +160,7 @@ def reseal(path):
         lambda table: table["mean"].update(data_offsets=[0, 1 << 50]),
         lambda table: table["mean"].update(data_offsets=[-64, table["mean"]["data_offsets"][1] - 64]),
         lambda table: table["mean"].update(shape=[-1, -2, 3, 4]),
+        lambda table: table["mean"].update(shape=["2", 1 << 60]),
         lambda table: table["mean"].update(shape=[]),
         lambda table: table["mean"].update(dtype="BF16"),
         lambda table: table.update(mean=[1, 2, 3]),

@@ -153,6 +153,10 @@ DAMAGES = {
         lambda p: edit(write(p, continuous_sweep_mode=False), f"{ENTRY}/result/tick", 25 * np.arange(COUNT - 1)),
         "expected a tick for each of 20 frames, got 19",
     ),
+    "a clock that stands still": (
+        lambda p: edit(write(p, continuous_sweep_mode=False), f"{ENTRY}/result/tick", 1e30 * np.arange(COUNT)),
+        "expected ticks of 1e-12 to 1e\\+12 frames/s, got 1e-27",
+    ),
     "no clock": (
         lambda p: write(p, ticks_per_second=None, continuous_sweep_mode=False),
         "expected a frame_rate, or ticks_per_second and ticks that increase",

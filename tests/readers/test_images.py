@@ -82,11 +82,21 @@ def rewrite(path, values, **options):
     save(path, values, **options)
 
 
+def chunk(content):
+    """Of a PNG: its length, name and data, and a sum of both."""
+    return struct.pack(">I", len(content) - 4) + content + struct.pack(">I", zlib.crc32(content))
+
+
 DAMAGES = {
     "another size": (GREY, lambda p: save(p, grey()[:, :30]), "expected a picture of 32x32 pixels, got 30x32"),
     "empty": (GREY, lambda p: p.write_bytes(b""), "expected a whole PNG or JPEG, got: cannot identify"),
     "text": (GREY, lambda p: p.write_text("walk"), "expected a whole PNG or JPEG"),
     "cut off": (GREY, lambda p: p.write_bytes(p.read_bytes()[:-200]), "expected a whole PNG or JPEG"),
+    "a broken colour profile at its end": (
+        GREY,
+        lambda p: p.write_bytes(p.read_bytes()[:-12] + chunk(b"iCCPx\0") + p.read_bytes()[-12:]),
+        "expected a whole PNG or JPEG, got: index out of range",
+    ),
     "coloured": (GREY, lambda p: save(p, pixels()), "expected a grey picture, got colours that differ by"),
     "another map": (DRAWN, lambda p: save(p, pixels("jet")), "expected colours of viridis, 0.02 off in the mean"),
     "transparent": (
