@@ -25,9 +25,9 @@ from echoes.readers.recordings import Picture, Recorded
 # hardest case) lies .04 to .10 off, as PNG .002; drawn with another colormap mostly .13 and more.
 TOLERANCE = {".png": 0.02, ".jpg": 0.1, ".jpeg": 0.1}
 GREY_SPREAD = 0.02  # mean difference between the channels of a grey picture that went through JPEG
+DEEP_GREY = ("I", "I;16", "I;16L", "I;16B")
 # What Pillow raises on a broken file.
 BROKEN = (OSError, SyntaxError, ValueError, LookupError, EOFError, struct.error, Image.DecompressionBombError)
-DEEP_GREY = ("I", "I;16", "I;16L", "I;16B")
 
 
 @dataclass(frozen=True)
