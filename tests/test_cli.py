@@ -5,13 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from echoes import metrics
 from echoes.cli import app
-
-ROOT = Path(__file__).resolve().parents[1]
+from test_pipeline import NUMBERS, TRACKS
 
 
 def test_help_is_short_and_names_every_command() -> None:
@@ -70,6 +68,4 @@ def test_results_are_the_tables_of_all_evaluated_tracks_and_where_to_look(
 def test_every_reader_of_params_yaml_is_known_to_the_commands() -> None:
     from echoes.readers.choice import READERS
 
-    sections = yaml.safe_load((ROOT / "params.yaml").read_text())
-    tracks = [section for name, section in sections.items() if name not in ("tracks", "runtime")]
-    assert {track["source"]["reader"] for track in tracks} <= set(READERS)
+    assert {NUMBERS[track]["source"]["reader"] for track in TRACKS} <= set(READERS)
