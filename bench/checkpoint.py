@@ -12,16 +12,16 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from training_step import radar_step
+from training_step import denoiser_of
 
 from echoes import params
 from echoes.models import denoisers
 from echoes.training.checkpoint import SHARE, STATE, Checkpoints, scratch
-from echoes.training.ema import Ema
 from echoes.training.runtime import Runtime
 from echoes.training.schedule import half_precision
 
 RUNS = 3
+CPU = torch.device("cpu")
 
 
 def seconds(what: Callable[[], object]) -> float:
@@ -35,23 +35,23 @@ def seconds(what: Callable[[], object]) -> float:
 
 
 def measure(name: str, p: denoisers.LdmParams, runtime: Runtime) -> None:
-    denoiser, loss = radar_step(p)
-    ema = Ema(denoiser, p.ema)
-    optimizer = torch.optim.AdamW(denoiser.parameters(), lr=p.lr, fused=True)
-    cast = torch.autocast("cpu", torch.bfloat16, enabled=half_precision(p.precision, torch.device("cpu")))
+    training = denoiser_of("radar", p, CPU)
+    module, (ema,) = training.module, training.averages
+    optimizer = torch.optim.AdamW(module.parameters(), lr=p.lr, fused=True)
+    cast = torch.autocast("cpu", torch.bfloat16, enabled=half_precision(p.precision, CPU))
 
     def step() -> None:
         optimizer.zero_grad()
         with cast:
-            value = loss()
+            value = training.loss(training.batch).mean()
         value.backward()
-        torch.nn.utils.clip_grad_norm_(denoiser.parameters(), p.clip)
+        torch.nn.utils.clip_grad_norm_(module.parameters(), p.clip)
         optimizer.step()
         ema.update(0)
 
     step_s = seconds(step)
     with Checkpoints(Path(__file__), "bench", p, {}, runtime.checkpoint, {"ema": ema}) as checkpoints:
-        save_s = seconds(lambda: checkpoints.save(0, denoiser, optimizer))
+        save_s = seconds(lambda: checkpoints.save(0, module, optimizer))
         (state,) = scratch().rglob(STATE)
         size = state.stat().st_size
     interval_s = max(60 * runtime.checkpoint.minutes, save_s / SHARE)

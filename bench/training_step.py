@@ -1,93 +1,180 @@
-"""One training step of the default models: precision and memory layout, side by side.
+"""Whole steps of the trainings of a track, as its stages take them: precision, layout and compilation, side by side.
 
-python bench/training_step.py
+python bench/training_step.py [TRACK ...]
+
+On the GPU where there is one. What is trained on is noise: the time does not depend on it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from itertools import product
 from statistics import median
 from time import perf_counter
+from typing import Any, Literal
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from echoes import params
-from echoes.autoencoder.fitting import objective
+from echoes.autoencoder.fitting import objective, spectrogram_objective
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.loss import LossWeights
 from echoes.models import autoencoders, denoisers, objectives
 from echoes.models.batches import LatentBatch
 from echoes.provenance import Header
+from echoes.readers import images
+from echoes.readers.choice import Source
+from echoes.training import device
+from echoes.training.ema import Ema
+from echoes.training.loop import train
+from echoes.training.schedule import StageSchedule
+from echoes.voxelization.families import Layout
+from echoes.voxelization.pairs import GridParams
 
-RUNS = 5
-CPU = torch.device("cpu")
-SHAPE, LATENTS = (16, 64, 64), (4, 4, 16, 16)  # of the default grid of radar
-SPECTROGRAM_LATENTS = (4, 16, 16)
+WARM, RUNS = 3, 7
+TARGET, RADAR = 5, 4  # channels of the grids of clouds
 LABELS = {"user": ["1", "2", "3", "4", "5", "6", "drone"], "activity": ["fall", "fly", "run", "sit", "walk", "wave"]}
-
-Step = tuple[nn.Module, Callable[[], torch.Tensor]]
-
-
-def autoencoder_step(p: autoencoders.VaeParams) -> Step:
-    vae = autoencoders.build(p, rank=3, channels=5)
-    target = (torch.rand(p.batch, 5, *SHAPE) < 0.02).float()
-    assert isinstance(p.loss, LossWeights)
-    loss = objective(vae, 0.02, p.loss, CPU)
-    return vae, lambda: loss((target, torch.ones(p.batch, *SHAPE), 1.0)).mean()
+LAYOUT = {4: torch.channels_last, 5: torch.channels_last_3d}  # by the axes of a tensor
 
 
-def radar_step(p: denoisers.LdmParams) -> Step:
-    return denoiser_step(p, LATENTS, {}, torch.zeros(p.batch, 4, *SHAPE))
+@dataclass(frozen=True)
+class Variant:
+    """last: in the layout with the channels last; compiled: by torch.compile."""
+
+    precision: Literal["float32", "bfloat16"]
+    last: bool
+    compiled: bool
 
 
-def spectrogram_step(p: denoisers.LdmParams) -> Step:
-    known = {"kinds": list(LABELS), "labels": LABELS}
-    return denoiser_step(p, SPECTROGRAM_LATENTS, known, torch.zeros(p.batch, len(LABELS), dtype=torch.int64))
+ON_CPU = [Variant(precision, last, False) for precision in ("float32", "bfloat16") for last in (False, True)]
+ON_GPU = [
+    Variant("float32", False, False),
+    *(Variant("bfloat16", last, compiled) for last, compiled in ((False, False), (True, False), (False, True))),
+]
 
 
-def denoiser_step(
-    p: denoisers.LdmParams, shape: tuple[int, ...], known: Mapping[str, object], cond: torch.Tensor
-) -> Step:
-    """known: what the header of the latents tells of labels."""
-    content = {"latent_shape": list(shape), "compression": 4, **known}
-    denoiser = denoisers.build(Header("latents", {}, {}, content), p)
-    mean = torch.randn(p.batch, *shape)
-    batch = LatentBatch(mean, torch.zeros_like(mean), cond)
-    loss = objectives.denoising(denoiser, p, Whitening((0.0,) * shape[0], (1.0,) * shape[0]), CPU)
-    return denoiser, lambda: loss(batch).mean()
+@dataclass(frozen=True)
+class Training:
+    """networks  of `module`, that compilation and layout are for; averages: of its weights, moved after each step."""
+
+    module: nn.Module
+    networks: list[nn.Module]
+    averages: list[Ema[Any]]
+    loss: Callable[[Any], Tensor]
+    batch: Any
+    schedule: StageSchedule
 
 
-def milliseconds(step: Callable[[], torch.Tensor], half: bool) -> float:
-    """Median of a forward and backward pass."""
-    times = []
-    for _ in range(RUNS + 1):
-        start = perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            value = step()
-        value.backward()
-        times.append(1000 * (perf_counter() - start))
-    return median(times[1:])
+def sizes(track: str) -> tuple[int, ...]:
+    """Cells of the grid along each axis."""
+    layout = params.load(Layout, f"{track}.grid")
+    axes = (layout.z, layout.y, layout.x) if isinstance(layout, GridParams) else (layout.velocity, layout.time)
+    return tuple(axis.size for axis in axes)
 
 
-def main() -> None:
-    vae = params.load(autoencoders.VaeParams, "radar.vae")
-    ldm = params.load(denoisers.LdmParams, "radar.ldm")
-    people = params.load(denoisers.LdmParams, "microdoppler.ldm")
-    print(f"{torch.get_num_threads()} threads; batch {vae.batch}, {ldm.batch} and {people.batch}; ms per step")
-    steps: dict[str, tuple[Callable[[], Step], torch.memory_format]] = {
-        "radar autoencoder": (lambda: autoencoder_step(vae), torch.channels_last_3d),
-        f"radar {ldm.network}": (lambda: radar_step(ldm), torch.channels_last_3d),
-        "microdoppler unet": (lambda: spectrogram_step(replace(people, network="unet")), torch.channels_last),
-        "microdoppler dit": (lambda: spectrogram_step(replace(people, network="dit")), torch.channels_last),
-    }
-    for (name, (make, layout)), half, last in product(steps.items(), (False, True), (False, True)):
-        module, step = make()
-        if last:
-            module.to(memory_format=layout)
-        told = ("bfloat16" if half else "float32", "channels last" if last else "contiguous")
-        print(f"{name:18} {told[0]:9} {told[1]:14} {milliseconds(step, half):8.0f}")
+def autoencoder(track: str, place: torch.device) -> Training:
+    p, shape = params.load(autoencoders.VaeParams, f"{track}.vae"), sizes(track)
+    vae = autoencoders.build(p, len(shape), channels(track)).to(place)
+    batch: Any
+    if isinstance(p.loss, LossWeights):
+        target = (torch.rand(p.batch, TARGET, *shape) < 0.02).float()
+        batch, loss = (target, torch.ones(p.batch, *shape), 1.0), objective(vae, 0.02, p.loss, place)
+    else:  # without a teacher, which learns from recordings
+        plain = replace(p.loss, perceptual=0.0)
+        batch = torch.rand(p.batch, channels(track), *shape) * 2 - 1
+        loss = spectrogram_objective(vae, plain, None, None, place)
+    return Training(vae, [vae.encoder, vae.decoder], [Ema(vae, p.ema)], loss, batch, p)
+
+
+def channels(track: str) -> int:
+    source = params.load(Source, f"{track}.source")
+    if isinstance(source, images.Source):
+        return 3 if source.colour == "rgb" else 1
+    return TARGET if len(sizes(track)) == 3 else 1
+
+
+def denoiser(track: str, place: torch.device) -> Training:
+    return denoiser_of(track, params.load(denoisers.LdmParams, f"{track}.ldm"), place)
+
+
+def denoiser_of(track: str, p: denoisers.LdmParams, place: torch.device) -> Training:
+    built, batch = latents_for(track, p)
+    loss = objectives.denoising(built.to(place), p, whitening(batch), place)
+    return Training(built, [built.network], [Ema(built, p.ema)], loss, batch, p)
+
+
+def consistency(track: str, place: torch.device) -> Training:
+    p = params.load(denoisers.CdParams, f"{track}.cd")
+    teacher, batch = latents_for(track, params.load(denoisers.LdmParams, f"{track}.ldm"), p.batch)
+    teacher.to(place).eval().requires_grad_(False)
+    student = denoisers.student_of(teacher, p.sigmas.low)
+    target, ema = Ema(student, p.target_ema), Ema(student, p.ema)
+    loss = objectives.distillation(student, target.model, teacher, p, whitening(batch), place)
+    networks = [student.denoiser.network, target.model.denoiser.network, teacher.network]
+    return Training(student, networks, [target, ema], loss, batch, p)
+
+
+def latents_for(track: str, p: denoisers.LdmParams, count: int = 0) -> tuple[denoisers.Denoiser, LatentBatch]:
+    """A denoiser and a batch for it, of `count` samples or of as many as its own."""
+    shape, count = sizes(track), count or p.batch
+    vae = autoencoders.build(params.load(autoencoders.VaeParams, f"{track}.vae"), len(shape), channels(track))
+    latent, known, cond = vae.latent_shape(shape), {}, torch.zeros(count, RADAR, *shape)
+    if p.condition.by == "labels":
+        known, cond = {"kinds": list(LABELS), "labels": LABELS}, torch.zeros(count, len(LABELS), dtype=torch.int64)
+    content = {"latent_shape": list(latent), "compression": vae.factor, **known}
+    mean = torch.randn(count, *latent)
+    return denoisers.build(Header("latents", {}, {}, content), p), LatentBatch(mean, torch.zeros_like(mean), cond)
+
+
+def whitening(batch: LatentBatch) -> Whitening:
+    z = batch.mean.shape[1]
+    return Whitening((0.0,) * z, (1.0,) * z)
+
+
+STAGES = {"train_vae": autoencoder, "train_ldm": denoiser, "distill_cd": consistency}
+
+
+def step_s(training: Training, precision: str) -> float:
+    """Median time of a step, its loading on to the device and the averages of the weights included [s]."""
+    p = replace(training.schedule, steps=WARM + RUNS, precision=precision)
+    ends = []
+    for step, _ in train("bench", training.module, lambda part: training.batch, training.loss, np.arange(p.batch), p):
+        for average in training.averages:
+            average.update(step)
+        ends.append(perf_counter())
+    return median(np.diff(ends)[WARM - 1 :])
+
+
+def measure(track: str, stage: str, place: torch.device, variant: Variant) -> None:
+    gpu = place.type == "cuda"
+    if gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    training = STAGES[stage](track, place)
+    for network in training.networks:
+        if variant.last:
+            network.to(memory_format=LAYOUT[len(sizes(track)) + 2])
+        if variant.compiled:
+            network.compile()
+    found = step_s(training, variant.precision)
+    count = sum(p.numel() for p in training.module.parameters()) / 1e6
+    memory = f"{torch.cuda.max_memory_allocated() / 1e9:10.1f}" if gpu else ""
+    layout, how = "channels last" if variant.last else "contiguous", "compiled" if variant.compiled else ""
+    network = f"{track:13}{stage:11}{count:9.1f}{training.schedule.batch:6}"
+    print(f"{network} {variant.precision:10}{layout:15}{how:9}{1000 * found:9.0f}{memory}", flush=True)
+
+
+def main(tracks: list[str]) -> None:
+    place = device.best()
+    gpu = place.type == "cuda"
+    print(torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} threads", "torch", torch.__version__)
+    memory = f"{'peak, GB':>10}" if gpu else ""
+    print(f"{'track':13}{'stage':11}{'params, M':>9}{'batch':>6} {'precision':10}{'layout':24}{'step, ms':>9}{memory}")
+    for track, stage, variant in product(tracks, STAGES, ON_GPU if gpu else ON_CPU):
+        measure(track, stage, place, variant)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ["radar", "microdoppler"])

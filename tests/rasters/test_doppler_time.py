@@ -15,6 +15,7 @@ GRID = {
     "time": {"start": 0.0, "stop": 1.6, "size": 16},
     "hop_s": 0.1,
     "notch_mps": 0.0,
+    "quiet_db": None,
     "resolution_mps": 0.25,
     "floor_db": -40.0,
     "ceiling_db": 0.0,

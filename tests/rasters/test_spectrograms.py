@@ -20,6 +20,7 @@ GRID = {
     "window_s": 0.1,
     "overlap": 0.8,
     "notch_mps": 0.0,
+    "quiet_db": None,
     "floor_db": -40.0,
     "ceiling_db": 0.0,
 }
@@ -145,6 +146,13 @@ def test_silence_is_refused():
         to_network(np.zeros((4, 4)), -40.0, 0.0)
 
 
+def test_a_crop_moves_where_a_cell_is_as_loud_as_is_asked():
+    rows = np.full((4, 1, 2, 3), -1.0, dtype=np.float16)
+    rows[1, 0, 1, 2], rows[2, 0, 0, 0], rows[3] = 0.0, 0.1, -0.1  # -20, -18 and -22 dB
+    assert grid(quiet_db=-20.0).moving(rows).tolist() == [False, True, True, False]
+    assert grid(quiet_db=None).moving(rows).all()
+
+
 @pytest.mark.parametrize(
     ("changes", "samples", "message"),
     [
@@ -172,6 +180,8 @@ def test_an_axis_that_the_signal_cannot_fill_is_refused(changes, samples, messag
         ("hop_s", 0.0, r"grid\.hop_s: expected a multiple of 0\.04, a cell of time, got 0\.0"),
         ("notch_mps", -1.0, r"grid\.notch_mps: expected 0 or more"),
         ("ceiling_db", -40.0, r"grid\.ceiling_db: expected more than floor_db = -40\.0"),
+        ("quiet_db", -40.0, r"grid\.quiet_db: expected more than floor_db = -40, up to ceiling_db = 0, .* got -40\.0"),
+        ("quiet_db", 1.0, r"grid\.quiet_db: expected more than floor_db = -40, .* or null, got 1\.0"),
         ("time", {"start": 0.1, "stop": 1.0, "size": 16}, r"grid\.time\.start: expected 0, the begin of a crop"),
     ],
 )

@@ -72,6 +72,7 @@ def together(tmp_path_factory):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "worker.py"]
     env = {k: v for k, v in os.environ.items() if k != "DVC_ROOT"}
     env["PYTHONPATH"] = os.pathsep.join([str(TESTS), *sys.path])
+    env["CUDA_VISIBLE_DEVICES"] = ""  # two processes do not share a GPU
     done = subprocess.run(
         [*command, json.dumps(TRAININGS)], env=env, capture_output=True, text=True, cwd=folder, check=False
     )

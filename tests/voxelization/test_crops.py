@@ -22,6 +22,7 @@ GRID = {
     "window_s": 0.1,
     "overlap": 0.5,
     "notch_mps": 0.0,
+    "quiet_db": None,
     "floor_db": -40.0,
     "ceiling_db": 0.0,
 }

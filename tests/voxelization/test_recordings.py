@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from scipy.io import wavfile
 
-from echoes import arrays, files, params
+from echoes import arrays, files, params, seeds
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.readers import mars, simulated_people
+from echoes.readers import cw24, mars, simulated_people
 from echoes.readers.recordings import Recorded
 from echoes.readers.splits import ByRecording, ByTime
 from echoes.voxelization import crops, recordings
@@ -28,6 +29,7 @@ GRID = {
     "window_s": 0.1,
     "overlap": 0.5,
     "notch_mps": 0.2,
+    "quiet_db": None,
     "floor_db": -40.0,
     "ceiling_db": 0.0,
 }
@@ -103,18 +105,76 @@ def test_purged_recordings_are_listed_too(tmp_path):
     kept, gone = (Recorded(key, {"activity": "walk"}, 4.0) for key in "ab")
     recordings.write_table([kept, gone], [Crops(kept, (0, 4), ("train", "test"))], tmp_path / "stamps.csv")
     rows = (tmp_path / "stamps.csv").read_text().splitlines()[1:]
-    assert rows == ["a,walk,4.000,2,test+train", "b,walk,4.000,0,purged"]
+    assert rows == ["a,walk,4.000,2,test+train", "b,walk,4.000,0,none"]
 
 
 def test_crops_of_one_recording_per_label_are_divided_by_time():
     recorded = [Recorded(f"{user}/{move}", {"user": user, "move": move}, 60.0) for user in "12" for move in "abc"]
     split = ByTime("time", block_s=6.0, purge_s=0.5, val=0.1, test=0.25, seed=0)
-    chosen, purged = recordings.divided(recorded, LAYOUT, split)
-    total = sum(crops.count(one, LAYOUT) for one in recorded)
-    assert sum(len(one.numbers) for one in chosen) + purged == total
-    assert 0 < purged < 0.2 * total
+    every = crops.entries(recorded, LAYOUT)
+    chosen = recordings.divided(recorded, every, LAYOUT, split)
+    purged = len(every) - sum(len(one.numbers) for one in chosen)
+    assert 0 < purged < 0.2 * len(every)
     for one in chosen:
         assert {"train", "test"} <= set(one.splits)
+
+
+RATE_HZ = 8000
+CW24 = cw24.Source("cw24", 24.125e9, 6.0, 1, "")
+QUIET = {**GRID, "velocity": {"start": 0.0, "stop": 6.0, "size": 16}, "quiet_db": -20.0}
+
+
+def wave_file(path, *parts):
+    """parts: (seconds, amplitude) of a tone of 3 m/s, one after the other, over faint noise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    amplitude = np.concatenate([np.full(round(seconds * RATE_HZ), level) for seconds, level in parts])
+    t = np.arange(len(amplitude)) / RATE_HZ
+    noise = 1e-3 * seeds.rng(0, path.name).standard_normal(len(t))
+    wavfile.write(path, RATE_HZ, (amplitude * np.sin(2 * np.pi * 483.0 * t) + noise).astype(np.float32))
+
+
+def voxelized(folder, root, **changes):
+    """The statistics and (recording, start) of all crops."""
+    layout, split = params.build(SpectrogramParams, {**QUIET, **changes}, "grid"), ByTime("time", 3.0, 0.1, 0.1, 0.2, 0)
+    with arrays.writing(folder / "grids.zarr") as writer:
+        statistics = recordings.write(root, CW24, layout, split, writer, folder / "stamps.csv")
+    data = Spectrograms(folder / "grids.zarr")
+    return statistics, list(zip(data.recordings().tolist(), data.stamps().tolist(), strict=True))
+
+
+def test_crops_in_which_nothing_moves_are_left_out_before_the_split(tmp_path):
+    """Else all of the motion of a short recording can be in the test split, and silence is learned under its label."""
+    root = tmp_path / "raw"
+    wave_file(root / "walk" / "a.wav", (5.0, 0.0), (14.0, 0.5), (5.0, 0.0))
+    wave_file(root / "run" / "b.wav", (20.0, 0.5))
+    statistics, found = voxelized(tmp_path, root)
+    walk = [stamp for number, stamp in found if number == 1]
+    assert 5 - 1.28 < min(walk) < 7
+    assert 16 < max(walk) < 19
+    assert statistics["crops_quiet"] == 36 - 24  # of walk; those which hold a little of the motion are kept
+    everything, _ = voxelized(tmp_path, root, quiet_db=None)
+    assert everything["crops_quiet"] == 0
+    kept = sum(statistics[f"crops_{name}"] for name in ("train", "val", "test", "purged", "quiet"))
+    assert kept == sum(everything[f"crops_{name}"] for name in ("train", "val", "test", "purged"))
+
+
+def test_a_recording_in_which_nothing_is_as_loud_is_listed_without_crops(tmp_path):
+    root = tmp_path / "raw"
+    wave_file(root / "walk" / "a.wav", (20.0, 0.5))
+    wave_file(root / "walk" / "b.wav", (3.23, 0.0), (0.11, 0.5))  # after the end of its last crop, 3.2 s
+    voxelized(tmp_path, root, quiet_db=-3.0)
+    rows = (tmp_path / "stamps.csv").read_text().splitlines()[1:]
+    assert [row.rpartition(",")[2] for row in rows] == ["test+train+val", "none"]
+
+
+def test_a_label_of_which_nothing_moves_is_refused_by_name(tmp_path):
+    root = tmp_path / "raw"
+    wave_file(root / "walk" / "a.wav", (20.0, 0.5))
+    wave_file(root / "run" / "b.wav", (20.0, 0.5))
+    message = r"^grid\.quiet_db: expected a crop of run with a cell of 30 dB or more, got none$"
+    with pytest.raises(InputError, match=message):
+        voxelized(tmp_path, root, ceiling_db=40.0, quiet_db=30.0)
+    assert not (tmp_path / "stamps.csv").exists()
 
 
 RADAR = {

@@ -22,11 +22,19 @@ STFT = {
     "window_s": 0.1,
     "overlap": 0.75,
     "notch_mps": 0.5,
+    "quiet_db": None,
     "floor_db": -40.0,
     "ceiling_db": 0.0,
 }
 KEPT = {name: STFT[name] for name in ("velocity", "time", "floor_db", "ceiling_db")}
-DOPPLER_TIME = {**KEPT, "raster": "doppler_time", "hop_s": 0.4, "notch_mps": 0.0, "resolution_mps": 0.4}
+DOPPLER_TIME = {
+    **KEPT,
+    "raster": "doppler_time",
+    "hop_s": 0.4,
+    "notch_mps": 0.0,
+    "quiet_db": None,
+    "resolution_mps": 0.4,
+}
 PICTURE = {**KEPT, "raster": "picture"}
 ONE = Recorded("walk/1", {"activity": "walk"}, 2.0)
 CROPS = Crops(ONE, (0, 1, 3), ("train", "train", "test"))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.fft import next_fast_len
@@ -42,10 +42,15 @@ class Layout:
 
 @dataclass(frozen=True)
 class CropLayout(Layout):
-    """Crops of a recording, which start every `hop_s`; what moves slower than `notch_mps` is left out."""
+    """Crops of a recording, which start every `hop_s`; what moves slower than `notch_mps` is left out.
+
+    quiet_db  of the loudest cell of a crop, below which the crop is left out: nothing moved in it, so that its
+              label is not true of it. Null keeps all.
+    """
 
     hop_s: float
     notch_mps: float
+    quiet_db: float | None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,10 +61,19 @@ class CropLayout(Layout):
             raise InputError(f"hop_s: expected a multiple of {step_s:g}, a cell of time, got {self.hop_s}")
         if self.notch_mps < 0:
             raise InputError(f"notch_mps: expected 0 or more, got {self.notch_mps}")
+        if self.quiet_db is not None and not self.floor_db < self.quiet_db <= self.ceiling_db:
+            between = f"more than floor_db = {self.floor_db:g}, up to ceiling_db = {self.ceiling_db:g}"
+            raise InputError(f"quiet_db: expected {between}, or null, got {self.quiet_db}")
 
     @property
     def hop_cells(self) -> int:
         return round(self.hop_s * self.time.size / self.time.stop)
+
+    def moving(self, rows: np.ndarray) -> np.ndarray:
+        """(K, C, F, T) crops in network range -> (K,) bool, whether a cell is as loud as `quiet_db`."""
+        if self.quiet_db is None:
+            return np.ones(len(rows), dtype=bool)
+        return np.asarray(rows.max(axis=(1, 2, 3)) >= _level(self.quiet_db, self.floor_db, self.ceiling_db))
 
     def whole(self, duration_s: float) -> Axis:
         """The time of a whole recording, in cells as wide as those of a crop; what is left at its end is no cell."""
@@ -134,7 +148,11 @@ def to_network(power: np.ndarray, floor_db: float, ceiling_db: float) -> np.ndar
     reference = np.quantile(power[power > 0], LOUD)
     with np.errstate(divide="ignore"):  # no power is minus infinity dB, which is clipped
         power_db = 10 * np.log10(power / reference)
-    return np.clip(2 * (power_db - floor_db) / (ceiling_db - floor_db) - 1, -1, 1).astype(np.float32)
+    return np.clip(_level(power_db, floor_db, ceiling_db), -1, 1).astype(np.float32)
+
+
+def _level(power_db: Any, floor_db: float, ceiling_db: float) -> Any:
+    return 2 * (power_db - floor_db) / (ceiling_db - floor_db) - 1
 
 
 def shares(low: np.ndarray, high: np.ndarray, edges: np.ndarray) -> np.ndarray:

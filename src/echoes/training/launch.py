@@ -6,7 +6,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+
 from echoes import entry, params
+from echoes.errors import InputError
 from echoes.training import distributed
 from echoes.training.interruption import Interrupted
 from echoes.training.runtime import Runtime
@@ -32,8 +35,15 @@ def _launched(main: Callable[[str], None], track: str) -> None:
     if runtime.processes * runtime.nodes == 1:
         main(track)
         return
+    require_gpus(runtime.processes, torch.cuda.device_count())
     # In place of this process, so that signals reach torchrun, which hands them on.
     os.execv(sys.executable, [sys.executable, *_torchrun(runtime, track), sys.argv[0], track])
+
+
+def require_gpus(processes: int, gpus: int) -> None:
+    """Raises InputError where a machine has GPUs, but fewer than processes; without any they share the processor."""
+    if 0 < gpus < processes:
+        raise InputError(f"runtime.processes: expected at most {gpus}, one for each GPU here, got {processes}")
 
 
 def _torchrun(runtime: Runtime, track: str) -> list[str]:

@@ -14,7 +14,7 @@ from echoes.readers.recordings import Recorded
 
 @dataclass(frozen=True)
 class Crops:
-    """The crops of one recording that were not purged: their numbers, k starts at k hops, and their splits."""
+    """Crops of one recording: their numbers, k starts at k hops, and their splits."""
 
     recorded: Recorded
     numbers: tuple[int, ...]
@@ -40,17 +40,23 @@ def start_s(number: int, layout: Layout) -> float:
     return number * layout.hop_s if isinstance(layout, CropLayout) else 0.0
 
 
+def undivided(recorded: Recorded, layout: Layout) -> Crops:
+    """All crops of a recording, before they have a split. Raises InputError where it is shorter than a crop."""
+    numbers = tuple(range(count(recorded, layout)))
+    return Crops(recorded, numbers, ("",) * len(numbers))
+
+
 def entries(recorded: Sequence[Recorded], layout: Layout) -> list[Entry]:
     """The crops of all recordings, in order, for a split: a recording is a sequence, the stamp is the start."""
     return [
         Entry(one.key, start_s(number, layout), f"{one.key}/{number}")
         for one in recorded
-        for number in range(count(one, layout))
+        for number in undivided(one, layout).numbers
     ]
 
 
 def chosen(recorded: Sequence[Recorded], listed: Sequence[Entry], splits: Sequence[str]) -> list[Crops]:
-    """The crops to cut out of each recording; one whose crops were all purged is left out."""
+    """The crops to cut out of each recording; one of which no crop is left, or all were purged, is left out."""
     numbers, names = defaultdict(list), defaultdict(list)
     for entry, split in zip(listed, splits, strict=True):
         if split != "purged":

@@ -14,7 +14,9 @@ from echoes import files
 from echoes.arrays import Writer
 from echoes.dataset.spectrograms import SpectrogramsWriter
 from echoes.errors import InputError
+from echoes.rasters.spectrograms import CropLayout
 from echoes.readers.choice import RECORDINGS, RecordingSource
+from echoes.readers.frames import Entry
 from echoes.readers.recordings import Recorded
 from echoes.readers.splits import LabelledSplit, assign_labelled
 from echoes.voxelization import crops, spectrograms
@@ -31,8 +33,11 @@ def write(
     recorded: list[Recorded] = reader.index(root, source)
     if not recorded:
         raise InputError(f"{root}: expected recordings, got none")
-    chosen, purged = divided(recorded, layout, split)
-    statistics = Statistics(len(recorded), purged)
+    every = crops.entries(recorded, layout)
+    listed = moving(every, recorded, root, source, layout)
+    chosen = divided(recorded, listed, layout, split)
+    purged = len(listed) - sum(len(one.numbers) for one in chosen)
+    statistics = Statistics(len(recorded), len(every) - len(listed), purged)
     grids = SpectrogramsWriter(writer, layout.axes(), [one.recorded for one in chosen])
     work = partial(spectrograms.prepare, reader.read, root, source, layout)
     found = ordered(work, chosen, source.workers, source.scheduler)
@@ -46,19 +51,46 @@ def write(
     return statistics.summary()
 
 
-def divided(recorded: Sequence[Recorded], layout: SpectrogramParams, split: LabelledSplit) -> tuple[list[Crops], int]:
-    """The crops of each recording with their splits, and how many were purged."""
+def moving(
+    every: list[Entry], recorded: Sequence[Recorded], root: Path, source: RecordingSource, layout: SpectrogramParams
+) -> list[Entry]:
+    """The crops in which something moves, as `layout.quiet_db` says; with none set, all, and nothing is read.
+
+    The recordings are read for it once more than for their crops: a split has to know what there is to divide,
+    and no recording is kept in memory until it does. Raises InputError naming a label of which nothing moves.
+    """
+    if not isinstance(layout, CropLayout) or layout.quiet_db is None:
+        return every
+    work = partial(spectrograms.moving, RECORDINGS[source.reader].read, root, source, layout)
+    found = ordered(work, [crops.undivided(one, layout) for one in recorded], source.workers, source.scheduler)
+    loud = np.concatenate(list(tqdm(found, "find motion", len(recorded), mininterval=1.0)))
+    kept = [entry for entry, moves in zip(every, loud, strict=True) if moves]
+    _check_moving(recorded, {entry.sequence for entry in kept}, layout.quiet_db)
+    return kept
+
+
+def _check_moving(recorded: Sequence[Recorded], found: set[str], quiet_db: float) -> None:
+    labels = {tuple(one.labels.values()) for one in recorded if one.key in found}
+    for one in recorded:
+        if (label := tuple(one.labels.values())) not in labels:
+            told = f"expected a crop of {', '.join(label)} with a cell of {quiet_db:g} dB or more, got none"
+            raise InputError(f"grid.quiet_db: {told}")
+
+
+def divided(
+    recorded: Sequence[Recorded], listed: Sequence[Entry], layout: SpectrogramParams, split: LabelledSplit
+) -> list[Crops]:
+    """The crops of each recording that were not purged, with their splits."""
     labels = {one.key: tuple(one.labels.values()) for one in recorded}
-    listed = crops.entries(recorded, layout)
     splits = assign_labelled(listed, [labels[e.sequence] for e in listed], layout.time.stop, split)
-    return crops.chosen(recorded, listed, splits), splits.count("purged")
+    return crops.chosen(recorded, listed, splits)
 
 
 class Statistics:
     """Sums over recordings as they come by."""
 
-    def __init__(self, recordings: int, purged: int) -> None:
-        self._counts = {"recordings": recordings, "crops_purged": purged}
+    def __init__(self, recordings: int, quiet: int, purged: int) -> None:
+        self._counts = {"recordings": recordings, "crops_quiet": quiet, "crops_purged": purged}
         self._splits: Counter[str] = Counter()
         self._labels: Counter[tuple[str, ...]] = Counter()
         self._cells, self._sums = 0, {"mean_level": 0.0, "floor_share": 0.0, "ceiling_share": 0.0}
@@ -81,12 +113,12 @@ class Statistics:
 
 
 def write_table(recorded: Sequence[Recorded], chosen: Sequence[Crops], path: Path) -> None:
-    """The labels, the duration [s] and the crops of every recording as CSV; `split` is purged where none was kept."""
+    """The labels, the duration [s] and the crops of every recording as CSV; `split` is none where no crop was kept."""
     kept = {one.recorded.key: one for one in chosen}
     with files.replacing(path) as temporary, temporary.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["recording", *recorded[0].labels, "duration_s", "crops", "split"])
         for one in recorded:
             splits = kept[one.key].splits if one.key in kept else ()
-            names = "+".join(sorted(set(splits))) or "purged"
+            names = "+".join(sorted(set(splits))) or "none"
             table.writerow([one.key, *one.labels.values(), f"{one.duration_s:.3f}", len(splits), names])

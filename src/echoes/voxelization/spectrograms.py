@@ -43,6 +43,17 @@ def prepare(
         raise error if str(error).startswith(key) else InputError(f"{key}: {error}") from error
 
 
+def moving(
+    read: Callable[[Path, Any, Recorded], Signal | Returns | Picture],
+    root: Path,
+    source: Any,
+    params: StftParams | DopplerTimeParams,
+    crops: Crops,
+) -> np.ndarray:
+    """(K,) bool, in which crops something is as loud as `params.quiet_db`; raises what `prepare` does."""
+    return params.moving(prepare(read, root, source, params, crops))
+
+
 def _rasterized(held: Signal | Returns | Picture, params: SpectrogramParams, crops: Crops) -> np.ndarray:
     match held, params:
         case Signal(), StftParams():
