@@ -18,7 +18,8 @@ from echoes.training.schedule import half_precision
 
 BATCH = 32
 FRAMES = 512  # of the validation split, evenly spread
-POOLED = 4  # cells along each axis to which latents are averaged before they are compared
+DRAWS = 2  # of each: a distribution known from few samples looks narrower than it is, which favours little noise
+POOLED = 4  # parts along each axis, of which the mean and the deviation of the latents are compared
 
 
 def chosen(
@@ -52,11 +53,15 @@ def _distance(
     p: CdParams, decoder: Decoder, data: Spectrograms, conditions: Conditions, shape: Sequence[int]
 ) -> Callable[[Generator], float]:
     """The Frechet distance of pooled latents: it needs no classifier, and the labels are the split's own."""
-    frames = spread(data.frames("val"), FRAMES)
-    real = np.concatenate([_encoded(decoder, data, batch) for batch in batches_of(frames, BATCH)])
+    batches = batches_of(spread(data.frames("val"), FRAMES), BATCH)
+    real = np.concatenate([_encoded(decoder, data, frames) for frames in batches])
 
     def distance(generator: Generator) -> float:
-        made = [_sampled(generator, conditions, batch, shape, p.seed) for batch in batches_of(frames, BATCH)]
+        made = [
+            _sampled(generator, conditions, frames, draw * len(data) + frames, shape, p.seed)
+            for frames in batches
+            for draw in range(DRAWS)
+        ]
         return frechet(real, np.concatenate(made))
 
     return distance
@@ -67,19 +72,27 @@ def _encoded(decoder: Decoder, data: Spectrograms, frames: np.ndarray) -> np.nda
     place = next(decoder.vae.parameters()).device
     with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
         raw_latents = decoder.vae.encode(torch.from_numpy(data.target_batch(frames)).to(place)).mean
-    return _pooled(decoder.whitening.whiten(raw_latents))
+    return pooled(decoder.whitening.whiten(raw_latents))
 
 
 @torch.no_grad()
 def _sampled(
-    generator: Generator, conditions: Conditions, frames: np.ndarray, shape: Sequence[int], seed: int
+    generator: Generator,
+    conditions: Conditions,
+    frames: np.ndarray,
+    numbers: np.ndarray,
+    shape: Sequence[int],
+    seed: int,
 ) -> np.ndarray:
+    """Under the conditions of `frames`, (B,) both; numbers name the noise."""
     place = next(generator.model.parameters()).device
-    noise = methods.noise_of(frames.tolist(), shape, seed, "validation").to(place)
+    noise = methods.noise_of(numbers.tolist(), shape, seed, "validation").to(place)
     with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
-        return _pooled(generator.latents(conditions(frames, straight(frames)).to(place), noise, frames.tolist()))
+        return pooled(generator.latents(conditions(frames, straight(frames)).to(place), noise, numbers.tolist()))
 
 
-def _pooled(latents: torch.Tensor) -> np.ndarray:
-    """(B, Z, F, T) -> (B, Z * POOLED^2) float64."""
-    return F.adaptive_avg_pool2d(latents.float(), POOLED).flatten(1).double().cpu().numpy()
+def pooled(latents: torch.Tensor) -> np.ndarray:
+    """(B, Z, F, T) -> (B, 2 * Z * POOLED^2) float64, the means and then the deviations of its parts."""
+    mean, square = (F.adaptive_avg_pool2d(part, POOLED) for part in (latents.float(), latents.float() ** 2))
+    deviation = (square - mean**2).clamp(min=0).sqrt()
+    return torch.cat([mean, deviation], dim=1).flatten(1).double().cpu().numpy()
