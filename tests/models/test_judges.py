@@ -42,28 +42,6 @@ def test_a_judge_forgives_a_gain_and_some_noise(judge):
     assert (judges.predictions(judge, altered.astype(np.float32)) == labels).mean() > 0.85
 
 
-def test_a_cell_gives_its_share_to_each_neighbour_and_nothing_is_lost():
-    x = np.zeros((2, 1, 5, 6))
-    x[:, 0, 2, 3] = 1.0
-    found = judges.smoothed(x, np.array([0.0, 0.2]).reshape(2, 1, 1, 1))
-    np.testing.assert_array_equal(found[0], x[0])
-    weights = np.array([0.2, 0.6, 0.2])
-    np.testing.assert_allclose(found[1, 0, 1:4, 2:5], np.outer(weights, weights))
-    assert found[1].sum() == pytest.approx(1.0)
-    np.testing.assert_allclose(judges.smoothed(np.ones((1, 1, 3, 3)), np.full((1, 1, 1, 1), 0.25)), 1.0)
-
-
-def test_jitter_blurs_each_spectrogram_differently(monkeypatch):
-    """Else a judge may live on how sharp single cells are, and its distances tell the blur of a decoder alone."""
-    monkeypatch.setattr(judges, "GAIN", 0.0)
-    monkeypatch.setattr(judges, "NOISE", 0.0)
-    x = np.full((40, 1, 5, 5), -1.0)
-    x[:, 0, 2, 2] = 0.0
-    middle = 1 + judges.jittered(x, seeds.rng(0, "jitter"))[:, 0, 2, 2]
-    assert (1 - 2 * judges.BLUR) ** 2 <= middle.min() < 0.4
-    assert 0.85 < middle.max() < 1
-
-
 def test_each_spectrogram_is_judged_alone(judge):
     pictures, _ = spectrograms(judges.BATCH + 5, "test")
     features, found = judges.features(judge, pictures), judges.predictions(judge, pictures)

@@ -18,7 +18,6 @@ Architecture = Literal["conv", "tokens"]
 CONV_WIDTH, TOKEN_WIDTH = 16, 64
 GAIN = 0.1  # most that a spectrogram gets brighter or darker in training, in network range
 NOISE = 0.1  # most deviation of the noise added in training: a judge must not live on the exact floor of real ones
-BLUR = 0.25  # most share that a cell gives to each neighbour in training: nor on how sharp single cells are
 SMOOTHING = 0.05
 BATCH = 64
 
@@ -69,21 +68,11 @@ def loss(judge: Classifier, x: Tensor, labels: Tensor) -> Tensor:
 
 
 def jittered(spectrograms: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(B, C, F, T) with another sharpness, gain and noise each, and no flips: they change what is seen."""
+    """(B, C, F, T) with another gain and some noise each, and no flips: they change what is seen."""
     shape = (len(spectrograms), 1, 1, 1)
     gain, deviation = rng.uniform(-GAIN, GAIN, shape), rng.uniform(0, NOISE, shape)
     noise = deviation * rng.standard_normal(spectrograms.shape)
-    blurred = smoothed(spectrograms, rng.uniform(0, BLUR, shape))
-    return np.asarray((blurred + gain + noise).clip(-1, 1), dtype=np.float32)
-
-
-def smoothed(x: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """(B, C, F, T) whose cells each gave `share` (B, 1, 1, 1) to either neighbour, along F and then along T."""
-    for axis in (2, 3):
-        padded = np.pad(x, [(1, 1) if i == axis else (0, 0) for i in range(4)], mode="edge")
-        before, after = np.delete(padded, [-1, -2], axis), np.delete(padded, [0, 1], axis)
-        x = (1 - 2 * share) * x + share * (before + after)
-    return x
+    return np.asarray((spectrograms + gain + noise).clip(-1, 1), dtype=np.float32)
 
 
 def features(judge: Classifier, spectrograms: np.ndarray) -> np.ndarray:
