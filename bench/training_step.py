@@ -24,6 +24,7 @@ from echoes.autoencoder.loss import LossWeights
 from echoes.models import autoencoders, denoisers, objectives
 from echoes.models.batches import LatentBatch
 from echoes.provenance import Header
+from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
 from echoes.readers import images
 from echoes.readers.choice import Source
 from echoes.training import device
@@ -34,9 +35,8 @@ from echoes.voxelization.families import Layout
 from echoes.voxelization.pairs import GridParams
 
 WARM, RUNS = 3, 7
-TARGET, RADAR = 5, 4  # channels of the grids of clouds
 LABELS = {"user": ["1", "2", "3", "4", "5", "6", "drone"], "activity": ["fall", "fly", "run", "sit", "walk", "wave"]}
-LAYOUT = {4: torch.channels_last, 5: torch.channels_last_3d}  # by the axes of a tensor
+LAYOUT = {2: torch.channels_last, 3: torch.channels_last_3d}  # by the axes of a grid
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,20 @@ def sizes(track: str) -> tuple[int, ...]:
     return tuple(axis.size for axis in axes)
 
 
+def channels(track: str) -> int:
+    """Of what the autoencoder sees."""
+    source = params.load(Source, f"{track}.source")
+    if isinstance(source, images.Source):
+        return 3 if source.colour == "rgb" else 1
+    return len(TARGET_CHANNELS) if len(sizes(track)) == 3 else 1
+
+
 def autoencoder(track: str, place: torch.device) -> Training:
     p, shape = params.load(autoencoders.VaeParams, f"{track}.vae"), sizes(track)
     vae = autoencoders.build(p, len(shape), channels(track)).to(place)
     batch: Any
     if isinstance(p.loss, LossWeights):
-        target = (torch.rand(p.batch, TARGET, *shape) < 0.02).float()
+        target = (torch.rand(p.batch, channels(track), *shape) < 0.02).float()
         batch, loss = (target, torch.ones(p.batch, *shape), 1.0), objective(vae, 0.02, p.loss, place)
     else:  # without a teacher, which learns from recordings
         plain = replace(p.loss, perceptual=0.0)
@@ -90,19 +98,12 @@ def autoencoder(track: str, place: torch.device) -> Training:
     return Training(vae, [vae.encoder, vae.decoder], [Ema(vae, p.ema)], loss, batch, p)
 
 
-def channels(track: str) -> int:
-    source = params.load(Source, f"{track}.source")
-    if isinstance(source, images.Source):
-        return 3 if source.colour == "rgb" else 1
-    return TARGET if len(sizes(track)) == 3 else 1
-
-
 def denoiser(track: str, place: torch.device) -> Training:
     return denoiser_of(track, params.load(denoisers.LdmParams, f"{track}.ldm"), place)
 
 
 def denoiser_of(track: str, p: denoisers.LdmParams, place: torch.device) -> Training:
-    built, batch = latents_for(track, p)
+    built, batch = latents_for(track, p, p.batch)
     loss = objectives.denoising(built.to(place), p, whitening(batch), place)
     return Training(built, [built.network], [Ema(built, p.ema)], loss, batch, p)
 
@@ -118,11 +119,11 @@ def consistency(track: str, place: torch.device) -> Training:
     return Training(student, networks, [target, ema], loss, batch, p)
 
 
-def latents_for(track: str, p: denoisers.LdmParams, count: int = 0) -> tuple[denoisers.Denoiser, LatentBatch]:
-    """A denoiser and a batch for it, of `count` samples or of as many as its own."""
-    shape, count = sizes(track), count or p.batch
+def latents_for(track: str, p: denoisers.LdmParams, count: int) -> tuple[denoisers.Denoiser, LatentBatch]:
+    """A denoiser and a batch of `count` samples for it."""
+    shape = sizes(track)
     vae = autoencoders.build(params.load(autoencoders.VaeParams, f"{track}.vae"), len(shape), channels(track))
-    latent, known, cond = vae.latent_shape(shape), {}, torch.zeros(count, RADAR, *shape)
+    latent, known, cond = vae.latent_shape(shape), {}, torch.zeros(count, len(RADAR_CHANNELS), *shape)
     if p.condition.by == "labels":
         known, cond = {"kinds": list(LABELS), "labels": LABELS}, torch.zeros(count, len(LABELS), dtype=torch.int64)
     content = {"latent_shape": list(latent), "compression": vae.factor, **known}
@@ -157,7 +158,7 @@ def measure(track: str, stage: str, place: torch.device, variant: Variant) -> No
     training = STAGES[stage](track, place)
     for network in training.networks:
         if variant.channels_last:
-            network.to(memory_format=LAYOUT[len(sizes(track)) + 2])
+            network.to(memory_format=LAYOUT[len(sizes(track))])
         if variant.compiled:
             network.compile()
     found = step_s(training, variant.precision)

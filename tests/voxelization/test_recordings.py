@@ -113,7 +113,9 @@ def test_crops_of_one_recording_per_label_are_divided_by_time():
     split = ByTime("time", block_s=6.0, purge_s=0.5, val=0.1, test=0.25, seed=0)
     every = crops.entries(recorded, LAYOUT)
     chosen = recordings.divided(recorded, every, LAYOUT, split)
-    purged = len(every) - sum(len(one.numbers) for one in chosen)
+    kept = [f"{one.recorded.key}/{number}" for one in chosen for number in one.numbers]
+    assert len(kept) == len(set(kept) & {entry.key for entry in every})
+    purged = len(every) - len(kept)
     assert 0 < purged < 0.2 * len(every)
     for one in chosen:
         assert {"train", "test"} <= set(one.splits)

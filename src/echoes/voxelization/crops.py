@@ -51,7 +51,7 @@ def entries(recorded: Sequence[Recorded], layout: Layout) -> list[Entry]:
     return [
         Entry(one.key, start_s(number, layout), f"{one.key}/{number}")
         for one in recorded
-        for number in undivided(one, layout).numbers
+        for number in range(count(one, layout))
     ]
 
 

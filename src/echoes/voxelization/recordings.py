@@ -70,11 +70,11 @@ def moving(
 
 
 def _check_moving(recorded: Sequence[Recorded], found: set[str], quiet_db: float) -> None:
-    labels = {tuple(one.labels.values()) for one in recorded if one.key in found}
-    for one in recorded:
-        if (label := tuple(one.labels.values())) not in labels:
-            told = f"expected a crop of {', '.join(label)} with a cell of {quiet_db:g} dB or more, got none"
-            raise InputError(f"grid.quiet_db: {told}")
+    labels = {one.key: tuple(one.labels.values()) for one in recorded}
+    still = set(labels.values()) - {labels[key] for key in found}
+    if still:
+        told = f"expected a crop of {', '.join(min(still))} with a cell of {quiet_db:g} dB or more, got none"
+        raise InputError(f"grid.quiet_db: {told}")
 
 
 def divided(
