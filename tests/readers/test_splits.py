@@ -4,13 +4,15 @@ from collections import Counter
 from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from echoes.errors import InputError
+from echoes.readers import splits
 from echoes.readers.frames import Entry
-from echoes.readers.splits import ByRecording, BySequence, ByTime, assign, assign_labelled
+from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime, assign, assign_labelled
 
 
 def drive(sequence, stamps):
@@ -98,12 +100,89 @@ def test_a_sequence_is_never_cut_in_two(lengths, seed):
     assert {name for _, name in pairs} == {"train", "val", "test"}
 
 
+BY_STRETCH = ByStretch("stretch", gap_s=2.95, folds=4, fold=0, val=0.12, seed=0)
+
+
+def in_folds(entries, split):
+    """The splits of the entries in each fold."""
+    try:
+        return [assign(entries, replace(split, fold=fold)) for fold in range(split.folds)]
+    except InputError:
+        assume(False)
+
+
+@given(drives(), st.integers(2, 6), st.integers(0, 1000))
+def test_each_stretch_is_in_one_split_and_tested_in_one_fold(entries, folds, seed):
+    split = replace(BY_STRETCH, folds=folds, seed=seed)
+    numbers = splits.stretches(entries, split)
+    found = in_folds(entries, split)
+    for names in found:
+        assert len(set(zip(numbers.tolist(), names, strict=True))) == len(set(numbers))
+        assert set(names) == {"train", "val", "test"}
+    assert all(tested.count("test") == 1 for tested in zip(*found, strict=True))
+
+
+@given(drives(), st.integers(2, 6))
+def test_the_test_frames_of_two_folds_differ_by_no_more_than_a_stretch_that_was_dealt(entries, folds):
+    split = replace(BY_STRETCH, folds=folds)
+    lengths = np.bincount(splits.stretches(entries, split))
+    tested = sorted(names.count("test") for names in in_folds(entries, split))
+    assert tested[-1] - tested[0] <= max(lengths)
+    if tested[-1] not in lengths:  # a fold of several: what came last into it came into the one that had fewest
+        assert tested[-1] - tested[0] <= sorted(lengths)[-folds - 1]
+
+
+@settings(max_examples=30)
+@given(drives(), st.integers(0, 1000), st.randoms())
+def test_neither_the_seed_nor_the_order_of_the_entries_moves_a_fold(entries, seed, shuffled):
+    order = list(range(len(entries)))
+    shuffled.shuffle(order)
+    mixed = [entries[i] for i in order]
+    for names, others in zip(
+        in_folds(entries, BY_STRETCH), in_folds(mixed, replace(BY_STRETCH, seed=seed)), strict=True
+    ):
+        assert [names[i] == "test" for i in order] == [name == "test" for name in others]
+    numbers = splits.stretches(entries, BY_STRETCH)
+    assert splits.stretches(mixed, BY_STRETCH).tolist() == numbers[order].tolist()
+    names = assign(entries, BY_STRETCH)
+    assert assign(mixed, BY_STRETCH) == [names[i] for i in order]
+
+
+def test_stretches_end_at_gaps_that_are_longer_and_at_the_end_of_a_sequence():
+    entries = drive("b", [0.0, 9.0]) + drive("a", [0.0, 10.0, 20.5, 30.0]) + drive("c", [5.0, 4.5, 60.0])
+    split = replace(BY_STRETCH, gap_s=10.0)
+    assert splits.stretches(entries, split).tolist() == [2, 2, 0, 0, 1, 1, 3, 3, 4]
+    assert splits.stretches(entries, replace(split, gap_s=9.99)).tolist() == [3, 3, 0, 1, 2, 2, 4, 4, 5]
+    assert splits.stretches(entries, replace(split, gap_s=10.5)).tolist() == [1, 1, 0, 0, 0, 0, 2, 2, 3]
+
+
+@pytest.mark.parametrize("split", [BySequence("sequence", 0.2, 0.2, 0), ByTime("time", 7.0, 3.0, 0.1, 0.2, 0)])
+def test_without_stretches_a_sequence_is_one(split):
+    entries = drive("b", [0.0, 900.0]) + drive("a", [0.0, 50.0])
+    assert splits.stretches(entries, split).tolist() == [1, 1, 0, 0]
+
+
+def test_the_largest_stretches_are_dealt_first_and_validation_meets_its_share():
+    entries = [entry for i, length in enumerate([30, 70, 10, 50, 30, 10]) for entry in steady(f"s{i}", length)]
+    found = in_folds(entries, replace(BY_STRETCH, folds=3, val=0.05))
+    tested = [{e.sequence for e, n in zip(entries, names, strict=True) if n == "test"} for names in found]
+    assert tested == [{"s1"}, {"s3", "s2", "s5"}, {"s0", "s4"}]
+    assert [names.count("val") for names in found] == [10, 30, 10]
+
+
 @pytest.mark.parametrize(
     ("entries", "split", "word"),
     [
         (steady("a", 50) + steady("b", 50), BySequence("sequence", 0.2, 0.2, 0), "3 or more sequences"),
         (steady("a", 50), ByTime("time", 7.0, 3.0, 0.1, 0.2, 0), "3 or more blocks"),
         ([], ByTime("time", 7.0, 3.0, 0.1, 0.2, 0), "3 or more blocks"),
+        ([], BY_STRETCH, "expected 4 or more stretches for as many folds, got 0"),
+        (steady("a", 50) + steady("b", 5), BY_STRETCH, "expected 4 or more stretches for as many folds, got 2"),
+        (
+            steady("a", 5) + steady("b", 9) + steady("c", 5),
+            replace(BY_STRETCH, folds=2, fold=1),
+            "expected 2 or more stretches to train and to validate outside of fold 1, got 1",
+        ),
         (drive("a", SHORT_MIDDLE), ByTime("time", 7.0, 3.4, 0.4, 0.4, 0), "none in train; train 0"),
     ],
 )
@@ -126,6 +205,21 @@ def test_impossible_parameters_are_refused_by_name(values, word):
     good = {"by": "time", "block_s": 10.0, "purge_s": 3.0, "val": 0.1, "test": 0.2, "seed": 0}
     with pytest.raises(InputError, match=f"^{word}: "):
         ByTime(**(good | values))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"gap_s": 0.0}, "gap_s: expected more than 0, got 0"),
+        ({"folds": 1}, "folds: expected 2 or more, got 1"),
+        ({"fold": 4}, "fold: expected 0 to folds - 1 = 3, got 4"),
+        ({"fold": -1}, "fold: expected 0 to folds - 1 = 3, got -1"),
+        ({"val": 0.0}, "val: expected more than 0 and less than 1, got 0.0"),
+    ],
+)
+def test_impossible_folds_are_refused_by_name(values, message):
+    with pytest.raises(InputError, match=f"^{message}$"):
+        replace(BY_STRETCH, **values)
 
 
 CROP_S = 2.0

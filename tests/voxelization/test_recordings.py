@@ -188,6 +188,7 @@ RADAR = {
     "copies": {"count": 0, "most_rad": 0.0, "least_share": 1.0, "seed": 0},
 }
 SEQUENCE = {"by": "sequence", "val": 0.1, "test": 0.2, "seed": 0}
+STRETCH = {"by": "stretch", "gap_s": 10.0, "folds": 4, "fold": 0, "val": 0.1, "seed": 0}
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,7 @@ SEQUENCE = {"by": "sequence", "val": 0.1, "test": 0.2, "seed": 0}
             r"^t\.grid\.raster: expected stft, doppler_time or picture .* mars, got voxels",
         ),
         (GRID, SEQUENCE, r"^t\.split\.by: expected recording or time for the reader mars, got sequence"),
+        (GRID, STRETCH, r"^t\.split\.by: expected recording or time for the reader mars, got stretch"),
     ],
 )
 def test_a_grid_or_a_split_of_the_other_family_is_refused(grid, split, message):

@@ -64,7 +64,32 @@ class ByTime:
             raise InputError(f"block_s: expected more than 2 purge_s = {2 * self.purge_s}, got {self.block_s}")
 
 
-Split = BySequence | ByTime
+@dataclass(frozen=True)
+class ByStretch:
+    """Folds of whole stretches: the pieces of a sequence between gaps longer than `gap_s`.
+
+    Number `fold` of `folds` groups, as equal in frames as whole stretches allow, is for test; `val` is a share of all
+    frames. The groups do not depend on the seed, so that each frame is in the test split of one fold.
+    """
+
+    by: Literal["stretch"]
+    gap_s: float
+    folds: int
+    fold: int
+    val: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not self.gap_s > 0:
+            raise InputError(f"gap_s: expected more than 0, got {self.gap_s:g}")
+        if self.folds < 2:
+            raise InputError(f"folds: expected 2 or more, got {self.folds}")
+        if not 0 <= self.fold < self.folds:
+            raise InputError(f"fold: expected 0 to folds - 1 = {self.folds - 1}, got {self.fold}")
+        _check_share("val", self.val)
+
+
+Split = BySequence | ByTime | ByStretch
 LabelledSplit = ByRecording | ByTime
 
 
@@ -72,9 +97,11 @@ def assign(entries: Sequence[Entry], split: Split) -> list[str]:
     """The split of each entry: "train", "val", "test" or "purged".
 
     Blocks (or sequences) are drawn in an order that depends on the seed alone; test takes them until it
-    is as near to its share of the frames as it gets, then val; the rest is train.
+    is as near to its share of the frames as it gets, then val; the rest is train. Of stretches, test takes a fold.
     """
     _check_stamps(entries)
+    if isinstance(split, ByStretch):
+        return _assign_fold(entries, split)
     blocks = _sequences(entries) if isinstance(split, BySequence) else _blocks(entries, split, 0.0)
     if len(blocks) < len(SPLITS):
         raise InputError(f"split: expected 3 or more {_unit(split)}s to split, got {len(blocks)}")
@@ -119,7 +146,46 @@ def assign_labelled(
     return names.tolist()
 
 
-def _draw(blocks: list[np.ndarray], names: np.ndarray, split: Split | LabelledSplit, rng: np.random.Generator) -> None:
+def stretches(entries: Sequence[Entry], split: Split) -> np.ndarray:
+    """(N,) the number of the stretch of each entry, in order of sequence and time: frames that depend on each other.
+
+    Where the split is not by stretch, a whole sequence is one.
+    """
+    pieces = _stretches(entries, split.gap_s) if isinstance(split, ByStretch) else _sequences(entries)
+    numbers = np.zeros(len(entries), dtype=np.int64)
+    for number, piece in enumerate(pieces):
+        numbers[piece] = number
+    return numbers
+
+
+def _assign_fold(entries: Sequence[Entry], split: ByStretch) -> list[str]:
+    pieces = _stretches(entries, split.gap_s)
+    if len(pieces) < split.folds:
+        raise InputError(f"split: expected {split.folds} or more stretches for as many folds, got {len(pieces)}")
+    groups = _groups(pieces, split.folds)
+    others = [piece for number, group in enumerate(groups) if number != split.fold for piece in group]
+    if len(others) < 2:
+        told = f"to train and to validate outside of fold {split.fold}"
+        raise InputError(f"split: expected 2 or more stretches {told}, got {len(others)}; another gap_s or folds")
+    order = seeds.rng(split.seed, "split", "fold", split.fold).permutation(len(others))
+    names = np.full(len(entries), "train", dtype="<U6")
+    names[np.concatenate(groups[split.fold])] = "test"
+    for piece in _take([others[i] for i in order], split.val * len(entries), len(others) - 1):
+        names[piece] = "val"
+    return names.tolist()
+
+
+def _groups(pieces: list[np.ndarray], count: int) -> list[list[np.ndarray]]:
+    """The pieces dealt into groups of about as many frames: the largest first, each to the group that has fewest."""
+    groups: list[list[np.ndarray]] = [[] for _ in range(count)]
+    for piece in sorted(pieces, key=len, reverse=True):
+        min(groups, key=lambda group: sum(map(len, group))).append(piece)
+    return groups
+
+
+def _draw(
+    blocks: list[np.ndarray], names: np.ndarray, split: BySequence | LabelledSplit, rng: np.random.Generator
+) -> None:
     """Name the entries of the blocks, which are positions in `names`, that go to test and to val."""
     entries = sum(map(len, blocks))
     order = [blocks[i] for i in rng.permutation(len(blocks))]
@@ -147,6 +213,15 @@ def _sequences(entries: Sequence[Entry]) -> list[np.ndarray]:
     for i, entry in enumerate(entries):
         positions[entry.sequence].append(i)
     return [np.array(sorted(positions[name], key=lambda i: entries[i].stamp)) for name in sorted(positions)]
+
+
+def _stretches(entries: Sequence[Entry], gap_s: float) -> list[np.ndarray]:
+    """The positions of the entries of each piece of a sequence between gaps longer than `gap_s`."""
+    pieces = []
+    for sequence in _sequences(entries):
+        stamps = np.array([entries[i].stamp for i in sequence])
+        pieces += np.split(sequence, np.flatnonzero(np.diff(stamps) > gap_s) + 1)
+    return pieces
 
 
 def _blocks(entries: Sequence[Entry], split: ByTime, duration_s: float) -> list[np.ndarray]:
@@ -196,7 +271,7 @@ def _check_label(label: tuple[str, ...], names: np.ndarray) -> None:
             raise InputError(f"split: expected {name} data of {', '.join(label)}, got none; {_counts(names)}")
 
 
-def _unit(split: Split | LabelledSplit) -> str:
+def _unit(split: BySequence | LabelledSplit) -> str:
     return "block" if isinstance(split, ByTime) else split.by
 
 
@@ -205,8 +280,12 @@ def _counts(names: np.ndarray) -> str:
 
 
 def _check_shares(val: float, test: float) -> None:
-    for name, share in (("val", val), ("test", test)):
-        if not 0 < share < 1:
-            raise InputError(f"{name}: expected more than 0 and less than 1, got {share}")
+    _check_share("val", val)
+    _check_share("test", test)
     if val + test >= 1:
         raise InputError(f"test: expected val + test less than 1, got {val} + {test}")
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 < share < 1:
+        raise InputError(f"{name}: expected more than 0 and less than 1, got {share}")

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from echoes.errors import InputError
 from echoes.readers.choice import CLOUDS, Source
-from echoes.readers.splits import ByRecording, BySequence, ByTime
+from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime
 from echoes.voxelization import clouds, recordings
 from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.spectrograms import SpectrogramParams
 
 Layout = GridParams | SpectrogramParams
-Split = BySequence | ByRecording | ByTime
+Split = BySequence | ByRecording | ByTime | ByStretch
 
 
 def writer_of(track: str, source: Source, layout: Layout, split: Split) -> Callable[..., dict[str, float]]:
@@ -19,7 +19,7 @@ def writer_of(track: str, source: Source, layout: Layout, split: Split) -> Calla
     if isinstance(layout, GridParams) != radar:
         wanted = "voxels" if radar else "stft, doppler_time or picture"
         raise InputError(f"{track}.grid.raster: expected {wanted} for the reader {reader}, got {layout.raster}")
-    if isinstance(split, ByRecording if radar else BySequence):
-        wanted = "sequence or time" if radar else "recording or time"
+    if isinstance(split, ByRecording if radar else BySequence | ByStretch):
+        wanted = "sequence, time or stretch" if radar else "recording or time"
         raise InputError(f"{track}.split.by: expected {wanted} for the reader {reader}, got {split.by}")
     return clouds.write if radar else recordings.write
