@@ -17,6 +17,7 @@ from echoes import params
 from echoes.cli import app
 from echoes.commands import enhance
 from echoes.commands.enhancer import Enhancer
+from echoes.commands.outputs import Row
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
 from echoes.models import denoisers, methods
@@ -163,6 +164,13 @@ def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
         np.testing.assert_array_equal(cells.indices, pair.radar.indices)
         np.testing.assert_array_equal(cells.features, pair.radar.features)
         np.testing.assert_array_equal(velocity, pair.ego_velocity)
+
+
+def test_a_clock_that_jumps_back_is_told(project: Path, source) -> None:
+    entries = simulated.index(project / STREET, source)
+    rows = [Row("a.npy", replace(entry, jumps_back=i == 3), 1, np.zeros(3)) for i, entry in enumerate(entries)]
+    told = enhance.told(rows, Path("out"), "npy", source, 1.0, 1.0)
+    assert told.endswith("\nthe clock jumps back 1 time; a new sequence begins there: street-001")
 
 
 def test_a_frame_without_points_in_the_grid_has_no_cells(project: Path, source) -> None:

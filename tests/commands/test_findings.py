@@ -49,6 +49,13 @@ def test_a_sane_recording_has_no_warnings() -> None:
     assert len({name for name, _ in found.lines}) >= 12
 
 
+def test_a_clock_that_jumps_back_is_told() -> None:
+    assert "clock" not in dict(findings(ENTRIES, SANE, DOPPLER).lines)
+    jumping = [replace(entry, jumps_back=entry is ENTRIES[2]) for entry in ENTRIES]
+    found = dict(findings(jumping, SANE, DOPPLER).lines)
+    assert found["clock"] == "the clock jumps back 1 time; a new sequence begins there: street-001"
+
+
 def test_the_estimated_velocity_is_the_recorded_one() -> None:
     for found, frame in zip(SANE, FRAMES, strict=True):
         assert found.motion is not None

@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from echoes.errors import InputError
-from echoes.readers import astyx, splits
+from echoes.readers import astyx, clocks, splits
 from echoes.readers.ego_motion import Doppler, estimate
 
 DOPPLER = Doppler(span_mps=10.3936, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
@@ -58,6 +59,25 @@ def test_stamps_go_on_over_the_hour_and_a_missing_number_starts_a_sequence(recor
     assert [entry.key for entry in entries] == ["000007", "000008", "000009", "000020"]
     assert [entry.stamp for entry in entries] == pytest.approx([3599.8, 3599.9, 3600.0, 3605.0])
     assert [entry.sequence for entry in entries] == ["astyx-0"] * 3 + ["astyx-20"]
+
+
+@pytest.mark.parametrize("back_us", [0, 100_000, 1_700_000_000])
+def test_a_jump_back_of_the_clock_starts_a_sequence_and_is_told(recording, back_us):
+    write_frame(recording, "000008", 3_599_800_000 - back_us)
+    entries = astyx.index(recording, SOURCE)
+    assert [entry.sequence for entry in entries] == ["astyx-0", "astyx-8", "astyx-8", "astyx-20"]
+    assert [entry.jumps_back for entry in entries] == [False, True, False, False]
+    assert [entry.stamp for entry in entries] == pytest.approx([3599.8, 3599.8 - back_us / 1e6, 3600.0, 3605.0])
+    assert clocks.told(entries) == "the clock jumps back 1 time; a new sequence begins there: astyx-8"
+    assert [frame.sequence for frame in frames(recording)] == [entry.sequence for entry in entries]
+
+
+def test_a_jump_back_beside_a_missing_number_is_counted_too(recording):
+    write_frame(recording, "000021", 4_000_000)
+    write_frame(recording, "000030", 3_000_000)
+    entries = astyx.index(recording, SOURCE)
+    assert [entry.sequence for entry in entries[3:]] == ["astyx-20", "astyx-21", "astyx-30"]
+    assert [entry.jumps_back for entry in entries[3:]] == [False, True, True]
 
 
 def test_doppler_is_positive_when_receding_and_power_is_the_magnitude(recording):
@@ -109,10 +129,6 @@ DAMAGES = {
     "no LiDAR file": (lambda r: (r / LIDAR_FILE).unlink(), "lidar_vlp16/000007.txt.*: no such file"),
     "no calibration": (lambda r: (r / astyx.CALIBRATION / "000008.json").unlink(), "000008.json: no such file"),
     "no boxes": (lambda r: (r / astyx.BOXES / "000008.json").unlink(), "000008.json: no such file"),
-    "stamps backwards": (
-        lambda r: write_frame(r, "000008", 3_599_700_000),
-        "lidar_vlp16/000008.txt: expected stamps that increase",
-    ),
     "stamp beyond the hour": (lambda r: write_frame(r, "000008", 3_600_000_000), "expected a Timestamp of 0 to"),
     "empty file": (lambda r: (r / RADAR_FILE).write_text(""), "000007.txt: expected the header X Y Z V_r Mag, got ''"),
     "foreign file": (lambda r: (r / RADAR_FILE).write_text("a,b\n1,2\n"), "expected the header"),
@@ -170,37 +186,47 @@ def test_a_damaged_recording_is_refused_in_one_line_that_names_the_file(recordin
     assert str(recording) in str(error.value)
 
 
+def test_the_real_recording_is_two_drives_as_its_clock_jumps_back_once(recordings):
+    entries = astyx.index(recordings / "astyx-hires2019-ccbyncsa4", SOURCE)
+    assert [entry.key for entry in entries] == [f"{number:06d}" for number in range(406)]
+    assert Counter(entry.sequence for entry in entries) == {"astyx-0": 379, "astyx-379": 27}
+    assert [entry.key for entry in entries if entry.jumps_back] == ["000379"]
+    for drive in ("astyx-0", "astyx-379"):
+        assert (np.diff([entry.stamp for entry in entries if entry.sequence == drive]) > 0).all()
+
+
 def test_static_points_of_the_real_recording_fit_one_ego_velocity(recordings):
-    """Positive = receding: the vehicle drives forward, 70 % and more of the points recede with -u . v."""
+    """Positive = receding: the vehicle drives forward, most points recede with -u . v."""
     root = recordings / "astyx-hires2019-ccbyncsa4"
     entries = astyx.index(root, SOURCE)
-    assert len(entries) == 80
-    fits = [estimate(astyx.read(root, SOURCE, entry).radar, DOPPLER) for entry in entries[::2]]
-    assert min(fit.static.mean() for fit in fits) > 0.65
-    assert max(fit.residual_mps[fit.static].std() for fit in fits) < 0.11
-    assert all(-0.1 < fit.velocity[0] < 20 and abs(fit.velocity[1]) < 1 for fit in fits)
-    speeds = [fit.velocity[0] for fit in fits[23:28]]  # frames 134-142, .3 s apart: the vehicle slows down
-    assert np.abs(np.diff(speeds)).max() < 0.35
+    fits = [estimate(astyx.read(root, SOURCE, entry).radar, DOPPLER) for entry in entries[::5]]
+    shares = [fit.static.mean() for fit in fits]
+    assert np.median(shares) > 0.85
+    assert np.mean(np.array(shares) > 0.6) > 0.95  # in the others most of what is near moves
+    assert max(fit.residual_mps[fit.static].std() for fit in fits) < 0.12
+    assert all(-0.1 < fit.velocity[0] < 23 and abs(fit.velocity[1]) < 1 for fit in fits)
+    slowing = [estimate(astyx.read(root, SOURCE, entry).radar, DOPPLER) for entry in entries[134:143:2]]
+    assert np.abs(np.diff([fit.velocity[0] for fit in slowing])).max() < 0.35  # .3 s apart
 
 
 def test_the_real_recording_splits_into_usable_parts(recordings):
     entries = astyx.index(recordings / "astyx-hires2019-ccbyncsa4", SOURCE)
     names = splits.assign(entries, splits.ByTime("time", block_s=10.0, purge_s=3.0, val=0.1, test=0.2, seed=0))
-    assert (names.count("train"), names.count("val"), names.count("test")) == (51, 13, 16)
+    assert Counter(names) == {"train": 276, "val": 39, "test": 85, "purged": 6}
 
 
 def test_the_real_lidar_lies_on_the_real_radar_points_only_with_its_calibration(recordings):
-    """The median distance from a radar point to the LiDAR is about .65 m, and .95 m without the calibration."""
+    """The median distance from a radar point to the LiDAR is about .75 m, and 1.1 m without the calibration."""
     root = recordings / "astyx-hires2019-ccbyncsa4"
     medians = []
-    for entry in astyx.index(root, SOURCE)[::8]:
+    for entry in astyx.index(root, SOURCE)[::20]:
         frame = astyx.read(root, SOURCE, entry)
         near = frame.radar[np.linalg.norm(frame.radar[:, :3], axis=1) < 40, :3]
         matrix = astyx._to_radar(root / astyx.CALIBRATION / f"{entry.key}.json")
         undone = (frame.target[:, :3] - matrix[:3, 3]) @ matrix[:3, :3]
         medians.append([np.median(cKDTree(points).query(near)[0]) for points in (frame.target[:, :3], undone)])
-    assert all(calibrated < uncalibrated for calibrated, uncalibrated in medians)
-    assert np.median(medians, axis=0) == pytest.approx([0.665, 0.945], abs=0.03)
+    assert np.mean([calibrated < uncalibrated for calibrated, uncalibrated in medians]) > 0.75
+    assert np.median(medians, axis=0) == pytest.approx([0.749, 1.079], abs=0.03)
 
 
 def test_a_gzip_file_that_grows_without_end_is_refused(recording):

@@ -2,9 +2,11 @@
 
 import bz2
 import shutil
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from multiprocessing import get_context
 
 import numpy as np
@@ -14,7 +16,7 @@ from tests.readers import bag_recordings as bags
 
 from echoes import params, seeds
 from echoes.errors import InputError
-from echoes.readers import ntu4dradlm
+from echoes.readers import clocks, ntu4dradlm
 from echoes.readers.ego_motion import directions, estimate
 
 RADAR, LIDAR = "/radar_enhanced_pcl", "/livox/lidar"
@@ -197,12 +199,6 @@ def cut(message, size):
     return message.__msgtype__, bags.serialized(message)[:size]
 
 
-def swap(root):
-    found = messages()
-    found[1], found[3] = (RADAR, found[1][1], radar_message(1)), (RADAR, found[3][1], radar_message(0))
-    bags.write(root / "loop.bag", found)
-
-
 def with_nan(message):
     message.points[3].y = float("nan")
     return message
@@ -242,7 +238,6 @@ DAMAGES = {
         lambda r: bags.write(r / "loop.bag", [(RADAR, START_S, bags.header(1.0))]),
         "loop.bag: expected PointCloud, PointCloud2 or Livox CustomMsg on /radar_enhanced_pcl, got std_msgs/msg/Header",
     ),
-    "stamps backwards": (swap, "loop.bag: /radar_enhanced_pcl: expected stamps that increase"),
     "message cut off": (
         lambda r: rewrite(r, lambda m: [*m[:3], (RADAR, m[3][1], cut(m[3][2], 100)), *m[4:]]),
         "loop.bag: /radar_enhanced_pcl at .* s: expected 600 more bytes of the message, got",
@@ -321,6 +316,86 @@ def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
 def test_two_bags_are_two_sequences(recording):
     shutil.copy(recording / "loop.bag", recording / "more.bag")
     assert {entry.sequence for entry in ntu4dradlm.index(recording, SOURCE)} == {"loop", "more"}
+
+
+def jumping(root, radar_back_s=(), lidar_back_s=(), lidar_from_s=0.0, latency_s=0.04):
+    """A bag of both topics at 10 Hz for 2 s, and 2 s more after each jump back of a clock by so many seconds."""
+    xyz, doppler, power = street(0, 9)
+    seconds = 2 * (1 + max(len(radar_back_s), len(lidar_back_s)))
+    found = []
+    for i in range(10 * seconds):
+        radar_s, lidar_s = (START_S + 0.1 * i - sum(back[: i // 20]) for back in (radar_back_s, lidar_back_s))
+        found.append((RADAR, START_S + 0.1 * i, bags.cloud(radar_s, xyz, {"Doppler": doppler, "Power": power})))
+        if 0.1 * i >= lidar_from_s:
+            found.append((LIDAR, START_S + 0.1 * i + latency_s, bags.custom(lidar_s + 0.01, xyz, [51] * 9)))
+    bags.write(root / "loop.bag", sorted(found, key=lambda message: message[1]))
+    write_extrinsics(root)
+    return ntu4dradlm.index(root, SOURCE)
+
+
+def received(entry):
+    """(radar, LiDAR) when the clouds of a pair were received, s after the start."""
+    _, radar_ns, _, lidar_ns, _ = entry.key.rsplit(" ", 4)
+    return pytest.approx((int(radar_ns) / 1e9 - START_S, int(lidar_ns) / 1e9 - START_S), abs=1e-6)
+
+
+def assert_increasing(entries):
+    for before, entry in pairwise(entries):
+        assert entry.stamp > before.stamp or entry.sequence != before.sequence
+        assert entry.jumps_back == (entry.sequence != before.sequence)
+
+
+def test_where_both_clocks_jump_back_a_sequence_begins_and_pairs_stay_those_of_one_moment(tmp_path):
+    entries = jumping(tmp_path, (1.5, 3.0), (1.5, 3.0))
+    assert [entry.sequence for entry in entries] == ["loop"] * 20 + ["loop-2"] * 20 + ["loop-3"] * 20
+    assert_increasing(entries)
+    assert clocks.told(entries) == "the clock jumps back 2 times; a new sequence begins there: loop-2, loop-3"
+    assert {entry.refused for entry in entries} == {""}
+    assert all(received(entry) == (0.1 * i, 0.1 * i + 0.04) for i, entry in enumerate(entries))
+    assert [(len(frame.target), frame.sequence) for frame in frames(tmp_path)] == [(9, e.sequence) for e in entries]
+
+
+def test_a_lidar_received_later_is_never_paired_with_another_moment(tmp_path):
+    entries = jumping(tmp_path, (1.5,), (1.5,), latency_s=0.34)
+    kept = [i for i, entry in enumerate(entries) if not entry.refused]
+    late = (17, 18, 19)  # the LiDAR's clouds of them came when the radar's clock had jumped already
+    assert kept == [i for i in range(40) if i not in late]
+    assert all(received(entries[i]) == (0.1 * i, 0.1 * i + 0.34) for i in kept)
+
+
+def test_where_one_clock_jumps_back_alone_only_pairs_of_before_are_made(tmp_path):
+    entries = jumping(tmp_path, radar_back_s=(1.5,))
+    assert [entry.sequence for entry in entries] == ["loop"] * 20 + ["loop-2"] * 20
+    assert [entry.refused for entry in entries] == [""] * 20 + [ntu4dradlm.UNKNOWN] * 20
+    assert_increasing(entries)
+    assert all(frame.target is None and len(frame.radar) == 9 for frame in frames(tmp_path)[20:])
+    entries = jumping(tmp_path, lidar_back_s=(1.5,))
+    assert {entry.sequence for entry in entries} == {"loop"}
+    assert [bool(entry.refused) for entry in entries] == [False] * 20 + [True] * 20
+
+
+def test_where_one_clock_jumps_back_more_often_only_the_first_runs_are_paired(tmp_path):
+    for radar_back_s, lidar_back_s in (((1.5, 1.5), (1.5,)), ((1.5,), (1.5, 1.5))):
+        entries = jumping(tmp_path, radar_back_s, lidar_back_s)
+        assert [entry.refused for entry in entries] == [""] * 20 + [ntu4dradlm.UNKNOWN] * 40
+
+
+def test_a_lidar_that_starts_after_the_jump_is_not_paired_with_what_was_before(tmp_path):
+    entries = jumping(tmp_path, (1.5,), (1.5,), lidar_from_s=2.0)
+    assert {entry.refused for entry in entries} == {ntu4dradlm.UNKNOWN}
+
+
+def test_a_bag_of_radar_alone_is_cut_where_its_clock_jumps_back(tmp_path):
+    entries = jumping(tmp_path, (1.5,), (1.5,), lidar_from_s=9.0)
+    assert Counter(entry.sequence for entry in entries) == {"loop": 20, "loop-2": 20}
+    assert {(entry.offset_s, entry.refused) for entry in entries} == {(None, "")}
+
+
+def test_a_sequence_behind_a_jump_never_takes_the_name_of_a_bag(tmp_path):
+    jumping(tmp_path, (1.5,), (1.5,))
+    shutil.copy(tmp_path / "loop.bag", tmp_path / "loop-2.bag")
+    entries = ntu4dradlm.index(tmp_path, SOURCE)
+    assert Counter(e.sequence for e in entries) == {"loop": 20, "loop-3": 20, "loop-2": 20, "loop-2-2": 20}
 
 
 def test_processes_that_inherit_an_open_bag_read_what_one_process_reads(tmp_path):

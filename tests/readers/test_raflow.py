@@ -8,7 +8,7 @@ import pytest
 
 from echoes import seeds
 from echoes.errors import InputError
-from echoes.readers import raflow, raflow_scans
+from echoes.readers import clocks, raflow, raflow_scans
 from echoes.readers.ego_motion import Doppler, directions, estimate
 
 DOPPLER = Doppler(span_mps=None, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
@@ -77,6 +77,32 @@ def test_a_scan_in_two_files_is_one_frame(recording):
     assert len(entries) == 6
     assert {entry.sequence for entry in entries} == {"train-3"}
     assert [entry.stamp for entry in entries] == pytest.approx([0, 0.1, 0.2, 0.3, 0.5, 0.6])
+
+
+@pytest.mark.parametrize("interval_s", [0.0, -0.1, -700.0])
+def test_an_interval_back_in_time_starts_a_sequence_and_is_told(recording, interval_s):
+    edit(recording / "train/radar_seqs-3_samples-9.json", interval=interval_s)
+    entries = raflow.index(recording, SOURCE)
+    assert [entry.sequence for entry in entries] == ["train-3"] * 2 + ["train-3-2"] * 4
+    assert [entry.jumps_back for entry in entries] == [False, False, True, False, False, False]
+    assert [entry.stamp for entry in entries] == pytest.approx([0, 0.1, 0, 0.1, 0.3, 0.4])
+    assert clocks.told(entries) == "the clock jumps back 1 time; a new sequence begins there: train-3-2"
+
+
+def test_the_target_is_not_taken_across_a_jump_of_the_clock(recording):
+    edit(recording / "train/radar_seqs-3_samples-9.json", interval=-0.1)
+    found = frames(recording, replace(SOURCE, accumulate=5))
+    assert [len(frame.target) for frame in found] == [2 * COUNT + 1] * 6
+    for i, frame in enumerate(found[:4]):
+        np.testing.assert_allclose(frame.radar[:, :3], scan(i)[0], rtol=1e-5)
+
+
+def test_a_clock_that_jumps_back_in_the_first_file_leaves_its_scans(recording):
+    edit(recording / "train/radar_seqs-3_samples-8.json", interval=-0.1)
+    entries = raflow.index(recording, SOURCE)
+    assert [entry.sequence for entry in entries] == ["train-3"] + ["train-3-2"] * 5
+    assert [entry.refused for entry in entries] == ["no neighbouring scan to accumulate"] + [""] * 5
+    assert len(raflow.read(recording, SOURCE, entries[0]).radar) == COUNT + 1
 
 
 def test_doppler_and_power_are_given_as_they_are(recording):
@@ -176,8 +202,7 @@ DAMAGES = {
     "too large": (lambda p: put(p, 10**400), "pc1: expected lists of numbers, got"),
     "a word": (lambda p: put(p, "far"), "pc1: expected lists of numbers, got"),
     "a list in a list": (lambda p: put(p, [1, 2]), "pc1: expected lists of numbers, got"),
-    "backwards": (lambda p: edit(p, interval=-0.1), "expected an interval of more than 0 s, got -0.1"),
-    "endless": (lambda p: edit(p, interval=float("inf")), "expected an interval of more than 0 s, got inf"),
+    "endless": (lambda p: edit(p, interval=float("inf")), "expected an interval in s, got inf"),
     "no interval": (lambda p: edit(p, interval="soon"), "expected interval as a number, got 'soon'"),
     "no rotation": (lambda p: edit(p, trans=(2 * np.eye(4)).tolist()), "trans: expected 4 rows"),
     "foreign name": (lambda p: p.rename(p.with_name("labels.json")), "labels.json: expected radar_seqs-S_samples-K"),

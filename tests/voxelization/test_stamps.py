@@ -1,6 +1,7 @@
 """Refused entries are counted and said; the signed stamp differences are written out."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,14 @@ def test_the_entries_that_are_not_refused_are_left_in_order(caplog):
     with caplog.at_level(logging.INFO):
         assert stamps.usable([GOOD, LATE, ALONE], Path("raw")) == [GOOD, ALONE]
     assert caplog.messages == [f"voxelize: 1 of 3 frames refused, the first: {LATE.refused}"]
+
+
+def test_jumps_back_of_the_clock_are_counted_and_said(caplog):
+    again = replace(LATE, sequence="a-2", jumps_back=True)
+    with caplog.at_level(logging.INFO):
+        assert stamps.clock_jumps([GOOD, again, ALONE]) == 1
+        assert stamps.clock_jumps([GOOD, LATE, ALONE]) == 0
+    assert caplog.messages == ["voxelize: the clock jumps back 1 time; a new sequence begins there: a-2"]
 
 
 def test_nothing_is_said_where_nothing_is_refused(caplog):

@@ -18,13 +18,14 @@ def pair(i, velocity=(3.0, 4.0, 0.0), target=None):
 
 
 def test_frames_are_counted_by_what_became_of_them(caplog):
-    statistics = Statistics(listed=9, refused=2, purged=1)
+    statistics = Statistics(listed=9, refused=2, purged=1, clock_jumps=3)
     for i, split in enumerate(["train", "train", "test", "val", None, None]):
         statistics.take(None if split is None else pair(i), split or "train")
     with caplog.at_level(logging.INFO):
         found = statistics.summary()
-    counts = {key: value for key, value in found.items() if key.startswith("frames_")}
+    counts = {key: value for key, value in found.items() if not key.startswith("mean_")}
     assert counts == {
+        "clock_jumps": 3,
         "frames_listed": 9,
         "frames_refused": 2,
         "frames_purged": 1,
@@ -37,7 +38,7 @@ def test_frames_are_counted_by_what_became_of_them(caplog):
 
 
 def test_means_are_over_frames():
-    statistics = Statistics(listed=2, refused=0, purged=0)
+    statistics = Statistics(listed=2, refused=0, purged=0, clock_jumps=0)
     statistics.take(pair(0), "train")
     statistics.take(pair(4), "test")
     found = statistics.summary()
@@ -55,7 +56,7 @@ def test_means_are_over_frames():
 
 
 def test_a_frame_whose_target_is_empty_counts_with_zeros():
-    statistics = Statistics(listed=1, refused=0, purged=0)
+    statistics = Statistics(listed=1, refused=0, purged=0, clock_jumps=0)
     statistics.take(pair(0, target=Cells(np.zeros((0, 3), np.uint8), np.zeros((0, 4), np.float32))), "train")
     found = statistics.summary()
     assert (found["mean_target_cells"], found["mean_doppler_valid_share"]) == (0, 0)
@@ -63,6 +64,6 @@ def test_a_frame_whose_target_is_empty_counts_with_zeros():
 
 
 def test_a_track_that_does_not_know_its_speed_reports_none_instead_of_standing_still():
-    statistics = Statistics(listed=1, refused=0, purged=0)
+    statistics = Statistics(listed=1, refused=0, purged=0, clock_jumps=0)
     statistics.take(pair(0, velocity=(np.nan,) * 3), "train")
     assert "mean_speed_mps" not in statistics.summary()

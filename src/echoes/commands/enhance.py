@@ -20,6 +20,7 @@ from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.rasters import voxels
 from echoes.rasters.voxels import Cells
+from echoes.readers import clocks
 from echoes.readers.choice import READERS, Source
 from echoes.readers.frames import Entry
 from echoes.training import device
@@ -104,4 +105,5 @@ def told(rows: Sequence[Row], output: Path, form: Format, source: Any, seconds: 
     ]
     if skipped := len(rows) - len(made):
         lines.insert(1, f"{skipped} of {len(rows)} frames skipped: no points in the grid, or no ego velocity for them")
-    return "\n".join(lines)
+    jumps = clocks.told([row.entry for row in rows])
+    return "\n".join([*lines, jumps] if jumps else lines)

@@ -8,6 +8,7 @@ import numpy as np
 
 from echoes.commands.alignment import MOUNTINGS
 from echoes.commands.facts import Facts
+from echoes.readers import clocks
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, Entry
 
@@ -60,6 +61,8 @@ def findings(entries: Sequence[Entry], facts: Sequence[Facts], doppler: Doppler)
 def _stamps(entries: Sequence[Entry], found: Findings) -> None:
     sequences = {entry.sequence for entry in entries}
     found.say("frames", f"{len(entries)} in {len(sequences)} sequences")
+    if told := clocks.told(entries):
+        found.say("clock", told)
     steps = [(b.stamp - a.stamp, b) for a, b in pairwise(entries) if a.sequence == b.sequence]
     if not steps:
         found.say("rate", "unknown: no sequence has two frames")

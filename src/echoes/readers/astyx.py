@@ -9,7 +9,9 @@ The tables may be gzip files (.txt.gz). Only radar_6455/ is needed to enhance. V
 (found by fitting one ego velocity to each of 80 frames), so its sign is turned here; it repeats after
 10.3936 m/s (128 bins of .0812 m/s). The radar files carry no stamps: a frame takes the stamp of the first
 return of its LiDAR turn, unwrapped over the hours, and has no stamp difference; without LiDAR its number
-stands in, at the LiDAR's 10 Hz. Runs of consecutive numbers are the sequences.
+stands in, at the LiDAR's 10 Hz. Runs of consecutive numbers are the sequences, named by their first one
+(`astyx-42`; the first of all is `astyx-0`); where the clock jumps back, as at frame 379 of the set as published,
+another drive begins and with it a sequence.
 """
 
 import re
@@ -22,7 +24,7 @@ from typing import Literal
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers import tables
+from echoes.readers import clocks, tables
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import (
     LARGEST,
@@ -62,7 +64,9 @@ def index(root: Path, source: Source) -> list[Entry]:
         for number in numbers if folder else ():
             if not (path := root / folder / f"{number}.json").is_file():
                 raise InputError(f"{path}: no such file; {root / RADAR} has frame {number}")
-    return [Entry(s, t, n) for s, t, n in zip(_sequences(numbers), stamps, numbers, strict=True)]
+    jumps = clocks.jumps(stamps)
+    listed = zip(_sequences(numbers, jumps), stamps, numbers, jumps, strict=True)
+    return [Entry(sequence, stamp, number, jumps_back=jumped) for sequence, stamp, number, jumped in listed]
 
 
 def read(root: Path, source: Source, entry: Entry) -> Frame:
@@ -95,15 +99,15 @@ def _table(folder: Path, number: str) -> Path:
     return plain if plain.is_file() else packed
 
 
-def _sequences(numbers: list[str]) -> list[str]:
+def _sequences(numbers: list[str], jumps: list[bool]) -> list[str]:
     names = ["astyx-0"]
-    for before, number in pairwise(map(int, numbers)):
-        names.append(names[-1] if number == before + 1 else f"astyx-{number}")
+    for (before, number), jumped in zip(pairwise(map(int, numbers)), jumps[1:], strict=True):
+        names.append(names[-1] if number == before + 1 and not jumped else f"astyx-{number}")
     return names
 
 
 def _stamps(root: Path, numbers: list[str]) -> list[float]:
-    """Seconds since the first hour; the clock of the LiDAR starts again with every hour."""
+    """Seconds since the first hour; the clock of the LiDAR starts again with every hour, and may jump back."""
     seconds: list[float] = []
     hours = 0
     for number in numbers:
@@ -111,12 +115,9 @@ def _stamps(root: Path, numbers: list[str]) -> list[float]:
         first = tables.first_row(path, LIDAR_HEADER)[5] * 1e-6
         if not 0 <= first < HOUR_S:
             raise InputError(f"{path}: expected a Timestamp of 0 to 3.6e9 us, got {first * 1e6:.0f}")
-        # Half an hour back is a new hour; less is a stamp that runs backwards and is found as such.
+        # Half an hour back is a new hour; less is another drive.
         hours += bool(seconds) and first + hours * HOUR_S < seconds[-1] - HOUR_S / 2
-        stamp = first + hours * HOUR_S
-        if seconds and stamp <= seconds[-1]:
-            raise InputError(f"{path}: expected stamps that increase, got {stamp:.6f} s after {seconds[-1]:.6f} s")
-        seconds.append(stamp)
+        seconds.append(first + hours * HOUR_S)
     return seconds
 
 

@@ -32,6 +32,7 @@ class Entry:
     key: str  # what `read` needs to find the frame again
     offset_s: float | None = None  # stamp of the LiDAR minus stamp of the radar; None where there is no pair
     refused: str = ""  # why the pair must not be used, such as a stamp difference beyond the tolerance
+    jumps_back: bool = False  # the clock of the recording jumps back to it: the first of a new sequence
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,22 @@
     *.bag              a cloud per message on the topic of the radar and on that of the LiDAR
     <extrinsics>       YAML: maps (radar_to_lidar or lidar_to_radar), rotation (3 rows of 3), translation_m (3)
 
-Every bag is a sequence. Topics and fields are parameters; NTU4DRadLM has /radar_enhanced_pcl (PointCloud with
-the channels Doppler [m/s], positive = receding, and Power [dB]) and /livox/lidar (livox_ros_driver/CustomMsg).
-Clouds are paired by the stamps of their headers, never by the time of receipt: a radar cloud with the LiDAR
-cloud nearest in time, and not at all beyond the tolerance. A published extrinsic matrix R, T with
-p_lidar = R p_radar + T is `maps: radar_to_lidar`. A bag without the LiDAR's topic can still be enhanced.
+Every bag is a sequence, and another one begins where the stamps of its radar jump back (`loop-2`). Topics and
+fields are parameters; NTU4DRadLM has /radar_enhanced_pcl (PointCloud with the channels Doppler [m/s], positive =
+receding, and Power [dB]) and /livox/lidar (livox_ros_driver/CustomMsg). Clouds are paired by the stamps of their
+headers, never by the time of receipt: a radar cloud with the LiDAR cloud nearest in time, and not at all beyond the
+tolerance. A published extrinsic matrix R, T with p_lidar = R p_radar + T is `maps: radar_to_lidar`. A bag
+without the LiDAR's topic can still be enhanced.
+
+A clock that jumps back tells the same time twice. Each topic is therefore cut into runs where its stamps jump back,
+and run k of the radar is paired with run k of the LiDAR alone, with those of its clouds that were received during
+the run of the radar. Where one topic jumps more often than the other, only the first run of each is known to have
+the same clock; the pairs of later ones are refused.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise, repeat
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -18,12 +26,13 @@ import numpy as np
 
 from echoes import params
 from echoes.errors import InputError
-from echoes.readers import bags, tables
+from echoes.readers import bags, clocks, tables
 from echoes.readers.bags import Message
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 
 Padding = Literal["none", "zero", "nan"]  # rows that hold no return: none, x = y = z = 0, or any of them NaN
+UNKNOWN = "a clock jumped back, and no LiDAR cloud is known to share it"
 SameStamp = Literal["refuse", "last"]  # last: a cloud is published again while it grows, and complete in the end
 
 
@@ -89,7 +98,7 @@ class Extrinsics:
 
 
 def index(root: Path, source: Source) -> list[Entry]:
-    """The radar clouds of all bags, each with the LiDAR cloud nearest in time.
+    """The radar clouds of all bags, each with the LiDAR cloud nearest in time, in sequences whose stamps increase.
 
     Reads every bag once: the stamp of a header stands in the message itself.
     """
@@ -98,15 +107,17 @@ def index(root: Path, source: Source) -> list[Entry]:
         raise InputError(f"{root}: expected *.bag files in it or below, got none")
     entries = []
     for path in paths:
-        radar = _clouds(path, source.radar)
-        lidar = _clouds(path, source.lidar) if source.lidar.topic in bags.topics(path) else []
+        radar = _runs(path, source.radar)
+        lidar = _runs(path, source.lidar) if source.lidar.topic in bags.topics(path) else []
         if lidar:
             lidar_to_radar(root / source.extrinsics)
         if not radar:
             raise InputError(f"{path}: expected clouds on {source.radar.topic}, got none")
         name = path.relative_to(root).as_posix()
-        entries += [_entry(name, *pair, source) for pair in _pairs(radar, lidar)]
-    return entries
+        for clouds, others in zip(radar, _partners(radar, lidar), strict=True):
+            listed = [_entry(name, *pair, source) for pair in _pairs(clouds, others)]
+            entries += [replace(e, refused=UNKNOWN) for e in listed] if lidar and not others else listed
+    return clocks.cut(entries)
 
 
 def read(root: Path, source: Source, entry: Entry) -> Frame:
@@ -130,19 +141,27 @@ def lidar_to_radar(path: Path) -> np.ndarray:
     return np.linalg.inv(matrix) if found.maps == "radar_to_lidar" else matrix
 
 
-def _clouds(path: Path, source: RadarTopic | LidarTopic) -> list[Message]:
-    """The messages of a topic with stamps that increase."""
+def _runs(path: Path, source: RadarTopic | LidarTopic) -> list[list[Message]]:
+    """The messages of a topic, in runs with stamps that increase."""
     kept: list[Message] = []
     for message in bags.messages(path, source.topic):
         if kept and message.stamp_ns == kept[-1].stamp_ns and source.same_stamp == "last":
             kept.pop()
-        elif kept and message.stamp_ns <= kept[-1].stamp_ns:
-            before, after = kept[-1].stamp_ns / 1e9, message.stamp_ns / 1e9
-            raise InputError(
-                f"{path}: {source.topic}: expected stamps that increase, got {after:.6f} s after {before:.6f} s"
-            )
+        elif kept and message.stamp_ns == kept[-1].stamp_ns:
+            twice = f"{message.stamp_ns / 1e9:.6f} s twice"
+            raise InputError(f"{path}: {source.topic}: expected stamps that increase, got {twice}")
         kept.append(message)
-    return kept
+    return clocks.runs(kept, [message.stamp_ns for message in kept])
+
+
+def _partners(radar: list[list[Message]], lidar: list[list[Message]]) -> list[list[Message]]:
+    """For each run of the radar the LiDAR clouds with the same clock; none where that is not known."""
+    known = lidar[: len(radar) if len(radar) == len(lidar) else 1]
+    begins = [-inf, *(run[0].received_ns for run in radar[1:]), inf]
+    return [
+        [cloud for cloud in run if begin <= cloud.received_ns < end]
+        for run, (begin, end) in zip(chain(known, repeat([])), pairwise(begins), strict=False)
+    ]
 
 
 def _pairs(radar: list[Message], lidar: list[Message]) -> list[tuple[Message, Message | None]]:

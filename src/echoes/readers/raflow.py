@@ -3,10 +3,11 @@
     <part>/radar_seqs-S_samples-K.json   pc1, pc2: car_loc_x y z [m], car_vel_r [m/s], power [dB], rcs [dBsm];
                                          interval [s]; trans 4x4
 
-car_vel_r is positive = receding and does not repeat. A recording is a sequence ("train-0"). Its frames are its
-distinct measurements (see raflow_scans.py). Stamps are the intervals added up; files may be missing in
-between, and there only the number of missing files is known, so stamps are then lower bounds of time, which
-keeps the purge of a split safe. The target is never taken across such a place.
+car_vel_r is positive = receding and does not repeat. A recording is a sequence ("train-0"), and another one begins
+where its clock jumps back ("train-0-2"), which an interval of 0 or less says. Its frames are its distinct
+measurements (see raflow_scans.py). Stamps are the intervals added up; files may be missing in between, and there
+only the number of missing files is known, so stamps are then lower bounds of time, which keeps the purge of a
+split safe. The target is never taken across a jump or a missing file.
 
 A neighbouring scan is moved by the Doppler ego velocity of the scans (mean of both ends of an interval) and
 by the recorded rotation. The recorded translation is not used: it jumps by a metre. Points of a neighbour
@@ -24,7 +25,7 @@ import numpy as np
 
 from echoes import params
 from echoes.errors import InputError
-from echoes.readers import ego_motion
+from echoes.readers import clocks, ego_motion
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 from echoes.readers.raflow_scans import Tick, displacement, repeats, ticks
@@ -67,7 +68,8 @@ def index(root: Path, source: Source) -> list[Entry]:
         sequence = "-".join([*Path(folder).parts, recording])
         for run in ticks([paths[number] for number in sorted(paths)]):
             number = _number(run[0].origin)
-            stamp += 0.0 if last is None else PERIOD_S * max(1, number - last)
+            passed_s = 0.0 if last is None else PERIOD_S * max(1, number - last)
+            stamp = 0.0 if run[0].jumped else stamp + passed_s
             stamps = stamp + np.cumsum([tick.interval_s for tick in run])
             fresh = [i for i, tick in enumerate(run) if i == 0 or not repeats(run[i - 1].scan, tick.scan)]
             entries += [
@@ -77,7 +79,7 @@ def index(root: Path, source: Source) -> list[Entry]:
                 for k, i in enumerate(fresh)
             ]
             stamp, last = float(stamps[-1]), number + len(run) - 1
-    return entries
+    return clocks.cut(entries)
 
 
 def read(root: Path, source: Source, entry: Entry) -> Frame:

@@ -1,9 +1,11 @@
 """The scans of the RaFlow recordings: pairs of them in JSON files, repeated and displaced by the authors' tool.
 
 A file holds two scans, `interval` apart. In a run of consecutive files the second scan of one is the first
-of the next. About half of the scans repeat the measurement before them: the radar had no new one, so its
-Doppler, power and RCS come again while the points are moved by the (noisy) recorded pose. Points of one
-measurement that share range and Doppler bin (below: twins) show by how much it was moved.
+of the next. Between the scans of a file whose interval is 0 or less the clock jumped back: a run ends with the first,
+and the next begins with the file behind, which has the second. About half of the scans repeat the measurement
+before them: the radar had no new one, so its Doppler, power and RCS come again while the points are moved by the
+(noisy) recorded pose. Points of one measurement that share range and Doppler bin (below: twins) show by how much
+it was moved.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,29 +31,37 @@ class Tick:
     scan        (N, 6) x, y, z [m], Doppler [m/s] positive = receding, power [dB], RCS [dBsm].
     interval_s  since the tick before; 0 at the start of a run.
     turn        (3, 3) its axes -> the axes of the tick before.
+    jumped      the clock jumped back since the run before; only at the start of a run.
     """
 
     origin: Path
     scan: np.ndarray
     interval_s: float
     turn: np.ndarray
+    jumped: bool
 
 
 def ticks(paths: Sequence[Path]) -> Iterator[list[Tick]]:
     """The runs of scans in consecutive files of a recording, each scan once."""
     run: list[Tick] = []
+    jumped = False
     for path in paths:
         content = tables.document(path, pc1=dict, pc2=dict, interval=tables.NUMBER, trans=list)
         first, second = (_scan(content[name], f"{path}: {name}") for name in ("pc1", "pc2"))
-        if not 0 < content["interval"] < np.inf:
-            raise InputError(f"{path}: expected an interval of more than 0 s, got {content['interval']}")
+        if not abs(content["interval"]) < np.inf:
+            raise InputError(f"{path}: expected an interval in s, got {content['interval']}")
         if run and not np.array_equal(run[-1].scan, first):
             yield run
             run = []
-        run = run or [Tick(path, first, 0.0, np.eye(3))]
+        run = run or [Tick(path, first, 0.0, np.eye(3), jumped)]
+        jumped = content["interval"] <= 0
+        if jumped:
+            yield run
+            run = []
+            continue
         # trans takes the coordinates of the second scan to those of the first (p1 = R p2 + t).
         turn = tables.rigid(content["trans"], f"{path}: trans")[:3, :3]
-        run.append(Tick(path, second, float(content["interval"]), turn))
+        run.append(Tick(path, second, float(content["interval"]), turn, False))
     if run:
         yield run
 

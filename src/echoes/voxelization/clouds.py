@@ -23,11 +23,11 @@ def write(
     """Write all frames of `root` to `writer` and the stamps of all pairs to `table`; gives the statistics."""
     grid, reader = layout.grid(), CLOUDS[source.reader]
     listed = reader.index(root, source)
-    usable = stamps.usable(listed, root)
+    jumps, usable = stamps.clock_jumps(listed), stamps.usable(listed, root)
     splits = assign(usable, split)
     chosen = views(usable, splits, layout.copies)
     work = partial(pairs.prepare, reader.read, root, source, layout)
-    statistics = Statistics(listed=len(listed), refused=len(listed) - len(usable), purged=splits.count("purged"))
+    statistics = Statistics(len(listed), len(listed) - len(usable), splits.count("purged"), jumps)
     grids = GridsWriter(writer, grid)
     found = ordered(work, chosen, source.workers, source.scheduler)
     for pair, view in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):

@@ -1,4 +1,4 @@
-"""Which entries may be used, and how far the stamps of their sensors are apart."""
+"""Which entries may be used, where their clock jumps back, and how far the stamps of their sensors are apart."""
 
 import csv
 import logging
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from echoes import files
 from echoes.errors import InputError
+from echoes.readers import clocks
 from echoes.readers.frames import Entry
 
 
@@ -22,6 +23,13 @@ def usable(entries: Sequence[Entry], root: Path) -> list[Entry]:
             "voxelize: %d of %d frames refused, the first: %s", len(entries) - len(left), len(entries), first.refused
         )
     return left
+
+
+def clock_jumps(entries: Sequence[Entry]) -> int:
+    """How often the clock of the recording jumps back; says so where it does."""
+    if told := clocks.told(entries):
+        logging.info("voxelize: %s", told)
+    return sum(entry.jumps_back for entry in entries)
 
 
 def write(entries: Sequence[Entry], path: Path) -> None:

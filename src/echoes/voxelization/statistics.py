@@ -11,8 +11,9 @@ from echoes.voxelization.pairs import Pair
 class Statistics:
     """Sums over frames as they come by."""
 
-    def __init__(self, listed: int, refused: int, purged: int) -> None:
-        self._counts = {"frames_listed": listed, "frames_refused": refused, "frames_purged": purged, "frames_empty": 0}
+    def __init__(self, listed: int, refused: int, purged: int, clock_jumps: int) -> None:
+        frames = {"frames_listed": listed, "frames_refused": refused, "frames_purged": purged, "frames_empty": 0}
+        self._counts = {"clock_jumps": clock_jumps, **frames}
         self._splits: Counter[str] = Counter()
         self._sums: dict[str, float] = {}
 
