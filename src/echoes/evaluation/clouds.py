@@ -17,10 +17,8 @@ import numpy as np
 from echoes.evaluation import geometry
 from echoes.evaluation.distributions import jensen_shannon
 from echoes.evaluation.doppler import mean_absolute_error
+from echoes.evaluation.geometry import BANDS_M
 from echoes.grids import Grid
-
-RADII_M = (0.5, 1.0)  # of precision, recall and F1
-BANDS_M = {"0-20m": (0.0, 20.0), "20-40m": (20.0, 40.0), "40+m": (40.0, math.inf)}  # horizontal range
 
 
 @dataclass(frozen=True)
@@ -82,36 +80,14 @@ def _flat(indices: np.ndarray, grid: Grid) -> np.ndarray:
 
 
 def _distances(predicted: np.ndarray, true: np.ndarray, grid: Grid) -> dict[str, float]:
-    """Point metrics from (M, 3) and (N, 3) indices, of the frame and by range band.
-
-    A band takes the target points in it against all predictions and the predicted points in it against all
-    targets, so that a pair across its border is still a pair. Where nothing is predicted in the band, the
-    target's side stands alone, for the distance and for F1.
-    """
+    """Point metrics from (M, 3) and (N, 3) indices, of the frame and by range band."""
     predicted_m, true_m = grid.centres(predicted), grid.centres(true)
     of_predicted = geometry.nearest_m(predicted_m, true_m, grid.diagonal_m)
     of_target = geometry.nearest_m(true_m, predicted_m, grid.diagonal_m)
-    chamfer_sum_m = geometry.chamfer_sum_m(of_predicted, of_target)
-    values = {
-        "chamfer_m": chamfer_sum_m / 2,
-        "chamfer_sum_m": chamfer_sum_m,
-        "hausdorff_m": geometry.hausdorff_m(of_predicted, of_target),
-        "mhd_m": geometry.mhd_m(of_predicted, of_target),
+    return {
+        **geometry.distances(of_predicted, of_target),
+        **geometry.by_band(predicted_m, true_m, of_predicted, of_target),
     }
-    for radius_m in RADII_M:
-        precision, recall = geometry.precision_recall(of_predicted, of_target, radius_m)
-        values |= {f"precision@{radius_m}m": precision, f"recall@{radius_m}m": recall}
-        values[f"f1@{radius_m}m"] = geometry.f1(precision, recall)
-    for band, (start_m, stop_m) in BANDS_M.items():
-        here, there = (
-            distances[_within(points_m, start_m, stop_m)]
-            for distances, points_m in ((of_predicted, predicted_m), (of_target, true_m))
-        )
-        precision, recall = geometry.precision_recall(here, there, 1.0)
-        known = len(there) > 0
-        values[f"chamfer_m_{band}"] = geometry.chamfer_sum_m(here, there) / 2 if known else math.nan
-        values[f"f1@1.0m_{band}"] = geometry.f1(precision if len(here) else recall, recall) if known else math.nan
-    return values
 
 
 def _overlaps(predicted: np.ndarray, true: np.ndarray, grid: Grid) -> dict[str, float]:
@@ -125,16 +101,10 @@ def _overlaps(predicted: np.ndarray, true: np.ndarray, grid: Grid) -> dict[str, 
         shared = np.intersect1d(first, second, assume_unique=True)
         values[key] = geometry.iou(len(shared), len(first), len(second))
         for band, (start_m, stop_m) in BANDS_M.items():
-            inside = _within(_column_centres(grid), start_m, stop_m)
+            inside = geometry.within(_column_centres(grid), start_m, stop_m)
             sizes = [int(inside[cells % columns].sum()) for cells in (shared, first, second)]
             values[f"{key}_{band}"] = geometry.iou(*sizes) if sizes[2] else math.nan
     return values
-
-
-def _within(points_m: np.ndarray, start_m: float, stop_m: float) -> np.ndarray:
-    """(N,) bool: horizontal range from the sensor in [start, stop)."""
-    range_m = np.hypot(points_m[:, 0], points_m[:, 1])
-    return (range_m >= start_m) & (range_m < stop_m)
 
 
 def _column_centres(grid: Grid) -> np.ndarray:

@@ -6,11 +6,14 @@ nearest neighbour in an empty set is `far_m` away, and a direction without point
 prediction of a target that is there is `far_m` off, and two empty sets are 0 m apart.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+RADII_M = (0.5, 1.0)  # of precision, recall and F1
+BANDS_M = {"0-20m": (0.0, 20.0), "20-40m": (20.0, 40.0), "40+m": (40.0, math.inf)}  # horizontal range
 ROUNDING_M = 1e-9  # cell centres form a lattice: distances equal to a radius are common, rounding must not decide
 
 
@@ -21,13 +24,59 @@ def nearest_m(points: np.ndarray, others: np.ndarray, far_m: float) -> np.ndarra
     return np.asarray(cKDTree(others).query(points)[0])
 
 
+def distances(of_predicted: np.ndarray, of_target: np.ndarray) -> dict[str, float]:
+    """Every number that both directions of nearest-neighbour distances give."""
+    both_m = chamfer_sum_m(of_predicted, of_target)
+    values = {
+        "chamfer_m": both_m / 2,
+        "chamfer_sum_m": both_m,
+        "hausdorff_m": hausdorff_m(of_predicted, of_target),
+        "mhd_m": mhd_m(of_predicted, of_target),
+    }
+    for radius_m in RADII_M:
+        precision, recall = precision_recall(of_predicted, of_target, radius_m)
+        values |= {f"precision@{radius_m}m": precision, f"recall@{radius_m}m": recall}
+        values[f"f1@{radius_m}m"] = f1(precision, recall)
+    return values
+
+
+def by_band(
+    predicted: np.ndarray, true: np.ndarray, of_predicted: np.ndarray, of_target: np.ndarray
+) -> dict[str, float]:
+    """`chamfer_m_<band>` and `f1@1.0m_<band>` of (M, 3) and (N, 3) points [m] and their distances.
+
+    A band takes the target points in it against all predictions and the predicted points in it against all
+    targets, so that a pair across its border is still a pair. Where nothing is predicted in the band, the
+    target's side stands alone, for the distance and for F1; where there is no target, both are NaN.
+    """
+    values = {}
+    for band, (start_m, stop_m) in BANDS_M.items():
+        here, there = of_predicted[within(predicted, start_m, stop_m)], of_target[within(true, start_m, stop_m)]
+        precision, recall = precision_recall(here, there, 1.0)
+        known = len(there) > 0
+        values[f"chamfer_m_{band}"] = chamfer_sum_m(here, there) / 2 if known else math.nan
+        values[f"f1@1.0m_{band}"] = f1(precision if len(here) else recall, recall) if known else math.nan
+    return values
+
+
+def within(points: np.ndarray, start_m: float, stop_m: float) -> np.ndarray:
+    """(N,) bool: horizontal range of (N, 2 or more) points from the sensor in [start, stop)."""
+    range_m = np.hypot(points[:, 0], points[:, 1])
+    return np.asarray((range_m >= start_m) & (range_m < stop_m))
+
+
+def directions_m(of_predicted: np.ndarray, of_target: np.ndarray) -> tuple[float, float]:
+    """The mean distance from the prediction to the target, and the other way (rules of empty sets as above)."""
+    return _both(np.mean, of_predicted, of_target)
+
+
 def chamfer_sum_m(of_predicted: np.ndarray, of_target: np.ndarray) -> float:
     """The mean distance of one direction plus that of the other.
 
     Chamfer means three things in the literature: this sum, half of it (RadarHD and its peers; our
     `chamfer_m`), and a sum of squares (not here). A direction without points takes the value of the other.
     """
-    return sum(_both(np.mean, of_predicted, of_target))
+    return sum(directions_m(of_predicted, of_target))
 
 
 def hausdorff_m(of_predicted: np.ndarray, of_target: np.ndarray) -> float:
