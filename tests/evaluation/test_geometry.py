@@ -61,6 +61,14 @@ def test_an_empty_prediction_has_no_precision_and_two_empty_sets_agree():
     assert geometry.precision_recall(none, none, 1.0) == (1.0, 1.0)
 
 
+@given(st.lists(st.one_of(st.floats(0, 80), st.sampled_from([0.0, 20.0, 40.0])), min_size=1))
+def test_each_range_is_in_its_band_alone(ranges_m):
+    points = np.column_stack([ranges_m, np.zeros((len(ranges_m), 2))])
+    bands = geometry.band_of(np.array(ranges_m))
+    for i, limits_m in enumerate(geometry.BANDS_M.values()):
+        assert (geometry.within(points, *limits_m) == (bands == i)).all()
+
+
 def test_f1_is_the_harmonic_mean():
     assert geometry.f1(0.5, 1.0) == pytest.approx(2 / 3)
     assert geometry.f1(0.0, 0.0) == 0.0

@@ -65,6 +65,11 @@ def within(points: np.ndarray, start_m: float, stop_m: float) -> np.ndarray:
     return np.asarray((range_m >= start_m) & (range_m < stop_m))
 
 
+def band_of(range_m: np.ndarray) -> np.ndarray:
+    """(N,) int64 index in BANDS_M of each horizontal range [m]."""
+    return np.searchsorted([start_m for start_m, _ in BANDS_M.values()], range_m, side="right").astype(np.int64) - 1
+
+
 def directions_m(of_predicted: np.ndarray, of_target: np.ndarray) -> tuple[float, float]:
     """The mean distance from the prediction to the target, and the other way (rules of empty sets as above)."""
     return _both(np.mean, of_predicted, of_target)
