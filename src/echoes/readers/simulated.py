@@ -1,8 +1,8 @@
 """Reader `simulated`: a street in motion, seen by a 4D radar and a LiDAR.
 
 The recording is its scenario, `street.yaml`. A frame is a pure function of the scenario, the seed,
-the sequence and the position in it: what stands in the street depends on the seed and the sequence,
-the noise on the frame as well.
+the sequence and the position in it: what stands in the street, and which radar drives through it where the
+scenario gives a spread, depend on the seed and the sequence, the noise on the frame as well.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from echoes import params, seeds
 from echoes.errors import InputError
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
-from echoes.readers.street import lidar, path, radar, scenario, scene
+from echoes.readers.street import lidar, path, radar, scenario, scene, variation
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,12 @@ def _simulated(street: scenario.Scenario, source: Source, entry: Entry) -> Frame
     shapes = around.shapes(entry.stamp, height_m)
     velocity = around.ego_velocity(entry.stamp)
 
-    def rng(sensor: str) -> np.random.Generator:
-        return seeds.rng(source.seed, sensor, sequence, position)
+    def rng(purpose: str) -> np.random.Generator:
+        return seeds.rng(source.seed, purpose, sequence, position)
 
     walls = np.flatnonzero(shapes.material == scene.FACADE)
-    points = radar.scan(shapes, around.scatterers, street.materials, walls, velocity, street.radar, rng("radar"))
+    sensor = variation.of_sequence(street.radar, source.seed, sequence)
+    points = radar.scan(shapes, around.scatterers, street.materials, walls, velocity, sensor, rng("radar"))
     cloud = lidar.scan(shapes, street.materials, street.lidar, -height_m, rng("lidar"))
     return Frame(
         sequence=entry.sequence,

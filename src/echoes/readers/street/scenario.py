@@ -3,6 +3,7 @@
 A pair `[low, high]` is a uniform draw, once per thing it describes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from pathlib import Path
@@ -31,6 +32,7 @@ _LEAST = 1e-3  # of what must be positive
 _LEAST_APART_M = 1.0  # things along the street
 _APART = ("length_m", "spacing_m", "slot_m")
 MOST_BEAMS = 2_000_000  # of a turn of the LiDAR
+MOST_SPREAD_DB, MOST_SPREAD = 20.0, 1.0
 _NEVER_NEGATIVE = ("noise_deg", "spread_deg", "spread_db", "loss_db", "excess_db")
 
 
@@ -243,6 +245,22 @@ class Clutter(_Checked):
 
 
 @dataclass(frozen=True)
+class Spread:
+    """Standard deviations between the radars of different sequences, which are otherwise that of the file."""
+
+    power_at_1m_db: float
+    noise_power_db: float
+    ground_returns: float  # of the natural logarithm, as below
+    false_alarms: float
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            most = MOST_SPREAD_DB if name.endswith("_db") else MOST_SPREAD
+            if not 0 <= value <= most:
+                raise InputError(f"{name}: expected 0 to {most:g}, got {value:g}")
+
+
+@dataclass(frozen=True)
 class Radar(_Checked):
     height_m: float  # above the ground
     range_m: Span
@@ -265,6 +283,7 @@ class Radar(_Checked):
     detection_snr_db: float
     ghosts: Ghosts
     clutter: Clutter
+    spread: Spread | None  # a key that may be absent: then one radar drives through all streets
 
 
 @dataclass(frozen=True)
@@ -283,11 +302,19 @@ class Scenario(_Checked):
 
 def load(root: Path) -> Scenario:
     """The scenario in `root`; raises InputError, naming the file and the key, for anything amiss."""
-    path = root / FILE
+    return at(root / FILE)
+
+
+def at(path: Path) -> Scenario:
+    """The scenario of the file `path`, as strictly."""
     params.document(path)  # says when it is not there
     return _load(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=4)
 def _load(path: Path, modified_ns: int) -> Scenario:
-    return params.build(Scenario, params.document(path), str(path))
+    document = params.document(path)
+    radar = document.get("radar") if isinstance(document, Mapping) else None
+    if isinstance(radar, Mapping):
+        document = {**document, "radar": {"spread": None, **radar}}
+    return params.build(Scenario, document, str(path))
