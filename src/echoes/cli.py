@@ -98,8 +98,30 @@ def inspect(
     """
     from echoes.commands import inspection, sources
 
-    source = sources.chosen(reader, track, Path("params.yaml"))
+    source = sources.chosen("inspect", reader, track, Path("params.yaml"))
     typer.echo(inspection.inspect(recording, source, frames, output))
+
+
+@app.command()
+def calibrate(
+    recording: Recording,
+    scenario: Annotated[Path, typer.Option(help="Scenario file of a street, such as data/raw/radar/street.yaml.")],
+    output: Annotated[Path, typer.Option(help="Scenario file to write.")],
+    reader: Annotated[str, typer.Option(help="Reader; parameters from the first track that has it.")] = "",
+    track: Annotated[str, typer.Option(help="Track whose reader and parameters to take instead.")] = "",
+    frames: Annotated[int, typer.Option(min=1, help="Frames to read at most, evenly spread.")] = 100,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the output of an earlier run.")] = False,
+) -> None:
+    """Recording -> a street that its radar could have seen.
+
+    Fits the radar of a simulated street to unlabelled frames, without LiDAR: field of view, Doppler, power, noise,
+    ghosts and clutter, and how far radars differ. Tells what it could not fit. A minute or two.
+    """
+    from echoes.commands import calibrate as command
+    from echoes.commands import sources
+
+    source = sources.chosen("calibrate", reader, track, Path("params.yaml"))
+    typer.echo(command.calibrate(recording, source, scenario, frames, output, overwrite))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from echoes.readers import mars
 def test_a_reader_of_micro_doppler_is_refused_by_name(tmp_path: Path) -> None:
     message = r"^--reader: expected a reader of radar clouds \(simulated, .*\), got mars, which reads micro-Doppler$"
     with pytest.raises(InputError, match=message):
-        sources.chosen("mars", "", tmp_path / "params.yaml")
+        sources.chosen("inspect", "mars", "", tmp_path / "params.yaml")
 
 
 def test_a_track_of_micro_doppler_is_refused_before_anything_is_read(tmp_path: Path) -> None:

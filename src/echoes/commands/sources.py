@@ -10,12 +10,12 @@ from echoes.readers.choice import CLOUDS, READERS, Source
 from echoes.readers.frames import Entry
 
 
-def chosen(reader: str, track: str, path: Path) -> Source:
+def chosen(command: str, reader: str, track: str, path: Path) -> Source:
     """The section `source` of `track` at `path`, or of the first track there with `reader`; one name may be empty."""
     if reader:
         _check_clouds("--reader", reader)
     if not reader and not track:
-        raise InputError(f"inspect: expected --reader ({', '.join(CLOUDS)}) or --track, got neither")
+        raise InputError(f"{command}: expected --reader ({', '.join(CLOUDS)}) or --track, got neither")
     name = track or _with_reader(reader, path)
     source: Source = params.load(Source, f"{name}.source", path)
     if reader and source.reader != reader:
