@@ -81,7 +81,7 @@ def small_params(track: str) -> dict:
         section["sample"] |= {"solver": "heun", "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
         section["evaluate"]["judge"] |= {"steps": 3, "warmup": 1}
     runtime = {**everything["runtime"], "previews": 2}
-    return {"tracks": [track], "runtime": runtime, track: section}
+    return {"tracks": [track], "folds": [], "runtime": runtime, track: section}
 
 
 def write_recordings(folder: Path, track: str) -> None:

@@ -12,7 +12,7 @@ FLOORS = [
     {"params", "grids", "seeds", "draws", "provenance", "metrics", "headlines", "entry"},
     {"readers", "rasters", "nets", "arrays", "weights", "evaluation", "reports"},
     {"training", "latentstore", "dataset"},
-    {"autoencoder", "diffusion", "voxelization"},
+    {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},
     {"models"},
     {"exports"},

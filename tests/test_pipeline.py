@@ -11,10 +11,11 @@ import pytest
 import imports
 from echoes import params
 
+FOLDS = "folds"  # the stage that runs all others for each fold
 STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]
 PIPELINE = params.document(imports.ROOT / "dvc.yaml")["stages"]
 NUMBERS = params.document(imports.ROOT / "params.yaml")
-TRACKS = [name for name in NUMBERS if name not in ("tracks", "runtime")]
+TRACKS = [name for name in NUMBERS if name not in ("tracks", "folds", "runtime")]
 ITEM = "${item.track}"
 
 
@@ -28,7 +29,7 @@ def paths(stage: str, kind: str) -> list[str]:
 
 
 def code(stage: str) -> list[Path]:
-    return [imports.ROOT / dep for dep in paths(stage, "deps") if dep.startswith(("src/", "stages/"))]
+    return [imports.ROOT / dep for dep in paths(stage, "deps") if dep.split("/")[0] in ("src", "stages")]
 
 
 def loads(stage: str) -> dict[str, ast.expr]:
@@ -56,8 +57,8 @@ def built(stage: str, track: str) -> dict[str, object]:
 
 
 def test_the_stages_are_those_of_the_design_in_their_order():
-    assert list(PIPELINE) == STAGES
-    assert sorted(p.stem for p in (imports.ROOT / "stages").glob("*.py")) == sorted(STAGES)
+    assert list(PIPELINE) == [*STAGES, FOLDS]
+    assert sorted(p.stem for p in (imports.ROOT / "stages").glob("*.py")) == sorted([*STAGES, FOLDS])
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -67,7 +68,17 @@ def test_a_stage_runs_its_script_for_each_track_of_the_list(stage):
     assert set(NUMBERS["tracks"]) <= set(TRACKS)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+def test_the_folds_of_a_track_are_made_of_all_its_sections_by_all_stages():
+    stage = PIPELINE[FOLDS]
+    assert stage["matrix"] == {"track": "${folds}"}
+    assert stage["cmd"] == f"env PYTHONPATH=src python stages/folds.py {ITEM}"
+    assert stage["params"] == [section for name in STAGES for section in PIPELINE[name]["params"]]
+    assert paths(FOLDS, "deps") == [f"data/raw/{ITEM}", "stages", "src/echoes"]
+    assert set(loads(FOLDS)) == {"split", "evaluate"}
+    assert all(NUMBERS[track]["split"]["by"] == "stretch" for track in NUMBERS["folds"])
+
+
+@pytest.mark.parametrize("stage", [*STAGES, FOLDS])
 def test_the_deps_of_a_stage_cover_all_code_that_runs(stage):
     used = imports.closure(script(stage)) | {script(stage)}
     listed = code(stage)
@@ -105,7 +116,7 @@ def test_every_section_of_every_track_builds(stage, track):
     assert all(section is not None for section in built(stage, track).values())
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, FOLDS])
 def test_a_stage_declares_the_artifacts_its_script_names(stage):
     named = re.findall(r'"([\w.]+\.(?:zarr|safetensors|json|csv|png)|latents)"', script(stage).read_text())
     declared = [path for kind in ("deps", "outs", "metrics", "plots") for path in paths(stage, kind)]
@@ -154,7 +165,7 @@ def test_what_a_stage_reads_is_raw_or_written_by_a_stage_before_it():
         written |= set(outputs)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, FOLDS])
 def test_a_stage_script_stays_short(stage):
     assert len(script(stage).read_text().splitlines()) <= 60
 

@@ -1,0 +1,66 @@
+"""A project for each fold of a track: its params.yaml names another fold, all else is that of the project around it.
+
+A project lies in .dvc/tmp/folds/<track>-<fold>, a DVC repository of its own without git, which no run clears away. It
+has the cache of the project around it, and so what was ever built for a fold need not be built again.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from echoes import files
+from echoes.errors import InputError
+from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime
+
+PLACE = Path(".dvc", "tmp", "folds")
+CODE = ("src", "stages")
+COPIED = ("dvc.yaml", ".dvcignore")
+CONFIG = """\
+[core]
+    no_scm = true
+    analytics = false
+    autostage = false
+    check_update = false
+[cache]
+    dir = {cache}
+"""
+
+
+def require_stretches(track: str, split: BySequence | ByRecording | ByTime | ByStretch) -> ByStretch:
+    """The split of the track; raises InputError unless it is by stretch, of which folds are made."""
+    if not isinstance(split, ByStretch):
+        raise InputError(f"{track}.split.by: expected stretch, of which folds are made, got {split.by}")
+    return split
+
+
+def write(root: Path, numbers: Mapping[str, Any], track: str, fold: int, cache: Path) -> Path:
+    """The project of a fold, in a folder below `root`, the project around it; what was built there before stays.
+
+    numbers   what params.yaml says.
+    cache     of DVC, for both.
+    """
+    folder = root / PLACE / f"{track}-{fold}"
+    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+    (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache.resolve()))
+    for name in COPIED:
+        shutil.copyfile(root / name, folder / name)
+    for path in (*CODE, Path("data", "raw", track)):
+        _link(root / path, folder / path)
+    with files.replacing(folder / "params.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(_params(numbers, track, fold), sort_keys=False))
+    return folder
+
+
+def _params(numbers: Mapping[str, Any], track: str, fold: int) -> dict[str, Any]:
+    """Those of the fold: one track, no folds of its own."""
+    section = {**numbers[track], "split": {**numbers[track]["split"], "fold": fold}}
+    return {"tracks": [track], "folds": [], "runtime": numbers["runtime"], track: section}
+
+
+def _link(target: Path, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target.resolve())
