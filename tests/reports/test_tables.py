@@ -69,6 +69,24 @@ def test_the_latest_results_hold_every_evaluated_track(tmp_path):
     assert text.count(tables.plain(EVALUATION)) == 2
 
 
+def test_the_folds_of_a_track_have_a_table_of_their_points(tmp_path):
+    (tmp_path / "astyx").mkdir()
+    assert tables.folds(tmp_path) == []
+    radar = {"points_chamfer_m": 0.81, "points_chamfer_m_lo": 0.6, "points_chamfer_m_hi": 1.2, "chamfer_m": 9.0}
+    ldm = {"points_chamfer_m": 0.7, "points_chamfer_m_fold_0": 5.0, "points_worse_than_radar": 1, "chamfer_m": 9.0}
+    content = {"radar": radar, "ldm": ldm, "folds": 4, "stretches": 16, "frames": 406}
+    (tmp_path / "astyx" / "folds.json").write_text(json.dumps(content))
+    (found,) = tables.folds(tmp_path, tables.markdown)
+    assert found.splitlines() == [
+        "astyx, points of all folds: folds 4, stretches 16, frames 406",
+        "",
+        "| method | points_chamfer_m | points_worse_than_radar |",
+        "| --- | ---: | ---: |",
+        "| radar | 0.810 [0.600, 1.20] | - |",
+        "| ldm | 0.700 | 1 |",
+    ]
+
+
 def test_results_that_are_missing_or_no_json_are_named(tmp_path):
     with pytest.raises(InputError, match=r"expected <track>/evaluate\.json"):
         tables.latest(tmp_path)

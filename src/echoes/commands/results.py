@@ -6,8 +6,9 @@ from echoes.reports import tables
 
 
 def results(metrics: Path, markdown: bool) -> str:
-    """The table of each evaluated track, and the paths of its pictures. Raises InputError where there is none."""
-    lines = [tables.latest(metrics, tables.markdown if markdown else tables.plain)]
+    """The tables of each evaluated track, and the paths of its pictures. Raises InputError where there is none."""
+    form = tables.markdown if markdown else tables.plain
+    lines = [tables.latest(metrics, form), *tables.folds(metrics, form)]
     for path in sorted(metrics.glob("*/evaluate.json")):
         pictures = sorted((path.parent / "plots" / "evaluate").glob("*.png"))
         lines += [f"picture of {path.parent.name}: {picture}" for picture in pictures]

@@ -43,14 +43,30 @@ def latest(folder: Path, form: Callable[[Evaluation], str] = plain) -> str:
     """The tables of every track below `folder` that has been evaluated, by name, in the form `plain` or `markdown`."""
     parts = []
     for path in sorted(folder.glob("*/evaluate.json")):
-        try:
-            evaluation = json.loads(path.read_text())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: expected JSON, got {error}") from error
+        evaluation = _read(path)
         parts.append(f"{caption(path.parent.name, evaluation)}\n\n{form(evaluation)}")
     if not parts:
         raise InputError(f"{folder}: expected <track>/evaluate.json, which the stage evaluate writes; got none")
     return "\n".join(parts)
+
+
+def folds(folder: Path, form: Callable[[Evaluation], str] = plain) -> list[str]:
+    """The table of every track below `folder` whose folds were evaluated: their points, over all folds."""
+    parts = []
+    for path in sorted(folder.glob("*/folds.json")):
+        found = _read(path)
+        methods = {name: block for name, block in found.items() if isinstance(block, Mapping)}
+        points = {name: {k: v for k, v in block.items() if k.startswith("points_")} for name, block in methods.items()}
+        parts.append(f"{caption(f'{path.parent.name}, points of all folds', found)}\n\n{form(points)}")
+    return parts
+
+
+def _read(path: Path) -> Evaluation:
+    try:
+        evaluation: Evaluation = json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected JSON, got {error}") from error
+    return evaluation
 
 
 def _cells(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
