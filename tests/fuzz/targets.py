@@ -37,7 +37,7 @@ from echoes.readers import (
 )
 from echoes.readers.choice import Source
 from echoes.readers.frames import Entry
-from echoes.readers.splits import BySequence, ByTime
+from echoes.readers.splits import BySequence, ByStretch, ByTime
 from echoes.voxelization.families import Layout, Split
 from fuzz import checks, formats
 from fuzz.cases import Target
@@ -244,7 +244,7 @@ def read_split(root: Path) -> Any:
     entries = [Entry(sequence, stamp, "") for sequence, stamp, _ in rows]
     split = params.build(Split, held.get("split"), "split")
     duration_s = held.get("duration_s")
-    if isinstance(split, BySequence) or not isinstance(duration_s, float) or not 0 <= duration_s < 1e9:
+    if isinstance(split, BySequence | ByStretch) or not isinstance(duration_s, float) or not 0 <= duration_s < 1e9:
         return split, 0.0, entries, splits.assign(entries, params.build(splits.Split, held.get("split"), "split"))
     labels = [(label,) for _, _, label in rows]
     return split, duration_s, entries, splits.assign_labelled(entries, labels, duration_s, split)

@@ -3,16 +3,21 @@
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from echoes import params
 from echoes.errors import InputError
 from echoes.readers import splits
+from echoes.readers.choice import CLOUDS, Source
 from echoes.readers.frames import Entry
 from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime, assign, assign_labelled
+
+PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 
 
 def drive(sequence, stamps):
@@ -168,6 +173,24 @@ def test_the_largest_stretches_are_dealt_first_and_validation_meets_its_share():
     tested = [{e.sequence for e, n in zip(entries, names, strict=True) if n == "test"} for names in found]
     assert tested == [{"s1"}, {"s3", "s2", "s5"}, {"s0", "s4"}]
     assert [names.count("val") for names in found] == [10, 30, 10]
+
+
+@pytest.mark.parametrize(
+    ("track", "folder", "counts"),
+    [
+        ("astyx", "astyx-hires2019-ccbyncsa4", [(209, 49, 148), (269, 49, 88), (278, 43, 85), (267, 54, 85)]),
+        ("raflow", "raflow-4dradar", [(27, 16, 21), (27, 21, 16), (33, 16, 15), (31, 21, 12)]),
+    ],
+)
+def test_the_folds_of_published_recordings_have_frames_to_train_to_validate_and_to_test(
+    track, folder, counts, recordings
+):
+    source, split = (
+        params.load(of, f"{track}.{name}", PARAMS) for of, name in ((Source, "source"), (ByStretch, "split"))
+    )
+    entries = [entry for entry in CLOUDS[source.reader].index(recordings / folder, source) if not entry.refused]
+    found = [Counter(names) for names in in_folds(entries, split)]
+    assert [(names["train"], names["val"], names["test"]) for names in found] == counts
 
 
 @pytest.mark.parametrize(
