@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from echoes import arrays, latentstore, seeds
-from echoes.dataset.grids import Grids, GridsWriter
+from echoes.dataset.grids import FrameCells, Grids, GridsWriter
 from echoes.dataset.spectrograms import Spectrograms, SpectrogramsWriter
 from echoes.grids import Axis, Grid, Range
 from echoes.provenance import Header
@@ -47,14 +47,29 @@ def observed(frame: int) -> np.ndarray:
     return mask
 
 
+def offsets(frame: int) -> np.ndarray:
+    """(M, 3) in cells, where the returns of the target lie in their cells."""
+    return seeds.rng(0, "offsets", frame).uniform(-0.5, 0.5, (len(target(frame).indices), 3)).astype(np.float32)
+
+
+def frame_cells(frame: int) -> FrameCells:
+    """A frame whose points are one for each cell, above a level ground at -5 m."""
+    of_radar, of_target = radar(frame), target(frame)
+    measured = of_radar.features[:, 1::-1]
+    radar_points = np.column_stack([GRID.centres(of_radar.indices), measured]).astype(np.float32)
+    target_points = GRID.positions(of_target.indices, offsets(frame)).astype(np.float32)
+    bits, plane = visibility.pack(observed(frame)), np.array([0.0, 0.0, -5.0])
+    name, stamp = f"street-{frame // 5}", 0.1 * (frame % 5)
+    return FrameCells(name, stamp, of_radar, of_target, offsets(frame), bits, radar_points, target_points, plane)
+
+
 def write_grids(path: Path, splits: tuple[str, ...] = SPLITS, raw: str = "r") -> Grids:
     """One frame for each of `splits`, in sequences of five; raw: digest of the recordings."""
     with arrays.writing(path) as writer:
         grids = GridsWriter(writer, GRID)
         for i, split in enumerate(splits):
-            bits = visibility.pack(observed(i))
-            grids.append(f"street-{i // 5}", 0.1 * (i % 5), split, radar(i), target(i), bits)
-        grids.seal(GRID, {"source": {"reader": "simulated"}}, SCALING, "recorded", {"raw": raw})
+            grids.append(frame_cells(i), split, i // 5)
+        grids.seal(GRID, {"source": {"reader": "simulated"}}, SCALING, "recorded", 0.3, {"raw": raw})
     return Grids(path)
 
 

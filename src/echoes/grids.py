@@ -83,6 +83,11 @@ class Grid:
         return z.size, y.size, x.size
 
     @property
+    def widths(self) -> np.ndarray:
+        """(3,) lengths of a cell along z, y, x [m]."""
+        return np.array([axis.step for axis in self.axes])
+
+    @property
     def diagonal_m(self) -> float:
         """The longest distance inside the grid."""
         return float(np.linalg.norm([axis.stop - axis.start for axis in self.axes]))
@@ -99,3 +104,7 @@ class Grid:
     def centres(self, indices: np.ndarray) -> np.ndarray:
         """(N, 3) indices (z, y, x) -> (N, 3) float64 x, y, z [m] of the middle of each cell."""
         return np.stack([self.axes[2 - i].centres[indices[:, 2 - i]] for i in range(3)], axis=1)
+
+    def positions(self, indices: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """(N, 3) float64 x, y, z [m] of points at offsets (N, 3) along z, y, x from the middle of cells, in cells."""
+        return self.centres(indices) + (offsets * self.widths)[:, ::-1]

@@ -43,6 +43,7 @@ class PlaneGround:
 
 
 Ground = NoGround | PlaneGround
+Plane = tuple[float, float, float]  # slopes along x and y, height at the origin [m]
 
 
 def keep(points: np.ndarray, ground: Ground) -> np.ndarray:
@@ -52,14 +53,33 @@ def keep(points: np.ndarray, ground: Ground) -> np.ndarray:
 
     Keeps all returns of a frame that covers fewer than FEWEST squares.
     """
+    found = fit(points, ground)
+    return np.ones(len(points), bool) if found is None else above(points, found, height_of(ground))
+
+
+def fit(points: np.ndarray, ground: Ground) -> Plane | None:
+    """The plane of the ground under (N, 3 or more) x, y, z [m]; None where none is asked for, or too little is seen."""
     if isinstance(ground, NoGround):
-        return np.ones(len(points), bool)
+        return None
     candidates = lowest(points, ground.cell_m)
-    if len(candidates) < FEWEST:
-        return np.ones(len(points), bool)
-    slope_x, slope_y, height_m = plane(candidates, ground)
+    return None if len(candidates) < FEWEST else plane(candidates, ground)
+
+
+def above(points: np.ndarray, plane: Plane, height_m: float) -> np.ndarray:
+    """(N,) bool: the points (N, 3 or more) lie more than `height_m` above the plane."""
     x, y, z = points[:, :3].astype(np.float64).T
-    return z - (slope_x * x + slope_y * y + height_m) > ground.height_m
+    return np.asarray(z - (plane[0] * x + plane[1] * y + plane[2]) > height_m)
+
+
+def turned(plane: Plane, angle_rad: float) -> Plane:
+    """The same ground after a turn about z, from x to y."""
+    cos, sin = float(np.cos(angle_rad)), float(np.sin(angle_rad))
+    return plane[0] * cos - plane[1] * sin, plane[0] * sin + plane[1] * cos, plane[2]
+
+
+def height_of(ground: Ground) -> float:
+    """How far above its plane the ground reaches [m]; 0 where none is taken out."""
+    return 0.0 if isinstance(ground, NoGround) else ground.height_m
 
 
 def lowest(points: np.ndarray, cell_m: float) -> np.ndarray:
@@ -72,7 +92,7 @@ def lowest(points: np.ndarray, cell_m: float) -> np.ndarray:
     return np.stack([x, y, z], axis=1)[order[first]]
 
 
-def plane(candidates: np.ndarray, ground: PlaneGround) -> tuple[float, float, float]:
+def plane(candidates: np.ndarray, ground: PlaneGround) -> Plane:
     """Slopes along x and y and height at the origin [m] of the plane through the ground.
 
     candidates   (K, 3) x, y, z [m]; walls, cars and crowns may be the greater part.

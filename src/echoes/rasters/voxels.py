@@ -66,6 +66,19 @@ def target_cells(points: np.ndarray, grid: Grid, radar: np.ndarray, radius_m: fl
     return Cells(indices, features)
 
 
+def mean_offsets(points: np.ndarray, grid: Grid) -> np.ndarray:
+    """(M, 3) float32 where the returns of each occupied cell lie on average: z, y, x from its centre, in cells.
+
+    points   (N, 3 or more) x, y, z [m]; the cells are those of `radar_cells` and `target_cells`, in their order.
+    """
+    owner, flat = _group(_flat(points, *_edges(grid)), prod(grid.shape))
+    means = np.empty((len(flat), 3), np.float64)
+    for column, axis in enumerate((2, 1, 0)):
+        _means(owner, points[:, axis].astype(np.float64), means[:, column])
+    centres = grid.centres(_indices(flat, grid))[:, ::-1]
+    return ((means - centres) / grid.widths).astype(np.float32).clip(-0.5, 0.5)
+
+
 def dense(cells: Cells, shape: tuple[int, int, int]) -> np.ndarray:
     """(1 + C, D, H, W) float32: the occupancy, then the features; 0 in empty cells.
 

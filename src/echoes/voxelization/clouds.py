@@ -9,8 +9,9 @@ from tqdm import tqdm
 from echoes import files
 from echoes.arrays import Writer
 from echoes.dataset.grids import GridsWriter
+from echoes.rasters import ground
 from echoes.readers.choice import CLOUDS, CloudSource
-from echoes.readers.splits import BySequence, ByTime, assign
+from echoes.readers.splits import Split, assign, stretches
 from echoes.voxelization import pairs, stamps
 from echoes.voxelization.parallel import WHERE, ordered
 from echoes.voxelization.statistics import Statistics
@@ -18,7 +19,7 @@ from echoes.voxelization.views import views
 
 
 def write(
-    root: Path, source: CloudSource, layout: pairs.GridParams, split: BySequence | ByTime, writer: Writer, table: Path
+    root: Path, source: CloudSource, layout: pairs.GridParams, split: Split, writer: Writer, table: Path
 ) -> dict[str, float]:
     """Write all frames of `root` to `writer` and the stamps of all pairs to `table`; gives the statistics."""
     grid, reader = layout.grid(), CLOUDS[source.reader]
@@ -26,16 +27,19 @@ def write(
     jumps, usable = stamps.clock_jumps(listed), stamps.usable(listed, root)
     splits = assign(usable, split)
     chosen = views(usable, splits, layout.copies)
+    stretch_of = dict(zip(usable, stretches(usable, split).tolist(), strict=True))
     work = partial(pairs.prepare, reader.read, root, source, layout)
     statistics = Statistics(len(listed), len(listed) - len(usable), splits.count("purged"), jumps)
     grids = GridsWriter(writer, grid)
     found = ordered(work, chosen, source.workers, source.scheduler)
-    for pair, view in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
-        statistics.take(pair, view.split)
-        if pair is not None:
-            grids.append(pair.sequence, pair.stamp, view.split, pair.radar, pair.target, pair.observed)
+    for pairs_of_entry, entry_views in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+        for pair, view in zip(pairs_of_entry, entry_views, strict=True):
+            statistics.take(pair, view.split)
+            if pair is not None:
+                grids.append(pair.cells, view.split, stretch_of[view.entry])
     recording = {name: value for name, value in asdict(source).items() if name not in WHERE}
     made_with = {"source": recording, "grid": asdict(layout), "split": asdict(split)}
-    grids.seal(grid, made_with, layout.scaling, source.ego_motion, {"raw": files.digest(root)})
+    ground_m = ground.height_of(layout.ground)
+    grids.seal(grid, made_with, layout.scaling, source.ego_motion, ground_m, {"raw": files.digest(root)})
     stamps.write(listed, table)
     return statistics.summary()

@@ -1,18 +1,18 @@
 """A frame as a reader gives it -> its cells: radar, target and what was observed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from echoes.dataset.grids import FrameCells
 from echoes.errors import InputError
 from echoes.grids import Grid, Range
 from echoes.rasters import ground, visibility, voxels
-from echoes.rasters.ground import NoGround, PlaneGround
+from echoes.rasters.ground import NoGround, Plane, PlaneGround
 from echoes.rasters.scaling import Scaling
-from echoes.rasters.voxels import Cells
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
 from echoes.voxelization.views import Copies, View, thinned, turned
@@ -43,42 +43,57 @@ class GridParams:
 
 @dataclass(frozen=True)
 class Pair:
-    """The cells of one frame. observed is packed to bits; ego_velocity [m/s] is NaN where unknown."""
+    """A frame as grids.zarr takes it. ego_velocity [m/s] is NaN where unknown; points: how many the radar gave."""
 
-    sequence: str
-    stamp: float
-    radar: Cells
-    target: Cells
-    observed: np.ndarray
+    cells: FrameCells
     ego_velocity: np.ndarray
     points: int
 
 
 def prepare(
-    read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, params: GridParams, view: View
-) -> Pair | None:
-    """Read the entry of a view and voxelize it; None for a frame without radar points.
+    read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, params: GridParams, views: Sequence[View]
+) -> list[Pair | None]:
+    """Read an entry once and voxelize all of its views; None for a view without radar points.
 
     Raises InputError for a recording without a target, and what the reader raises.
     """
-    entry = view.entry
-    frame = turned(thinned(read(root, source, entry), view.share), view.turn_rad)
+    entry = views[0].entry
+    frame = read(root, source, entry)
     if frame.target is None:
         raise InputError(f"{root}: expected a LiDAR recording beside the radar's to train on, got none for {entry.key}")
+    plane = ground.fit(frame.target, params.ground)
+    return [
+        _pair(
+            turned(thinned(frame, view.share), view.turn_rad),
+            None if plane is None else ground.turned(plane, view.turn_rad),
+            source,
+            params,
+            entry,
+        )
+        for view in views
+    ]
+
+
+def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, entry: Entry) -> Pair | None:
     grid = params.grid()
     radar, velocity = over_ground(frame, source, entry)
     if not grid.cells(radar)[1].any():
         return None
-    solid = frame.target[ground.keep(frame.target, params.ground)]
-    return Pair(
+    assert frame.target is not None, "checked before"
+    target, height_m = frame.target, ground.height_of(params.ground)
+    solid = target if plane is None else target[ground.above(target, plane, height_m)]
+    cells = FrameCells(
         frame.sequence,
         frame.stamp,
         voxels.radar_cells(radar, grid),
         voxels.target_cells(solid, grid, radar, params.radius_m),
-        visibility.pack(visibility.observed(frame.target, frame.target_origin, grid)),
-        velocity,
-        len(radar),
+        voxels.mean_offsets(solid, grid),
+        visibility.pack(visibility.observed(target, frame.target_origin, grid)),
+        radar[grid.cells(radar)[1]],
+        solid[grid.cells(solid)[1], :3],
+        np.full(3, np.nan) if plane is None else np.array(plane),
     )
+    return Pair(cells, velocity, len(radar))
 
 
 def over_ground(frame: Frame, source: Any, entry: Entry) -> tuple[np.ndarray, np.ndarray]:

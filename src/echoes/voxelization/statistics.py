@@ -23,15 +23,16 @@ class Statistics:
             self._counts["frames_empty"] += 1
             return
         self._splits[split] += 1
-        power, doppler = pair.radar.features[:, 0], pair.radar.features[:, 1]
+        radar, target = pair.cells.radar, pair.cells.target
+        power, doppler = radar.features[:, 0], radar.features[:, 1]
         found = {
             "points": pair.points,
             "radar_cells": len(power),
-            "target_cells": len(pair.target.indices),
+            "target_cells": len(target.indices),
             "power_db": float(power.mean()),
             "still_share": float((np.abs(doppler) < 0.5).mean()),
-            "observed_share": float(np.unpackbits(pair.observed).mean()),
-            "doppler_valid_share": float(pair.target.features[:, 2].mean()) if len(pair.target.indices) else 0.0,
+            "observed_share": float(np.unpackbits(pair.cells.observed).mean()),
+            "doppler_valid_share": float(target.features[:, 2].mean()) if len(target.indices) else 0.0,
         }
         if np.isfinite(pair.ego_velocity).all():  # known for every frame of a track or for none
             found["speed_mps"] = float(np.linalg.norm(pair.ego_velocity))

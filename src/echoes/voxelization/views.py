@@ -43,18 +43,18 @@ class View:
     share: float
 
 
-def views(entries: Sequence[Entry], splits: Sequence[str], copies: Copies) -> list[View]:
-    """Each entry that was not purged, and after a training entry its altered copies."""
-    listed = []
+def views(entries: Sequence[Entry], splits: Sequence[str], copies: Copies) -> list[list[View]]:
+    """Each entry that was not purged, and beside a training entry its altered copies."""
+    listed: list[list[View]] = []
     for entry, split in zip(entries, splits, strict=True):
         if split == "purged":
             continue
-        listed.append(View(entry, split, 0.0, 1.0))
+        listed.append([View(entry, split, 0.0, 1.0)])
         if split == "train":
             rng = seeds.rng(copies.seed, "copies", entry.sequence, entry.key)
             turns = rng.uniform(-copies.most_rad, copies.most_rad, copies.count).tolist()
             shares = rng.uniform(copies.least_share, 1.0, copies.count).tolist()
-            listed += [View(entry, split, turn, share) for turn, share in zip(turns, shares, strict=True)]
+            listed[-1] += [View(entry, split, turn, share) for turn, share in zip(turns, shares, strict=True)]
     return listed
 
 
