@@ -9,6 +9,7 @@ from echoes.dataset import choice
 from echoes.models import autoencoders, batches, denoisers, objectives, previews
 from echoes.models.conditions import conditions
 from echoes.models.methods import Decoder
+from echoes.models.radar import regression
 from echoes.provenance import require_parent
 from echoes.training import device, distributed, launch, sharding
 from echoes.training.ema import Ema
@@ -27,12 +28,15 @@ def main(track: str) -> None:
     grids.require_mirror(f"{track}.ldm", p.mirror)
     torch.manual_seed(seeds.number(p.seed, "train_ldm", "init"))
     denoiser = denoisers.build(latents.header, p).to(place)
+    regression.set_prior(denoiser.regression, grids)
     ema, whitening = Ema(denoiser, p.ema), denoisers.whitening(latents.header)
     if runtime.sharding == "full":
         sharding.shard(denoiser, ema.model)
     given = conditions(grids, latents, p.condition.by)
     load = batches.load_latents(latents, given, p.mirror, "train_ldm", p.seed)
     loss = objectives.denoising(denoiser, p, whitening, place)
+    flips = batches.flips(p.mirror, "train_ldm", p.seed)
+    load, loss = regression.joined(denoiser.regression, grids, p.regression, load, loss, flips)
     scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, place)
     draw = previews.of_denoiser(Decoder(vae, whitening), grids, given, latents.header.content["latent_shape"], p.seed)
     parents, averages = {"latents": latents.header.identity}, {"ema": ema}
@@ -45,7 +49,8 @@ def main(track: str) -> None:
         if distributed.is_first():
             draw(chosen, training.log.picture(p.steps - 1))
             denoisers.save_ldm(chosen, p, latents.header, data / "ldm.safetensors")
-            report = {"loss": training.log.last("loss"), **scores(chosen)}
+            direct = regression.error(chosen.regression, grids, p.regression)
+            report = {"loss": training.log.last("loss"), **scores(chosen), **direct}
             metrics.write(Path("metrics", track, "train_ldm.json"), report)
 
 

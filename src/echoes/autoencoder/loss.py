@@ -5,7 +5,7 @@ term; what occupied cells measured is regressed on those cells alone.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +15,19 @@ from torch.nn import functional as F
 # which is not worth latent capacity; the Doppler of what moves lies above.
 HUBER = 0.1
 VALIDITY = 0.3  # weight of whether Doppler and power are known: it is evidence of no surface
+
+
+class MeasurementWeights(Protocol):
+    """Weights of what occupied cells measured, and of the cells that no ray reached."""
+
+    @property
+    def reflectivity(self) -> float: ...
+    @property
+    def doppler(self) -> float: ...
+    @property
+    def power(self) -> float: ...
+    @property
+    def unobserved(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ def target_loss(
     observed: Tensor,
     penalty: Tensor,
     rate: float,
-    weights: LossWeights,
+    weights: MeasurementWeights,
     ramp: float,
 ) -> Tensor:
     """(B,) loss of a decoded target.

@@ -64,11 +64,19 @@ class Denoiser(nn.Module):
     """D(noisy; sigma), the expected clean sample, under a condition that is encoded once for all calls.
 
     parameterization, conditioner   modules; no conditioner for a denoiser without condition.
+    regression                      a network that was trained beside it on the same condition and goes where it goes.
     """
 
-    def __init__(self, network: nn.Module, parameterization: Parameterization, conditioner: Conditioner | None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        parameterization: Parameterization,
+        conditioner: Conditioner | None,
+        regression: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.network, self.parameterization, self.conditioner = network, parameterization, conditioner
+        self.regression = regression
 
     @property
     def sigma_data(self) -> float:

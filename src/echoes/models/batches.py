@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,10 +32,16 @@ def load_latents(
     store: LatentStore, conditions: Conditions, mirror: bool, name: str, seed: int
 ) -> Callable[[Part], LatentBatch]:
     """part -> batch; with `mirror` half of the frames are left-right swapped."""
+    flipped_of = flips(mirror, name, seed)
 
     def load(part: Part) -> LatentBatch:
-        flipped = part.flipped(seed, name, "mirror") if mirror else straight(part.frames)
+        flipped = flipped_of(part)
         mean, std = (torch.from_numpy(either(store, of, part.frames, flipped)) for of in ("latents", "std"))
         return LatentBatch(mean, std, conditions(part.frames, flipped))
 
     return load
+
+
+def flips(mirror: bool, name: str, seed: int) -> Callable[[Part], np.ndarray]:
+    """part -> (n,) which of its frames are left-right swapped: half of a batch with `mirror`, else none."""
+    return lambda part: part.flipped(seed, name, "mirror") if mirror else straight(part.frames)

@@ -3,7 +3,7 @@
 import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -17,6 +17,9 @@ from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
+from echoes.models.radar import regression
+from echoes.models.radar.readout import Readout
+from echoes.models.radar.regression import BirdseyeRegression, NoRegression
 from echoes.nets.conditions import FieldConditioner, LabelConditioner
 from echoes.nets.dit import DiT, DiTConfig
 from echoes.nets.layers import conv
@@ -56,6 +59,7 @@ class LdmParams(StageSchedule):
 
     parameterization  how a network becomes a denoiser, with a section of each one's numbers.
     network           `unet` or `dit`, likewise.
+    regression        from the radar straight to the target's cells, trained beside the denoiser.
     drop              share of each part of the condition dropped in training, for the unconditional model.
     """
 
@@ -67,6 +71,7 @@ class LdmParams(StageSchedule):
     unet: UNetConfig
     dit: DiTConfig
     condition: RadarCondition | LabelCondition
+    regression: BirdseyeRegression | NoRegression
     drop: float
     mirror: bool
     ema: float
@@ -113,7 +118,22 @@ def build(latents: Header, p: LdmParams) -> Denoiser:
         network = UNet(rank, channels + fields, channels, p.unet, vector)
     else:
         network = DiT(rank, channels + fields, channels, p.dit, vector)
-    return Denoiser(network, _parameterization(p), _conditioner(latents, p.condition, rank, channels))
+    conditioner = _conditioner(latents, p.condition, rank, channels)
+    return Denoiser(network, _parameterization(p), conditioner, _regression(latents, p))
+
+
+def _regression(latents: Header, p: LdmParams) -> nn.Module | None:
+    if isinstance(p.regression, NoRegression):
+        return None
+    if isinstance(p.condition, LabelCondition):
+        raise InputError(f"ldm.regression.kind: expected none, where labels are the condition, got {p.regression.kind}")
+    return regression.build(p.regression, latentstore.shape(latents)[1] * _compression(latents))
+
+
+def _compression(latents: Header) -> int:
+    """Cells along each axis that share one latent."""
+    factor: int = params.build(int, latents.content.get("compression"), f"{latents.kind}: compression")
+    return factor
 
 
 def _parameterization(p: LdmParams) -> Parameterization:
@@ -137,8 +157,9 @@ def _conditioner(
     encoder: nn.Module
     if condition.by == "encoder":
         inputs = len(RADAR_CHANNELS)
-        factor: int = params.build(int, latents.content.get("compression"), f"{latents.kind}: compression")
-        encoder = RadarEncoder(rank, inputs, condition.width, condition.blocks, condition.features, factor)
+        encoder = RadarEncoder(
+            rank, inputs, condition.width, condition.blocks, condition.features, _compression(latents)
+        )
     else:
         encoder = conv(rank, channels, condition.features)
     return FieldConditioner(encoder, condition.features)
@@ -157,7 +178,7 @@ def load_ldm(path: Path, device: torch.device) -> tuple[Denoiser, Header]:
     return denoiser.to(device).eval().requires_grad_(False), header
 
 
-def save_cd(model: ConsistencyModel, p: CdParams, teacher: Header, chosen: dict[str, float], path: Path) -> None:
+def save_cd(model: ConsistencyModel, p: CdParams, teacher: Header, chosen: dict[str, Any], path: Path) -> None:
     """chosen: what was settled on validation, such as `middle`, the noise level from which a second step starts."""
     content = {**teacher.content, "ldm_params": teacher.params, **chosen}
     parents = {**teacher.parents, "ldm": teacher.identity}
@@ -190,6 +211,8 @@ def student_of(teacher: Denoiser, sigma_min: float) -> ConsistencyModel:
     for module in student.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
+    if student.regression is not None:  # it is no part of what is distilled
+        student.regression.requires_grad_(False)
     return ConsistencyModel(student, sigma_min)
 
 
@@ -200,6 +223,12 @@ def whitening(header: Header) -> Whitening:
     if len(stored.mean) != channels:
         raise InputError(f"{header.kind}: whitening: expected {channels} channels, got {len(stored.mean)}")
     return stored
+
+
+def readout(header: Header) -> Readout:
+    """How the clouds of a track are read out, which travels with its cd; raises InputError where it does not."""
+    found: Readout = params.build(Readout, header.content.get("readout"), f"{header.kind}: readout")
+    return found
 
 
 def chosen(header: Header, name: str) -> float:

@@ -1,0 +1,156 @@
+"""Regression of the target's cells from the radar at full resolution, end to end: no latents and no noise.
+
+It is trained with the denoiser and travels with it. Where distances count it is hard to beat, because the mean of
+what may be there is nearest to all of it; what a sample adds is the look of a LiDAR.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from echoes import params
+from echoes.autoencoder.fitting import Y_AXIS
+from echoes.autoencoder.loss import masked_huber, target_loss
+from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.grids import Grids
+from echoes.nets.birdseye import BirdseyeUNet
+from echoes.nets.unet import UNetConfig
+from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
+from echoes.training.parts import Part
+
+OFFSETS = ("offset_z", "offset_y", "offset_x")  # what is regressed beside the channels of the target
+OUTPUTS = (*TARGET_CHANNELS, *OFFSETS)
+BATCH, FRAMES = 16, 64  # of the validation split, evenly spread
+
+
+@dataclass(frozen=True)
+class RegressionWeights:
+    """reflectivity, doppler, power, offset   of what occupied cells measured, and of where in the cell it lies.
+    unobserved                              of a cell that no ray reached: it counts as empty.
+    """
+
+    reflectivity: float
+    doppler: float
+    power: float
+    offset: float
+    unobserved: float
+
+
+@dataclass(frozen=True)
+class BirdseyeRegression:
+    """The section `<track>.ldm.regression`. every: steps of the denoiser from one of the regression to the next."""
+
+    kind: Literal["birdseye"]
+    unet: UNetConfig
+    loss: RegressionWeights
+    every: int
+
+    def __post_init__(self) -> None:
+        params.require_counts(every=self.every)
+
+
+@dataclass(frozen=True)
+class NoRegression:
+    """Nothing is regressed, as where labels are the condition."""
+
+    kind: Literal["none"]
+
+
+@dataclass(frozen=True)
+class RegressionBatch:
+    """radar (B, 4, D, H, W), target (B, 5, D, H, W), observed (B, D, H, W), offsets (B, 3, D, H, W)."""
+
+    radar: Tensor
+    target: Tensor
+    observed: Tensor
+    offsets: Tensor
+
+
+def build(p: BirdseyeRegression, depth: int) -> BirdseyeUNet:
+    """depth: cells of the grid along z."""
+    return BirdseyeUNet(depth, len(RADAR_CHANNELS), len(OUTPUTS), p.unet)
+
+
+def set_prior(network: nn.Module | None, data: Any) -> None:
+    """An untrained regression gives the share of occupied cells of the training frames; nothing without one."""
+    if isinstance(network, BirdseyeUNet):
+        network.set_prior(OUTPUTS.index("occupancy"), data.occupied_share)
+
+
+def load(grids: Grids, frames: np.ndarray, flipped: np.ndarray) -> RegressionBatch:
+    """What is learned from `frames` (B,), those of `flipped` (B,) with left and right swapped."""
+    dense = (grids.radar_batch(frames), grids.target_batch(frames), grids.observed_batch(frames))
+    offsets = grids.offsets_batch(frames)
+    for array in (*dense, offsets):
+        array[flipped] = np.flip(array[flipped], Y_AXIS)
+    offsets[flipped, OFFSETS.index("offset_y")] *= -1
+    return RegressionBatch(*(torch.from_numpy(array) for array in (*dense, offsets)))
+
+
+def objective(rate: float, weights: RegressionWeights) -> Callable[[nn.Module, RegressionBatch], Tensor]:
+    """(network, batch) -> (B,) loss. rate: share of occupied cells in the train split."""
+
+    def loss(network: nn.Module, batch: RegressionBatch) -> Tensor:
+        place = next(network.parameters()).device
+        target, offsets = batch.target.to(place), batch.offsets.to(place)
+        regressed = network(batch.radar.to(place))
+        values, places = regressed.split([len(TARGET_CHANNELS), len(OFFSETS)], dim=1)
+        none = values.new_zeros(len(values))
+        error = target_loss(values, target, batch.observed.to(place), none, rate, weights, 1.0)
+        occupied = target[:, :1].expand_as(offsets)
+        return error + weights.offset * masked_huber(places, offsets, occupied)
+
+    return loss
+
+
+def unchanged(network: nn.Module, count: int) -> Tensor:
+    """(count,) zeros whose gradient is 0 for each weight: all processes sum gradients of the same weights."""
+    nothing = sum((weight.sum() for weight in network.parameters()), torch.zeros(())) * 0
+    return torch.as_tensor(nothing).expand(count)
+
+
+def measured(regressed: Tensor) -> dict[str, Tensor]:
+    """Output -> (B, D, H, W)."""
+    return dict(zip(OUTPUTS, regressed.unbind(1), strict=True))
+
+
+def joined(
+    network: nn.Module | None,
+    data: Any,
+    p: BirdseyeRegression | NoRegression,
+    load_others: Callable[[Part], Any],
+    loss_of_others: Callable[[Any], Tensor],
+    flips: Callable[[Part], np.ndarray],
+) -> tuple[Callable[[Part], Any], Callable[[Any], Tensor]]:
+    """What is loaded and minimised when the regression is trained beside a denoiser; without one, as it was.
+
+    network   the denoiser's regression; flips: part -> (n,) which of its frames have left and right swapped.
+    """
+    if network is None or isinstance(p, NoRegression):
+        return load_others, loss_of_others
+    error = objective(data.occupied_share, p.loss)
+
+    def load_both(part: Part) -> tuple[Any, RegressionBatch | None]:
+        due = part.step % p.every == 0
+        return load_others(part), load(data, part.frames, flips(part)) if due else None
+
+    def loss_of_both(batch: tuple[Any, RegressionBatch | None]) -> Tensor:
+        others, own = loss_of_others(batch[0]), batch[1]
+        return others + (unchanged(network, len(others)) if own is None else error(network, own))
+
+    return load_both, loss_of_both
+
+
+@torch.no_grad()
+def error(network: nn.Module | None, data: Any, p: BirdseyeRegression | NoRegression) -> dict[str, float]:
+    """`val_regression_loss`, the mean of what training minimises over frames of the validation split."""
+    if network is None or isinstance(p, NoRegression):
+        return {}
+    losses, of_batch = [], objective(data.occupied_share, p.loss)
+    for frames in batches_of(spread(data.frames("val"), FRAMES), BATCH):
+        losses.append(of_batch(network, load(data, frames, np.zeros(len(frames), bool))))
+    return {"val_regression_loss": float(torch.cat(losses).mean())}
