@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from echoes import latentstore, metrics, params
 from echoes.dataset import choice
@@ -17,7 +18,7 @@ from echoes.training.following import following
 from echoes.training.loop import train
 from echoes.training.runtime import Runtime
 
-CHOSEN: dict[str, Callable[..., dict[str, float]]] = {"radar": clouds.chosen, "microdoppler": spectrograms.chosen}
+CHOSEN: dict[str, Callable[..., dict[str, Any]]] = {"radar": clouds.chosen, "microdoppler": spectrograms.chosen}
 ERROR: dict[str, Callable[..., float]] = {"radar": clouds.error, "microdoppler": spectrograms.error}
 
 
@@ -51,7 +52,8 @@ def main(track: str) -> None:
             draw(model, training.log.picture(p.steps - 1))
             chosen = CHOSEN[grids.family](model, *measured)
             denoisers.save_cd(model, p, header, chosen, data / "cd.safetensors")
-            metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": training.log.last("loss"), **chosen})
+            numbers = {name: value for name, value in chosen.items() if isinstance(value, float)}
+            metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": training.log.last("loss"), **numbers})
 
 
 if __name__ == "__main__":

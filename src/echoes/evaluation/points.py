@@ -54,6 +54,11 @@ def inside(points: np.ndarray, region: Region) -> np.ndarray:
     return np.asarray(kept & (z - (slope_x * x + slope_y * y + height_m) >= region.height_m))
 
 
+def restrict(points: np.ndarray, region: Region) -> np.ndarray:
+    """The points (N, 3 or more) that are compared."""
+    return points[inside(points, region)]
+
+
 def evaluate_points(predicted: np.ndarray, true: np.ndarray, far_m: float) -> dict[str, float]:
     """Every number of one frame.
 

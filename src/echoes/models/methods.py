@@ -82,6 +82,11 @@ def fresh(numbers: Sequence[int], like: Tensor, seed: int, purpose: str) -> Call
     return lambda k: noise_of(numbers, like.shape[1:], seed, f"{purpose}-{k}").to(like)
 
 
+def seed_of(seed: int, sample: int) -> int:
+    """The seed of the k-th sample of the same frames; the first has the seed itself."""
+    return seed if sample == 0 else seeds.number(seed, "samples", sample)
+
+
 def noise_of(numbers: Sequence[int], shape: Sequence[int], seed: int, purpose: str) -> Tensor:
     """(B, *shape) noise of deviation 1; a sample has the same one in any batch."""
     return torch.stack(

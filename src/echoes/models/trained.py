@@ -20,6 +20,7 @@ from echoes.models import autoencoders, conditions, denoisers, methods
 from echoes.models.conditions import Conditions
 from echoes.models.denoisers import CdParams
 from echoes.models.methods import Decoder, Generator
+from echoes.models.radar.readout import Readout
 from echoes.provenance import Header, require_parent
 
 
@@ -59,6 +60,11 @@ class Trained:
     @property
     def decoder(self) -> Decoder:
         return Decoder(self.vae, denoisers.whitening(self.header))
+
+    @property
+    def readout(self) -> Readout:
+        """How clouds are read out, as it was settled on validation; of a track of radar clouds."""
+        return denoisers.readout(self.header)
 
     @property
     def latent_shape(self) -> list[int]:

@@ -9,10 +9,12 @@ from torch import Tensor
 from echoes.dataset.grids import Grids
 from echoes.evaluation.clouds import Cells as Predicted
 from echoes.evaluation.clouds import Target
+from echoes.grids import Grid
 from echoes.rasters.scaling import Scaling, to_physical
 from echoes.rasters.voxels import Cells
 
 COLUMNS = ("probability", "reflectivity", "doppler", "power")
+POINT_COLUMNS = ("x", "y", "z", "power", "doppler", "probability")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,25 @@ class Cloud:
     def predicted(self) -> Predicted:
         """The same cloud as evaluation takes it."""
         return Predicted(self.indices, self.features[:, 2], self.features[:, 3])
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a method makes of a frame: its cells, and its points (P, 6) float32 POINT_COLUMNS, which are written."""
+
+    cells: Cloud
+    points: np.ndarray
+
+    @classmethod
+    def of(cls, cloud: Cloud, positions: np.ndarray) -> "Made":
+        """Each cell is one point, at `positions` (M, 3) x, y, z [m]."""
+        probability, _, doppler, power = cloud.features.T
+        return cls(cloud, np.column_stack([positions, power, doppler, probability]).astype(np.float32))
+
+    @classmethod
+    def centred(cls, cloud: Cloud, grid: Grid) -> "Made":
+        """Each cell is one point, in its middle."""
+        return cls.of(cloud, grid.centres(cloud.indices))
 
 
 def from_decoded(decoded: Tensor, threshold: float, scaling: Scaling) -> list[Cloud]:

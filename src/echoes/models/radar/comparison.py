@@ -1,5 +1,7 @@
 """samples.zarr against the targets: the report of evaluate, and the panels of its picture."""
 
+import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +13,10 @@ from echoes import params
 from echoes.arrays import Reader
 from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
-from echoes.evaluation.bootstrap import summarise
+from echoes.errors import InputError
+from echoes.evaluation.bootstrap import summarise, summarise_points
 from echoes.evaluation.clouds import evaluate_frame
+from echoes.evaluation.points import Region, evaluate_points, restrict
 from echoes.headlines import ordered
 from echoes.models.radar import clouds
 from echoes.models.radar.clouds import Cloud
@@ -22,24 +26,33 @@ from echoes.reports.figures import Panel
 
 @dataclass(frozen=True)
 class CloudEvaluation:
-    """The section `<track>.evaluate` of clouds. resamples: of the bootstrap; panels: frames in the picture."""
+    """The section `<track>.evaluate` of clouds.
+
+    resamples  of the bootstrap; panels: frames in the picture.
+    range_m    horizontal range from the sensor within which points are compared.
+    """
 
     of: Literal["clouds"]
     resamples: int
     seed: int
     panels: int
+    range_m: float
 
     def __post_init__(self) -> None:
         params.require_counts(resamples=self.resamples, panels=self.panels)
+        if not self.range_m > 0:
+            raise InputError(f"range_m: expected more than 0, got {self.range_m}")
 
 
-TITLES = {"radar": "radar", "posterior_mean": "posterior mean", "ldm": "LDM", "cd_1": "CD, 1 step"}
+TITLES = {"radar": "radar", "fused": "radar and model", "ldm": "LDM", "cd_1": "CD, 1 step"}
+TABLE = "frames.csv"
+CELLS, POINTS = "cells", "points"  # the protocols
 
 
 @dataclass(frozen=True)
 class _Told:
     methods: tuple[str, ...]
-    threshold: float
+    thresholds: dict[str, float]
 
 
 class Samples:
@@ -50,30 +63,84 @@ class Samples:
         self._reader = Reader(path, "samples")
         require_parent(path, self._reader.header, grids.path, grids.header)
         told: _Told = params.build_known(_Told, self._reader.header.content, f"{path}: header")
-        self.methods, self.threshold = told.methods, told.threshold
+        self.methods, self.thresholds = told.methods, told.thresholds
         self.frames = self._reader.all("frame")
 
     def cloud(self, method: str, i: int) -> Cloud:
         """The cloud of the i-th of `frames`."""
         return Cloud(*(self._reader.ragged(f"{method}_{part}", i) for part in ("indices", "features")))
 
+    def points(self, method: str, i: int) -> np.ndarray:
+        """(P, 6) the points of the i-th of `frames`, as `echoes enhance` writes them."""
+        return self._reader.ragged(f"{method}_points", i)
+
+
+Frames = dict[str, list[dict[str, float]]]  # protocol -> the numbers of each frame
+
+
+def measured(samples: Samples, grids: Grids, p: CloudEvaluation) -> dict[str, Frames]:
+    """Method -> the numbers of each frame under both protocols."""
+    targets = [clouds.target(grids, int(frame)) for frame in samples.frames]
+    regions = [Region(p.range_m, grids.grid, grids.ground(int(f)), grids.ground_m) for f in samples.frames]
+    truths = [restrict(grids.points("target", int(f)), r) for f, r in zip(samples.frames, regions, strict=True)]
+    far_m = grids.grid.diagonal_m
+    return {
+        method: {
+            CELLS: [
+                evaluate_frame(samples.cloud(method, i).predicted(), target, grids.grid)
+                for i, target in enumerate(targets)
+            ],
+            POINTS: [
+                evaluate_points(restrict(samples.points(method, i), region), truth, far_m)
+                for i, (region, truth) in enumerate(zip(regions, truths, strict=True))
+            ],
+        }
+        for method in samples.methods
+    }
+
 
 def report(
-    samples: Samples, grids: Grids, timings: Mapping[str, Mapping[str, float]], seed: int, resamples: int
+    samples: Samples,
+    grids: Grids,
+    found: Mapping[str, Frames],
+    timings: Mapping[str, Mapping[str, float]],
+    p: CloudEvaluation,
 ) -> dict[str, Any]:
-    """A flat block of numbers per method, the number of frames, and the occupancy threshold."""
-    targets = [clouds.target(grids, int(frame)) for frame in samples.frames]
+    """A flat block of numbers per method, those of points under `points_` names; frames, stretches and thresholds.
+
+    Intervals resample stretches, because the frames of a stretch depend on each other. Beside the points of each method
+    stands their ratio to the radar's: `points_chamfer_ratio` below 1 is nearer to the LiDAR than the radar.
+    """
     blocks: dict[str, Any] = {}
-    for method in samples.methods:
-        found = [
-            evaluate_frame(samples.cloud(method, i).predicted(), target, grids.grid) for i, target in enumerate(targets)
-        ]
-        blocks[method] = ordered({**summarise(found, seed, resamples), **timings[method]})
-    return {**blocks, "frames": len(targets), "threshold": samples.threshold}
+    stretches = grids.stretches()[samples.frames]
+    for method, protocols in found.items():
+        cells = summarise(protocols[CELLS], stretches, p.seed, p.resamples)
+        points = summarise_points(protocols[POINTS], found["radar"][POINTS], stretches, p.seed, p.resamples)
+        level = {"threshold": samples.thresholds[method]} if method in samples.thresholds else {}
+        blocks[method] = ordered({**cells, **points, **level, **timings[method]})
+    counts = {"frames": len(samples.frames), "stretches": len(np.unique(stretches)), "range_m": p.range_m}
+    return {**blocks, **counts}
+
+
+def write_table(samples: Samples, grids: Grids, found: Mapping[str, Frames], path: Path) -> None:
+    """A row for each frame, protocol and method, with all numbers of the protocol; empty where there is none."""
+    stretches = grids.stretches()[samples.frames]
+    keys = list(dict.fromkeys(key for of in found.values() for frames in of.values() for key in frames[0]))
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["frame", "stretch", "protocol", "method", *keys])
+        for method, protocols in found.items():
+            for protocol, frames in protocols.items():
+                for frame, stretch, numbers in zip(samples.frames, stretches, frames, strict=True):
+                    values = [numbers.get(key, math.nan) for key in keys]
+                    cells = ["" if math.isnan(value) else repr(float(value)) for value in values]
+                    table.writerow([int(frame), int(stretch), protocol, method, *cells])
 
 
 def panels(samples: Samples, grids: Grids, count: int) -> list[list[Panel]]:
-    """A row of bird's-eye panels for each of `count` frames, evenly spread over the test split."""
+    """A row of bird's-eye panels for each of `count` frames, evenly spread over the test split: points, and how far the
+    cells of each are from the target's.
+    """
     rows = []
     for i in spread(np.arange(len(samples.frames)), count):
         truth = clouds.from_cells("target", grids.cells("target", int(samples.frames[i])))
@@ -82,6 +149,6 @@ def panels(samples: Samples, grids: Grids, count: int) -> list[list[Panel]]:
         for method, title in TITLES.items():
             cloud = samples.cloud(method, int(i))
             error_m = evaluate_frame(cloud.predicted(), known, grids.grid)["chamfer_m"]
-            row.append(Panel(title, grids.grid.centres(cloud.indices), None, f"Chamfer {error_m:.2f} m"))
+            row.append(Panel(title, samples.points(method, int(i))[:, :3], None, f"Chamfer {error_m:.2f} m"))
         rows.append([*row, Panel("LiDAR", grids.grid.centres(truth.indices), None, "")])
     return rows

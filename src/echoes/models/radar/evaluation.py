@@ -15,7 +15,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """The report; draws its figures into `folder`."""
     samples = comparison.Samples(path, grids)
-    report = comparison.report(samples, grids, timings, p.seed, p.resamples)
+    found = comparison.measured(samples, grids, p)
+    report = comparison.report(samples, grids, found, timings, p)
+    comparison.write_table(samples, grids, found, folder / comparison.TABLE)
     rows = comparison.panels(samples, grids, p.panels)
     figures.birdseye(rows, grids.grid, folder / "birdseye.png", "height [m]")
     figures.error_over_range(report, ["chamfer_m", "f1@1.0m"], folder / "error_over_range.png")

@@ -1,100 +1,203 @@
 """All methods of a radar track on its test split: their clouds frame by frame, their latency and calls."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from statistics import median
 
 import numpy as np
+from torch import Tensor
 from tqdm import tqdm
 
 from echoes.arrays import Writer
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
-from echoes.models import denoisers, methods
+from echoes.evaluation.reliability import Reliability
+from echoes.models import methods
 from echoes.models.conditions import straight
-from echoes.models.methods import Generator
-from echoes.models.radar import baselines, clouds, reconstruction
-from echoes.models.radar.clouds import Cloud
+from echoes.models.radar import baselines, clouds, readout, reconstruction
+from echoes.models.radar.clouds import Cloud, Made
 from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
+from echoes.models.radar.onecall import OneCall, Said, of_frames
+from echoes.models.radar.readout import Fusion
+from echoes.models.radar.regression import OUTPUTS
+from echoes.models.radar.validation import THRESHOLDS, Validation
 from echoes.models.trained import SampleParams, Trained
 from echoes.provenance import Header
 
+Produced = tuple[list[Made], float]  # of a batch, and the seconds it took
+THRESHOLD_FRAMES = 32  # of the validation split, for the threshold of each method
+
 
 class Sampling:
-    """Runs each method over the same frames."""
+    """Runs each method over the same frames, each with the threshold that is best for it on validation frames."""
 
     def __init__(self, trained: Trained, grids: Grids, p: SampleParams) -> None:
         self._trained, self._grids, self._p = trained, grids, p
-        threshold = denoisers.chosen(trained.header, "threshold")
-        self._decoder = CloudDecoder(trained.decoder, grids.scaling, threshold)
         posterior_mean = methods.posterior_mean(trained.denoiser, p.sigmas.high)
         self._generators = {"posterior_mean": posterior_mean, **trained.generators(p)}
+        self._fusion = Fusion(trained.readout, grids.grid, grids.scaling, trained.place)
+        call = OneCall(self._generators["cd_1"], trained.decoder, tuple(trained.latent_shape), trained.cd_params.seed)
+        self._call, self._regression = call, call.regression
+        self._decoder = CloudDecoder(trained.decoder, grids.scaling, 0.5)
+        self.thresholds = self._chosen_thresholds()
         self.frames = spread(grids.frames("test"), p.frames)
         self._batches = batches_of(self.frames, p.batch)
         self._milliseconds: dict[str, list[float]] = {}
+        self._reliability = Reliability()
 
     @property
     def methods(self) -> list[str]:
-        return ["radar", "nearest_train", *self._generators, "vae_bound"]
+        direct = [] if self._regression is None else ["regression"]
+        return ["radar", "nearest_train", *direct, *self._generators, "decide", "fused", "vae_bound"]
 
     def write(self, writer: Writer) -> None:
         """The clouds of every method, and the frames they belong to."""
         for method in self.methods:
-            for cloud in self.clouds(method):
-                writer.append_ragged(f"{method}_indices", cloud.indices)
-                writer.append_ragged(f"{method}_features", cloud.features)
+            for made in self.clouds(method):
+                writer.append_ragged(f"{method}_indices", made.cells.indices)
+                writer.append_ragged(f"{method}_features", made.cells.features)
+                writer.append_ragged(f"{method}_points", made.points)
         writer.append("frame", self.frames)
         parents = {**self._trained.header.parents, "cd": self._trained.header.identity}
-        content = {"methods": self.methods, "columns": list(clouds.COLUMNS), "threshold": self._decoder.threshold}
+        content = {
+            "methods": self.methods,
+            "columns": list(clouds.COLUMNS),
+            "point_columns": list(clouds.POINT_COLUMNS),
+            "thresholds": self.thresholds,
+            "readout": asdict(self._trained.readout),
+        }
         writer.seal(Header("samples", asdict(self._p), parents, content))
 
-    def clouds(self, method: str) -> Iterator[Cloud]:
+    def clouds(self, method: str) -> Iterator[Made]:
         """The clouds of `frames` in order; measures the milliseconds per frame as it goes."""
-        produce: dict[str, Callable[[np.ndarray], tuple[list[Cloud], float]]] = {
-            "radar": self._radar,
-            "nearest_train": self._nearest_train,
-            "vae_bound": self._vae_bound,
-        }
-        if method in self._generators:
-            self._generate(self._generators[method], self._batches[0])  # the first call pays for set-up
+        produce = self._producer(method)
+        if method not in ("radar", "nearest_train", "vae_bound"):
+            produce(self._batches[0])  # the first call pays for set-up
         times = self._milliseconds[method] = []
         for frames in tqdm(self._batches, f"sample {method}", mininterval=1.0):
-            if method in produce:
-                made, seconds = produce[method](frames)
-            else:
-                made, seconds = self._generate(self._generators[method], frames)
+            made, seconds = produce(frames)
+            if method == "decide":
+                self._judge(frames)
             times += [1000 * seconds / len(frames)] * len(frames)
             yield from made
 
     def timings(self) -> dict[str, dict[str, float]]:
-        """Median milliseconds per frame, decoding included, and network calls of each method."""
-        cond = self._trained.conditions(self._batches[0], straight(self._batches[0])).to(self._trained.place)
+        """Median milliseconds per frame, decoding included, network calls of each method, and how far the probability
+        of the gate can be believed.
+        """
+        cond = self._cond(self._batches[0])
         calls = {name: methods.calls(g, cond, self._trained.latent_shape) for name, g in self._generators.items()}
-        return {
+        calls |= dict.fromkeys(("regression", "decide", "fused"), 1)
+        numbers: dict[str, dict[str, float]] = {
             method: {"latency_ms": median(self._milliseconds[method]), "calls": calls.get(method, 0)}
             for method in self.methods
         }
+        numbers["decide"] |= {k: v for k, v in self._reliability.numbers().items() if not math.isnan(v)}
+        return numbers
 
-    def _generate(self, generator: Generator, frames: np.ndarray) -> tuple[list[Cloud], float]:
-        cond = self._trained.conditions(frames, straight(frames)).to(self._trained.place)
-        shape = self._trained.latent_shape
-        return decoded_clouds(generator, self._decoder, cond, frames.tolist(), shape, self._p.seed)
+    def _producer(self, method: str) -> Callable[[np.ndarray], Produced]:
+        others: dict[str, Callable[[np.ndarray], Produced]] = {
+            "radar": self._radar,
+            "nearest_train": self._nearest_train,
+            "vae_bound": self._vae_bound,
+            "regression": self._regressed,
+            "decide": self._decided,
+            "fused": self._fused,
+        }
+        return others.get(method) or (lambda frames: self._generate(method, frames))
 
-    def _radar(self, frames: np.ndarray) -> tuple[list[Cloud], float]:
-        return [clouds.from_cells("radar", self._grids.cells("radar", int(f))) for f in frames], 0.0
+    def _chosen_thresholds(self) -> dict[str, float]:
+        """Method -> the occupancy threshold with the best mean IoU of cells on validation frames."""
+        shape, conditions = self._trained.latent_shape, self._trained.conditions
+        validation = Validation(self._decoder, self._grids, conditions, shape, self._p.seed, THRESHOLD_FRAMES)
+        found = {name: validation.best(validation.sampler(generator)) for name, generator in self._generators.items()}
+        found["vae_bound"] = validation.best(validation.repeated)
+        if self._regression is not None:
+            found["regression"] = validation.best(
+                lambda frames: [made.cells for made in self._regress(frames, THRESHOLDS[0])[0]]
+            )
+        return found
 
-    def _nearest_train(self, frames: np.ndarray) -> tuple[list[Cloud], float]:
+    def _generate(self, method: str, frames: np.ndarray) -> Produced:
+        decoder = replace(self._decoder, threshold=self.thresholds[method])
+        shape, cond = self._trained.latent_shape, self._cond(frames)
+        found, seconds = decoded_clouds(self._generators[method], decoder, cond, frames.tolist(), shape, self._p.seed)
+        return self._centred(found), seconds
+
+    def _regressed(self, frames: np.ndarray) -> Produced:
+        return self._regress(frames, self.thresholds["regression"])
+
+    def _regress(self, frames: np.ndarray, threshold: float) -> Produced:
+        """The cells that the regression alone gives `threshold`, each a point at its offset."""
+        said = self._say(frames, False)
+        measured = said.measured.cpu().numpy()
+        probability = said.measured[:, OUTPUTS.index("occupancy")].sigmoid().cpu().numpy()
+        return self._at(threshold, probability, measured), said.seconds
+
+    def _decided(self, frames: np.ndarray) -> Produced:
+        probability, measured, seconds = self._weighed(frames)
+        return self._at(self._fusion.readout.decide, probability, measured), seconds
+
+    def _at(self, level: float, probability: np.ndarray, measured: np.ndarray) -> list[Made]:
+        return [self._fusion.decided(p, m, level) for p, m in zip(probability, measured, strict=True)]
+
+    def _fused(self, frames: np.ndarray) -> Produced:
+        probability, measured, seconds = self._weighed(frames)
+        made = []
+        for frame, p, m in zip(frames, probability, measured, strict=True):
+            radar, points = self._grids.cells("radar", int(frame)), self._grids.points("radar", int(frame))
+            made.append(self._fusion.fused(p, m, radar, points))
+        return made, seconds
+
+    def _weighed(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+        """(B, D, H, W) probability by the gate, (B, 8, D, H, W) measurements, and the seconds in the networks."""
+        said = self._say(frames, self._fusion.readout.uses_latent)
+        start = methods.clock(self._trained.place)
+        probability = self._fusion.probability(said.weighed)
+        seconds = said.seconds + methods.clock(self._trained.place) - start
+        return probability.cpu().numpy(), said.measured.cpu().numpy(), seconds
+
+    def _judge(self, frames: np.ndarray) -> None:
+        """Compare the gate's probability with what was there, cell by cell."""
+        probability, _, _ = self._weighed(frames)
+        band = np.broadcast_to(readout.bands(self._grids.grid), self._grids.shape)
+        for frame, p in zip(frames, probability, strict=True):
+            occupied = np.zeros(self._grids.shape, bool)
+            occupied[tuple(self._grids.cells("target", int(frame)).indices.T)] = True
+            self._reliability.add(p.ravel(), occupied.ravel(), band.ravel())
+
+    def _say(self, frames: np.ndarray, latent: bool) -> Said:
+        return of_frames(self._call, self._grids, self._trained.conditions, latent)(frames)
+
+    def _cond(self, frames: np.ndarray) -> Tensor:
+        cond: Tensor = self._trained.conditions(frames, straight(frames)).to(self._trained.place)
+        return cond
+
+    def _centred(self, found: list[Cloud]) -> list[Made]:
+        return [Made.centred(cloud, self._grids.grid) for cloud in found]
+
+    def _radar(self, frames: np.ndarray) -> Produced:
+        made = []
+        for frame in frames:
+            points = self._grids.points("radar", int(frame))
+            columns = np.column_stack([points[:, :3], points[:, 4], points[:, 3], np.ones(len(points))])
+            made.append(Made(clouds.from_cells("radar", self._grids.cells("radar", int(frame))), columns.astype("f4")))
+        return made, 0.0
+
+    def _nearest_train(self, frames: np.ndarray) -> Produced:
         start = time.perf_counter()
         train = ((int(f), self._descriptor(int(f))) for f in self._grids.frames("train"))
         found = baselines.nearest_train(train, np.stack([self._descriptor(int(f)) for f in frames]))
         seconds = time.perf_counter() - start
-        return [clouds.from_cells("target", self._grids.cells("target", int(f))) for f in found], seconds
+        return self._centred([clouds.from_cells("target", self._grids.cells("target", int(f))) for f in found]), seconds
 
     def _descriptor(self, frame: int) -> np.ndarray:
         return baselines.descriptor(self._grids.cells("radar", frame).indices, self._grids.grid.shape)
 
-    def _vae_bound(self, frames: np.ndarray) -> tuple[list[Cloud], float]:
+    def _vae_bound(self, frames: np.ndarray) -> Produced:
         start = time.perf_counter()
-        made = reconstruction.reconstruct(self._trained.vae, self._grids, frames, self._decoder.threshold)
-        return made, time.perf_counter() - start
+        threshold = self.thresholds["vae_bound"]
+        made = reconstruction.reconstruct(self._trained.vae, self._grids, frames, threshold)
+        return self._centred(made), time.perf_counter() - start

@@ -1,7 +1,8 @@
 """What is chosen on the validation split with the sampler that is deployed, and then is a constant."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +15,12 @@ from echoes.models import methods, middles
 from echoes.models.conditions import Conditions, straight
 from echoes.models.denoisers import CdParams
 from echoes.models.methods import Decoder, Generator
-from echoes.models.radar import clouds, reconstruction
+from echoes.models.radar import calibration, clouds, familiarity, reconstruction
 from echoes.models.radar.clouds import Cloud
 from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
+from echoes.models.radar.onecall import OneCall, of_frames
 
-THRESHOLDS = tuple(float(c) for c in np.linspace(0.1, 0.9, 41).round(2))
+THRESHOLDS = tuple(float(c) for c in np.linspace(0.04, 0.9, 44).round(2))
 BATCH = 16
 FRAMES = 64  # of the validation split, evenly spread
 
@@ -27,9 +29,15 @@ class Validation:
     """The validation split of a track, and the scores of a method on it."""
 
     def __init__(
-        self, decoder: CloudDecoder, grids: Grids, conditions: Conditions, latent_shape: Sequence[int], seed: int
+        self,
+        decoder: CloudDecoder,
+        grids: Grids,
+        conditions: Conditions,
+        latent_shape: Sequence[int],
+        seed: int,
+        frames: int = FRAMES,
     ) -> None:
-        self._frames = spread(grids.frames("val"), FRAMES)
+        self._frames = spread(grids.frames("val"), frames)
         self._targets: list[Target] = [clouds.target(grids, int(frame)) for frame in self._frames]
         self._decoder = replace(decoder, threshold=THRESHOLDS[0])  # the clouds hold all that a threshold may keep
         self._grids, self._conditions, self._latent_shape, self._seed = grids, conditions, latent_shape, seed
@@ -41,11 +49,20 @@ class Validation:
 
         Both, because the decoder is to be right on latents that were sampled and on those that were encoded.
         """
-        sampled = self._probable(lambda frames: self._sample(generator, frames))
-        repeated = self._probable(
-            lambda frames: reconstruction.reconstruct(self._vae, self._grids, frames, THRESHOLDS[0])
-        )
+        sampled, repeated = self._probable(self.sampler(generator)), self._probable(self.repeated)
         return choose_threshold(sampled + repeated, self._targets * 2, THRESHOLDS, iou_3d)
+
+    def best(self, produce: Callable[[np.ndarray], list[Cloud]]) -> float:
+        """The occupancy threshold with the best mean IoU of cells; `produce`: frames -> all that any may keep."""
+        return choose_threshold(self._probable(produce), self._targets, THRESHOLDS, iou_3d)
+
+    def sampler(self, generator: Generator) -> Callable[[np.ndarray], list[Cloud]]:
+        """frames (B,) -> the samples of a generator, with all that a threshold may keep."""
+        return lambda frames: self._sample(generator, frames)
+
+    def repeated(self, frames: np.ndarray) -> list[Cloud]:
+        """The targets of frames (B,) through the autoencoder."""
+        return reconstruction.reconstruct(self._vae, self._grids, frames, THRESHOLDS[0])
 
     def middle(self, model: ConsistencyModel, p: CdParams, threshold: float) -> float:
         """The noise level of the schedule from which the second step has the best mean IoU of cells."""
@@ -55,7 +72,7 @@ class Validation:
 
     def iou(self, generator: Generator, threshold: float) -> float:
         """Mean IoU of the cells of samples."""
-        found = self._probable(lambda frames: self._sample(generator, frames))
+        found = self._probable(self.sampler(generator))
         at = np.array([threshold])
         return float(np.mean([iou_3d(f, t, at)[0] for f, t in zip(found, self._targets, strict=True)]))
 
@@ -78,8 +95,19 @@ def error(
 
 def chosen(
     student: ConsistencyModel, p: CdParams, decoder: Decoder, grids: Grids, conditions: Conditions, shape: Sequence[int]
-) -> dict[str, float]:
-    """The occupancy `threshold` of one-step samples, and the noise level `middle` of the second step."""
+) -> dict[str, Any]:
+    """What travels with the model: the occupancy `threshold` of one-step samples, the noise level `middle` of the
+    second step, the `readout` of enhanced clouds, and what the radar of the training frames was like (`seen`).
+    """
     validation = Validation(CloudDecoder(decoder, grids.scaling, 0.5), grids, conditions, shape, p.seed)
-    threshold = validation.threshold(methods.cd(student, p, [], p.seed))
-    return {"threshold": threshold, "middle": validation.middle(student, p, threshold)}
+    generator = methods.cd(student, p, [], p.seed)
+    threshold = validation.threshold(generator)
+    call = OneCall(generator, decoder, tuple(shape), p.seed)
+    place = next(student.parameters()).device
+    readout = calibration.fit(of_frames(call, grids, conditions, True), grids, call.names, place, p.seed)
+    return {
+        "threshold": threshold,
+        "middle": validation.middle(student, p, threshold),
+        "readout": asdict(readout),
+        "seen": asdict(familiarity.of_training(grids)),
+    }

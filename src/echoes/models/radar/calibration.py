@@ -1,0 +1,148 @@
+"""What of a readout is settled on validation frames: the gate, then the thresholds, then where it helps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from echoes import seeds
+from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.grids import Grids
+from echoes.evaluation import gate, geometry, points
+from echoes.evaluation.gate import Gate, Samples
+from echoes.evaluation.points import Region, restrict
+from echoes.evaluation.thresholds import choose_threshold, iou_3d
+from echoes.models.radar import clouds
+from echoes.models.radar.onecall import Said
+from echoes.models.radar.readout import Fusion, Readout, bands
+
+BATCH, FRAMES = 16, 40  # of the validation split, evenly spread
+EMPTY_SHARE = 0.02  # of empty cells without a return near: enough to fit a handful of numbers
+RIDGE = 10.0  # of the gate: as much as ten cells say for trusting the regression as it is
+TRUTH = 2500  # points of the truth that a candidate is measured by
+LEVELS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.22, 0.3, 0.4, 0.55, 0.75)  # of points
+KEEP = (0.0, 0.01, 0.02, 0.04, 0.08)
+DECIDE = tuple(float(level) for level in np.linspace(0.04, 0.9, 44).round(2))  # of cells
+
+Say = Callable[[np.ndarray], Said]  # frames (B,) -> what the networks say of them
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A validation frame: what the gate weighs (K, D, H, W) and measured (8, D, H, W), in float16."""
+
+    frame: int
+    weighed: np.ndarray
+    measured: np.ndarray
+
+
+def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Readout:
+    """The readout that is best on validation frames.
+
+    say   what the networks say of frames; names: of the inputs of the gate.
+    """
+    frames = spread(grids.frames("val"), FRAMES)
+    said = list(_said(say, frames))
+    fitted = fit_gate(said, grids, names, seed)
+    readout = Readout(fitted, 0.5, 0.0, LEVELS[0], LEVELS[0], 0.5, (True, True, True))
+    probable = _probabilities(readout, said, grids, place)
+    targets = [clouds.target(grids, v.frame) for v in said]
+    listed = [(np.argwhere(p >= DECIDE[0]), p[p >= DECIDE[0]]) for p in probable]
+    readout = replace(readout, decide=choose_threshold(listed, targets, DECIDE, iou_3d))
+    return _placed(readout, said, probable, grids, place, seed)
+
+
+def fit_gate(said: Sequence[Validated], grids: Grids, names: Sequence[str], seed: int) -> Gate:
+    """Fitted to all occupied cells, all with a return near them, and a share of the others with the weight of all."""
+    stretch, of_column = grids.stretches(), bands(grids.grid)
+    of_cell = np.broadcast_to(of_column, grids.shape).ravel()
+    parts = []
+    for v in said:
+        occupied = np.zeros(grids.shape, bool)
+        occupied[tuple(grids.cells("target", v.frame).indices.T)] = True
+        sure = (occupied | (v.weighed[-1] > 0)).ravel()
+        drawn = seeds.rng(seed, "gate", v.frame).random(sure.size) < EMPTY_SHARE
+        chosen = np.flatnonzero(sure | drawn)
+        logits = v.weighed.reshape(len(names), -1)[:, chosen].T.astype(np.float64)
+        weight = np.where(sure[chosen], 1.0, 1 / EMPTY_SHARE)
+        block = np.full(len(chosen), stretch[v.frame])
+        parts.append(Samples(logits, occupied.ravel()[chosen], of_cell[chosen], weight, block))
+    return gate.fit(gate.join(parts), tuple(names), RIDGE)
+
+
+def _placed(
+    readout: Readout,
+    said: Sequence[Validated],
+    probable: Sequence[np.ndarray],
+    grids: Grids,
+    place: torch.device,
+    seed: int,
+) -> Readout:
+    """The thresholds of the points nearest to the LiDAR in the mean over frames, and the bands they help in.
+
+    Near and far from returns by one threshold first, then far by a higher one, then near, then returns that are kept.
+    """
+    truths = [truth(grids, v.frame, seed) for v in said]
+
+    def scores(candidate: Readout) -> list[dict[str, float]]:
+        fusion = Fusion(candidate, grids.grid, grids.scaling, place)
+        return [
+            points.evaluate_points(restrict(_fused(fusion, p, v, grids), region), true, grids.grid.diagonal_m)
+            for p, v, (true, region) in zip(probable, said, truths, strict=True)
+        ]
+
+    def best(candidates: Sequence[Readout]) -> Readout:
+        means = [np.mean([s["chamfer_m"] for s in scores(candidate)]) for candidate in candidates]
+        return candidates[int(np.argmin(means))]
+
+    readout = best([replace(readout, near=level, far=level) for level in LEVELS])
+    readout = best([replace(readout, far=level) for level in LEVELS if level >= readout.near])
+    readout = best([replace(readout, near=level) for level in LEVELS if level <= readout.far])
+    readout = best([replace(readout, keep=level) for level in KEEP])
+    of_radar = [
+        points.evaluate_points(restrict(grids.points("radar", v.frame), region), true, grids.grid.diagonal_m)
+        for v, (true, region) in zip(said, truths, strict=True)
+    ]
+    fused = scores(readout)
+    of_returns = np.concatenate(
+        [p[tuple(grids.cells("radar", v.frame).indices.T)] for p, v in zip(probable, said, strict=True)]
+    )
+    helps = tuple(mean_of(fused, f"chamfer_m_{b}") <= mean_of(of_radar, f"chamfer_m_{b}") for b in geometry.BANDS_M)
+    return replace(readout, bands=helps, outside=float(of_returns.mean()))
+
+
+def mean_of(frames: Sequence[dict[str, float]], key: str) -> float:
+    """The mean over the frames that have a value; 0 where none has."""
+    values = np.array([frame[key] for frame in frames])
+    return float(values[~np.isnan(values)].mean()) if not np.isnan(values).all() else 0.0
+
+
+def truth(grids: Grids, frame: int, seed: int) -> tuple[np.ndarray, Region]:
+    """(N, 3) points of the target of a frame, at most TRUTH of them, and the region in which points are compared."""
+    region = Region(grids.grid.diagonal_m, grids.grid, grids.ground(frame), grids.ground_m)
+    found = restrict(grids.points("target", frame), region)
+    if len(found) > TRUTH:
+        found = found[seeds.rng(seed, "truth", frame).choice(len(found), TRUTH, replace=False)]
+    return found, region
+
+
+def _fused(fusion: Fusion, probability: np.ndarray, v: Validated, grids: Grids) -> np.ndarray:
+    radar, returns = grids.cells("radar", v.frame), grids.points("radar", v.frame)
+    return fusion.fused(probability, v.measured.astype(np.float32), radar, returns).points
+
+
+def _said(say: Say, frames: np.ndarray) -> Iterator[Validated]:
+    for batch in batches_of(frames, BATCH):
+        said = say(batch)
+        weighed, measured = (tensor.cpu().half().numpy() for tensor in (said.weighed, said.measured))
+        for i, frame in enumerate(batch):
+            yield Validated(int(frame), weighed[i], measured[i])
+
+
+def _probabilities(readout: Readout, said: Sequence[Validated], grids: Grids, place: torch.device) -> list[np.ndarray]:
+    fusion = Fusion(readout, grids.grid, grids.scaling, place)
+    return [
+        fusion.probability(torch.from_numpy(v.weighed[None].astype(np.float32)).to(place))[0].cpu().numpy()
+        for v in said
+    ]

@@ -1,0 +1,102 @@
+"""What the networks of a track say of the radar in one call each: the regression, and a sample of the latent model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from echoes.dataset.grids import Grids
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.models import methods
+from echoes.models.conditions import Conditions, straight
+from echoes.models.methods import Decoder, Generator, clock
+from echoes.models.radar import readout
+from echoes.models.radar.regression import OFFSETS
+from echoes.training.schedule import half_precision
+
+LIMIT = 12.0  # of a logit of a mean probability: 6e-6
+
+
+@dataclass(frozen=True)
+class Said:
+    """weighed   (B, K, D, H, W) the inputs of the gate.
+    measured  (B, 8, D, H, W) the outputs of the regression, or of the decoder where there is none.
+    latent    (B, D, H, W) logits of the latent model's mean probability; 0 where it was not called.
+    sampled   (B, 8, D, H, W) what the decoder says of its first sample; `measured` where it was not called.
+    spread    (B, D, H, W) standard deviation of the probability over samples; 0 for a single one.
+    seconds   in the networks, from the radar to what they say.
+    """
+
+    weighed: Tensor
+    measured: Tensor
+    latent: Tensor
+    sampled: Tensor
+    spread: Tensor
+    seconds: float
+
+
+@dataclass(frozen=True)
+class OneCall:
+    """generator draws the latents, decoder makes cells of them; its model carries the regression."""
+
+    generator: Generator
+    decoder: Decoder
+    latent_shape: tuple[int, ...]
+    seed: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The inputs of the gate."""
+        return readout.names(self.regression is not None)
+
+    @property
+    def regression(self) -> torch.nn.Module | None:
+        model = self.generator.model
+        return model.denoiser.regression if isinstance(model, ConsistencyModel) else model.regression
+
+    @torch.no_grad()
+    def __call__(self, radar: Tensor, cond: Tensor, numbers: Sequence[int], samples: int, latent: bool) -> Said:
+        """radar (B, 4, D, H, W) in network range, cond (B, ...) what the denoiser's conditioner takes.
+
+        numbers  (B,) name the noise; samples: how many are averaged; latent: whether the latent model is called.
+        """
+        start = clock(radar.device)
+        with torch.autocast(radar.device.type, torch.bfloat16, enabled=half_precision("auto", radar.device)):
+            regressed = None if self.regression is None else self.regression(radar)
+        if latent or regressed is None:
+            logit, spread, sampled = self._sampled(cond, numbers, samples)
+        else:
+            logit = torch.zeros_like(regressed[:, 0])
+            spread, sampled = logit, regressed
+        measured = sampled if regressed is None else regressed
+        weighed = readout.inputs(regressed, logit, radar)
+        return Said(weighed, measured, logit, sampled, spread, clock(radar.device) - start)
+
+    def _sampled(self, cond: Tensor, numbers: Sequence[int], samples: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Logit of the mean probability, deviation of the probability, and the measurements of the first sample."""
+        made = [
+            methods.decoded(
+                self.generator, self.decoder, cond, numbers, self.latent_shape, methods.seed_of(self.seed, k)
+            )[0]
+            for k in range(samples)
+        ]
+        measured = torch.cat([made[0], torch.zeros_like(made[0][:, : len(OFFSETS)])], dim=1)
+        if samples == 1:
+            return made[0][:, 0], torch.zeros_like(made[0][:, 0]), measured
+        probability = torch.stack([one[:, 0].sigmoid() for one in made])
+        logit = probability.mean(0).logit().clamp(-LIMIT, LIMIT)
+        return logit, probability.std(0), measured
+
+
+def of_frames(call: OneCall, grids: Grids, conditions: Conditions, latent: bool) -> Callable[[np.ndarray], Said]:
+    """frames (B,) -> what the networks say of them, from one sample; latent: whether the latent model is called."""
+    place = next(call.generator.model.parameters()).device
+
+    def say(frames: np.ndarray) -> Said:
+        radar = torch.from_numpy(grids.radar_batch(frames)).to(place)
+        cond = conditions(frames, straight(frames)).to(place)
+        return call(radar, cond, frames.tolist(), 1, latent)
+
+    return say

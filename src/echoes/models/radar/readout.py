@@ -1,0 +1,165 @@
+"""How a frame is read out of what the networks say of its radar: cells to overlap, or points that keep the radar.
+
+A gate weighs the regression, a sample of the latent model and the radar's own cells against each other, cell by cell
+and by range band. It and the thresholds were fitted on validation frames, that is on stretches that no network was
+trained on, and travel with the consistency model.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from echoes.errors import InputError
+from echoes.evaluation.gate import Gate
+from echoes.evaluation.geometry import BANDS_M, band_of
+from echoes.grids import Grid
+from echoes.models.radar.clouds import Cloud, Made
+from echoes.models.radar.regression import OUTPUTS
+from echoes.rasters.scaling import Scaling, to_physical
+from echoes.rasters.voxels import Cells
+
+NEAR = (3, 5, 5)  # cells along z, y, x around a cell in which a radar return is near
+LATENT, REGRESSION, HERE, AROUND = "latent", "regression", "here", "near"
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What validation settled.
+
+    gate      of the inputs that `names` lists.
+    decide    a cell is occupied from this probability on: the best overlap of cells.
+    keep      radar returns in cells of a lower probability are left out.
+    near, far a cell without a return is added from this probability on, near to one or not.
+    outside   the probability of returns outside of the grid, of which the networks know nothing: that of the others.
+    bands     whether cells are added in each range band: whether that brought the cloud nearer to the LiDAR.
+    """
+
+    gate: Gate
+    decide: float
+    keep: float
+    near: float
+    far: float
+    outside: float
+    bands: tuple[bool, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.bands) != len(BANDS_M):
+            raise InputError(f"readout.bands: expected {len(BANDS_M)} range bands, got {list(self.bands)}")
+        for name in ("decide", "keep", "near", "far", "outside"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"readout.{name}: expected a probability, got {getattr(self, name)}")
+
+    @property
+    def uses_latent(self) -> bool:
+        """Whether the latent model has a say anywhere; where it has none, it need not be called."""
+        return any(self.gate.used(band, LATENT) for band in BANDS_M)
+
+
+def names(regression: bool) -> tuple[str, ...]:
+    """The inputs of a gate, in their order."""
+    return (REGRESSION, LATENT, HERE, AROUND) if regression else (LATENT, HERE, AROUND)
+
+
+def inputs(regressed: Tensor | None, latent: Tensor, radar: Tensor) -> Tensor:
+    """(B, K, D, H, W) what the gate weighs: logits of occupancy, and 0 or 1 for returns in the cell and near it.
+
+    regressed  (B, 8, D, H, W) or None; latent (B, D, H, W) logits; radar (B, 4, D, H, W) in network range.
+    """
+    here = radar[:, :1]
+    around = F.max_pool3d(here, NEAR, 1, tuple(size // 2 for size in NEAR))
+    logits = [latent[:, None]] if regressed is None else [regressed[:, :1], latent[:, None]]
+    return torch.cat([*logits, here, around], dim=1)
+
+
+def bands(grid: Grid) -> np.ndarray:
+    """(H, W) number of the range band of each column."""
+    y, x = (axis.centres for axis in grid.axes[1:])
+    return band_of(np.hypot(*np.meshgrid(y, x, indexing="ij")))
+
+
+class Fusion:
+    """A readout on a grid."""
+
+    def __init__(self, readout: Readout, grid: Grid, scaling: Scaling, place: torch.device) -> None:
+        self.readout, self._grid, self._scaling = readout, grid, scaling
+        self._bands = bands(grid)
+        weights = np.array([band.weights for band in readout.gate.bands], np.float32)[self._bands]
+        biases = np.array([band.bias for band in readout.gate.bands], np.float32)[self._bands]
+        self._weights = torch.from_numpy(np.moveaxis(weights, 2, 0)[None, :, None]).to(place)
+        self._biases = torch.from_numpy(biases).to(place)
+
+    @torch.no_grad()
+    def probability(self, weighed: Tensor) -> Tensor:
+        """(B, K, D, H, W) inputs -> (B, D, H, W) probability that a cell is occupied."""
+        return ((weighed.float() * self._weights).sum(1) + self._biases).sigmoid()
+
+    def decided(self, probability: np.ndarray, measured: np.ndarray, level: float) -> Made:
+        """The cells of at least that probability, each a point at its offset.
+
+        probability (D, H, W); measured (8, D, H, W) what the regression says of one frame.
+        """
+        return self._made(np.argwhere(probability >= level), probability, measured)
+
+    def fused(self, probability: np.ndarray, measured: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
+        """The radar's returns as measured, and cells added where none is.
+
+        radar   its occupied cells, in physical units; points (N, 5) its returns inside the grid.
+        """
+        here = np.zeros(self._grid.shape, np.float32)
+        here[tuple(radar.indices.T)] = 1
+        around = F.max_pool3d(torch.from_numpy(here)[None, None], NEAR, 1, tuple(size // 2 for size in NEAR))[0, 0]
+        level = np.where(around.numpy() > 0, self.readout.near, self.readout.far)
+        used = np.array(self.readout.bands)[self._bands]
+        added = self._made(np.argwhere((probability >= level) & (here == 0) & used), probability, measured)
+        return joined(self.kept(probability, radar, points), added)
+
+    def kept(self, probability: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
+        """The radar's returns in cells that are probable enough, and these cells."""
+        of_cell = probability[tuple(radar.indices.T.astype(int))]
+        left = of_cell >= self.readout.keep
+        power, doppler, _ = radar.features[left].T
+        features = np.stack([of_cell[left], np.zeros_like(power), doppler, power], axis=1)
+        of_point = probability[tuple(self._grid.cells(points)[0].T)]
+        chosen = of_point >= self.readout.keep
+        columns = np.column_stack([points[chosen, :3], points[chosen, 4], points[chosen, 3], of_point[chosen]])
+        cells = Cloud(radar.indices[left].astype(np.int32), features.astype(np.float32))
+        return Made(cells, columns.astype(np.float32))
+
+    def _made(self, indices: np.ndarray, probability: np.ndarray, measured: np.ndarray) -> Made:
+        at = tuple(indices.T)
+        values = {name: measured[i][at] for i, name in enumerate(OUTPUTS)}
+        physical = {n: to_physical(n, values[n], self._scaling) for n in ("reflectivity", "doppler", "power")}
+        reflectivity = physical["reflectivity"].clip(0, 1)
+        features = np.stack([probability[at], reflectivity, physical["doppler"], physical["power"]], axis=1)
+        offsets = np.stack([values[f"offset_{axis}"] for axis in "zyx"], axis=1).clip(-0.5, 0.5)
+        cloud = Cloud(indices.astype(np.int32), features.astype(np.float32))
+        return Made.of(cloud, self._grid.positions(indices, offsets))
+
+
+def joined(first: Made, second: Made) -> Made:
+    """Both together; no cell is in both."""
+    indices, features = (
+        np.concatenate([getattr(first.cells, name), getattr(second.cells, name)]) for name in ("indices", "features")
+    )
+    return Made(Cloud(indices, features), np.concatenate([first.points, second.points]))
+
+
+def with_returns(made: Made, points: np.ndarray, probability: float) -> Made:
+    """The same and returns of the radar (N, 5) as measured, which are of no cell."""
+    given = np.full(len(points), probability)
+    columns = np.column_stack([points[:, :3], points[:, 4], points[:, 3], given])
+    return Made(made.cells, np.concatenate([made.points, columns.astype(np.float32)]))
+
+
+def told(readout: Readout) -> list[str]:
+    """A line for each range band in which nothing is added, or the latent model has no say."""
+    lines = []
+    for band, added in zip(BANDS_M, readout.bands, strict=True):
+        if not added:
+            lines.append(f"{band}: the model did not help there on validation; the cloud is the radar's own")
+        elif not readout.gate.used(band, LATENT):
+            lines.append(f"{band}: by the regression; the latent model did not help there on validation")
+    return lines
