@@ -45,20 +45,27 @@ def enhance(
     recording: Recording,
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for the clouds and their index.")],
     track: Annotated[str, typer.Option(help="Trained track; its section of params.yaml names the reader.")],
-    steps: Annotated[int, typer.Option(min=1, max=2, help="Network calls per frame.")] = 1,
+    readout: Annotated[
+        Literal["fused", "decide", "sample"],
+        typer.Option(help="The radar and what the model adds; the best overlap; or one that looks like a LiDAR."),
+    ] = "fused",
+    steps: Annotated[int, typer.Option(min=1, max=2, help="Network calls per sample.")] = 1,
+    samples: Annotated[int, typer.Option(min=1, help="Averaged; above 1 their spread is told, too.")] = 1,
     form: Annotated[Literal["ply", "pcd", "npy", "csv"], typer.Option("--format", help="Of the clouds.")] = "ply",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the clouds of an earlier run.")] = False,
 ) -> None:
     """Radar frames of a recording -> dense, LiDAR-like clouds.
 
-    Needs no LiDAR. Writes a cloud per frame with x, y, z [m], power [dB], doppler [m/s] and probability, and
-    frames.tsv, which gives the stamp of each and the ego velocity that was taken out of its Doppler.
+    Needs no LiDAR; where there is one, tells how near to it the clouds are, and their radar. Writes a cloud per frame
+    with x, y, z [m], power [dB], doppler [m/s] and probability, and frames.tsv, which gives the stamp of each and the
+    ego velocity that was taken out of its Doppler.
     """
     # Threads of torch that spin while they wait take the cores from the readers: ten times slower. Before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from echoes.commands import enhance as command
 
-    typer.echo(command.enhance(track, recording, output, steps, form, overwrite))
+    wanted = command.Wanted(steps, readout, samples, form)
+    typer.echo(command.enhance(track, recording, output, wanted, overwrite))
 
 
 @app.command()

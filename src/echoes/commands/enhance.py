@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -12,19 +13,25 @@ import numpy as np
 from tqdm import tqdm
 
 from echoes import files, params
-from echoes.commands.enhancer import Enhancer
+from echoes.commands import against_lidar
+from echoes.commands.against_lidar import AgainstLidar
+from echoes.commands.enhancer import Choice, Enhancer, RadarFrame
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
 from echoes.commands.sources import listed
 from echoes.errors import InputError
+from echoes.evaluation.points import Region
 from echoes.grids import Grid
+from echoes.models.radar import readout
+from echoes.models.radar.familiarity import Recording
 from echoes.rasters import voxels
-from echoes.rasters.voxels import Cells
+from echoes.rasters.ground import Ground
 from echoes.readers import clocks
 from echoes.readers.choice import READERS, Source
 from echoes.readers.frames import Entry
 from echoes.training import device
 from echoes.voxelization import pairs
+from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.parallel import ordered
 
 Item = TypeVar("Item")
@@ -32,8 +39,29 @@ Item = TypeVar("Item")
 BATCH = 16  # frames in the network at once
 
 
-def enhance(track: str, root: Path, output: Path, steps: int, form: Format, overwrite: bool) -> str:
+@dataclass(frozen=True)
+class Wanted:
+    """steps: calls of the latent model for a sample; choice, samples: as `Enhancer` takes them; form: of the files."""
+
+    steps: int
+    choice: Choice
+    samples: int
+    form: Format
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A frame of a recording. radar: None where it cannot be enhanced; truth: None where there is no LiDAR."""
+
+    radar: RadarFrame | None
+    velocity: np.ndarray
+    truth: tuple[np.ndarray, Region] | None
+
+
+def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: bool) -> str:
     """Write the clouds of the recording `root` and their index to the folder `output`; gives what to tell of it.
+
+    Where the recording has a LiDAR, that includes how near to it the clouds and their radar are.
 
     Raises InputError, and leaves nothing behind, where the recording, the track or `output` cannot be used.
     """
@@ -41,11 +69,13 @@ def enhance(track: str, root: Path, output: Path, steps: int, form: Format, over
     check_replaceable(output, INDEX, overwrite)
     source = params.load(Source, f"{track}.source")
     entries = listed(root, source)
-    enhancer = Enhancer(Path("data", track), steps, device.best())
+    settings: GridParams = params.load(GridParams, f"{track}.grid")
+    enhancer = Enhancer(Path("data", track), wanted.steps, wanted.choice, wanted.samples, device.best())
     if source.ego_motion != enhancer.ego_motion:
         key = f"{track}.source.ego_motion"
         raise InputError(f"{key}: expected {enhancer.ego_motion}, as the track was trained, got {source.ego_motion}")
-    work = partial(radar_cells, READERS[source.reader].read, root, source, enhancer.grid)
+    work = partial(prepared, READERS[source.reader].read, root, source, enhancer.grid, settings.ground)
+    against, unlike = AgainstLidar(enhancer.grid.diagonal_m), Recording(enhancer.seen)
     rows: list[Row] = []
     network_s: list[float] = []  # per frame
     start = time.perf_counter()
@@ -53,9 +83,13 @@ def enhance(track: str, root: Path, output: Path, steps: int, form: Format, over
         folder.mkdir()
         found = zip(entries, ordered(work, entries, source.workers, source.scheduler), strict=True)
         for batch in batches(found, BATCH):
-            clouds, seconds = enhanced(enhancer, [cells for _, (cells, _) in batch], len(rows))
-            for (entry, (_, velocity)), cloud in zip(batch, clouds, strict=True):
-                rows.append(written(cloud, folder, entry, len(rows), form, velocity))
+            clouds, seconds = enhanced(enhancer, [frame.radar for _, frame in batch], len(rows))
+            for (entry, frame), cloud in zip(batch, clouds, strict=True):
+                rows.append(written(cloud, enhancer.columns, folder, entry, len(rows), wanted.form, frame.velocity))
+                if frame.radar is not None and cloud is not None:
+                    unlike.take(frame.radar.cells, enhancer.grid)
+                    if frame.truth is not None:
+                        against.take(frame.radar.points, cloud, *frame.truth)
             network_s += [seconds] * sum(cloud is not None for cloud in clouds)
             bar.update(len(batch))
         if not network_s:
@@ -63,16 +97,22 @@ def enhance(track: str, root: Path, output: Path, steps: int, form: Format, over
                 f"{root}: expected radar points inside the grid of {track}, got none in {len(rows)} frames"
             )
         write_index(rows, folder / INDEX)
-    return told(rows, output, form, source, time.perf_counter() - start, median(network_s))
+    lines = told(rows, output, wanted.form, enhancer.columns, source, time.perf_counter() - start, median(network_s))
+    helps = readout.told(enhancer.readout) if wanted.choice == "fused" else []
+    return "\n".join([*lines, *helps, *unlike.told(), *against.told()])
 
 
-def radar_cells(read: Any, root: Path, source: Any, grid: Grid, entry: Entry) -> tuple[Cells | None, np.ndarray]:
-    """The radar's cells of a frame as voxelize makes them, and the velocity taken out of its Doppler.
+def prepared(read: Any, root: Path, source: Any, grid: Grid, settings: Ground, entry: Entry) -> Prepared:
+    """The radar of a frame as voxelize takes it, the velocity taken out of its Doppler, and its LiDAR.
 
-    None for a frame without points inside the grid, or without the ego velocity that its Doppler needs.
+    No radar for a frame without points inside the grid, or without the ego velocity that its Doppler needs.
     """
-    points, velocity = pairs.over_ground(read(root, source, entry), source, entry)
-    return voxels.radar_cells(points, grid) if grid.cells(points)[1].any() else None, velocity
+    frame = read(root, source, entry)
+    points, velocity = pairs.over_ground(frame, source, entry)
+    if not grid.cells(points)[1].any():
+        return Prepared(None, velocity, None)
+    radar = RadarFrame(voxels.radar_cells(points, grid), points)
+    return Prepared(radar, velocity, against_lidar.truth(frame.target, settings, grid))
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -82,28 +122,38 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def enhanced(enhancer: Enhancer, cells: Sequence[Cells | None], first: int) -> tuple[list[np.ndarray | None], float]:
+def enhanced(
+    enhancer: Enhancer, radar: Sequence[RadarFrame | None], first: int
+) -> tuple[list[np.ndarray | None], float]:
     """A cloud for each frame that has cells, and the seconds in the networks per cloud; `first` frame's number."""
-    there = [i for i, c in enumerate(cells) if c is not None]
-    clouds: list[np.ndarray | None] = [None] * len(cells)
+    there = [i for i, frame in enumerate(radar) if frame is not None]
+    clouds: list[np.ndarray | None] = [None] * len(radar)
     if not there:
         return clouds, 0.0
-    made, seconds = enhancer.clouds([first + i for i in there], [c for c in cells if c is not None])
+    made, seconds = enhancer.clouds([first + i for i in there], [frame for frame in radar if frame is not None])
     for i, cloud in zip(there, made, strict=True):
         clouds[i] = cloud
     return clouds, seconds / len(there)
 
 
-def told(rows: Sequence[Row], output: Path, form: Format, source: Any, seconds: float, network_s: float) -> str:
+def told(
+    rows: Sequence[Row],
+    output: Path,
+    form: Format,
+    columns: Sequence[str],
+    source: Any,
+    seconds: float,
+    network_s: float,
+) -> list[str]:
     """What was written, what was skipped, and how fast it went."""
     made = [row for row in rows if row.file]
     reference = "relative to the radar" if source.ego_motion == "none" else "over ground"
     lines = [
         f"{len(made)} clouds ({form}) and {INDEX} are in {output}",
-        f"columns: x, y, z [m], power [dB], doppler [m/s {reference}, positive = receding], probability",
+        f"columns: x, y, z [m], power [dB], doppler [m/s {reference}, positive = receding], {', '.join(columns[5:])}",
         f"{len(made) / seconds:.1f} frames/s in total, {1 / network_s:.1f} frames/s in the network alone",
     ]
     if skipped := len(rows) - len(made):
         lines.insert(1, f"{skipped} of {len(rows)} frames skipped: no points in the grid, or no ego velocity for them")
     jumps = clocks.told([row.entry for row in rows])
-    return "\n".join([*lines, jumps] if jumps else lines)
+    return [*lines, jumps] if jumps else lines

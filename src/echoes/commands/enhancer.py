@@ -1,33 +1,50 @@
-"""A trained track as one function: radar cells -> dense clouds, without grids or latents on disk."""
+"""A trained track as one function: the radar of a frame -> a dense cloud, without grids or latents on disk."""
 
-import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from echoes import latentstore, params
-from echoes.commands.pointclouds import COLUMNS
 from echoes.dataset.facts import RadarFacts
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.models import autoencoders, denoisers, methods
-from echoes.models.methods import Decoder
-from echoes.models.radar.clouds import Cloud
-from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
+from echoes.models.methods import Decoder, clock
+from echoes.models.radar import clouds, familiarity, readout
+from echoes.models.radar.clouds import Made
+from echoes.models.radar.onecall import OneCall
+from echoes.models.radar.readout import Fusion
 from echoes.models.trained import require_files
 from echoes.provenance import require_parent
 from echoes.rasters import scaling, voxels
 from echoes.rasters.voxels import Cells
 from echoes.training.schedule import half_precision
 
+Choice = Literal["fused", "decide", "sample"]
+
+
+@dataclass(frozen=True)
+class RadarFrame:
+    """cells: of the radar; points (N, 5) all its returns, Doppler over ground, inside the grid or not."""
+
+    cells: Cells
+    points: np.ndarray
+
 
 class Enhancer:
-    """The consistency model of a track and its decoder; what they need of the grids travels in their headers."""
+    """The one-call model of a track and its decoder; what they need of the grids travels in their headers.
 
-    def __init__(self, data: Path, steps: int, place: torch.device) -> None:
+    choice   fused: the radar's returns and what the model adds; decide: the model's cells of the best overlap; sample:
+             one sample of the latent model, which looks like a LiDAR.
+    samples  of the latent model, whose mean probability and its spread are told.
+    """
+
+    def __init__(self, data: Path, steps: int, choice: Choice, samples: int, place: torch.device) -> None:
         """Raises InputError where the track is not trained, or its two models do not belong together."""
         vae_path, cd_path = data / "vae.safetensors", data / "cd.safetensors"
         require_files(vae_path, cd_path)
@@ -36,51 +53,71 @@ class Enhancer:
         require_parent(cd_path, header, vae_path, vae_header)
         told: RadarFacts = params.build_known(RadarFacts, vae_header.content, f"{vae_path}: header")
         self.grid, self._scaling, self.ego_motion = Grid(told.axes), told.scaling, told.ego_motion
-        decoder, threshold = Decoder(self._vae, denoisers.whitening(header)), denoisers.chosen(header, "threshold")
-        self._decoder = CloudDecoder(decoder, self._scaling, threshold)
+        self._threshold = denoisers.chosen(header, "threshold")
         between = [denoisers.chosen(header, "middle")] * (steps - 1)
-        self._generator = methods.cd(model, p, between, p.seed)
+        generator, decoder = methods.cd(model, p, between, p.seed), Decoder(self._vae, denoisers.whitening(header))
+        self._call = OneCall(generator, decoder, latentstore.shape(header), p.seed)
+        self.readout, self.seen = denoisers.readout(header), familiarity.stored(header)
+        self._fusion = Fusion(self.readout, self.grid, self._scaling, place)
         self._condition = denoisers.ldm_params(header, cd_path).condition.by
-        self._seed, self._place = p.seed, place
+        self.choice, self._samples, self._place = choice, samples, place
         self._latent_shape = latentstore.shape(header)
         if self._latent_shape != self._vae.latent_shape(self.grid.shape):
             raise InputError(f"{cd_path}: expected latents of a grid {self.grid.shape}, got {self._latent_shape}")
 
-    def clouds(self, numbers: Sequence[int], cells: Sequence[Cells]) -> tuple[list[np.ndarray], float]:
-        """The clouds of a batch, (M, 6) float32 COLUMNS each, and the seconds in the networks.
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of a cloud."""
+        return clouds.POINT_COLUMNS if self._samples == 1 else (*clouds.POINT_COLUMNS, "spread")
+
+    def clouds(self, numbers: Sequence[int], frames: Sequence[RadarFrame]) -> tuple[list[np.ndarray], float]:
+        """The clouds of a batch, (M, columns) float32 each, and the seconds in the networks.
 
         numbers  of the frames in their recording: a frame has the same noise in any batch.
         """
-        count = len(cells)
+        count, cells = len(frames), [frame.cells for frame in frames]
         if count == 1:  # convolutions are several times slower on a single sample
             numbers, cells = [*numbers, *numbers], [*cells, *cells]
-        radar = torch.from_numpy(self._dense(cells)).to(self._place)
-        start = time.perf_counter()
-        cond = self._encode(radar) if self._condition == "vae" else radar
-        encoding = time.perf_counter() - start
-        shape = self._latent_shape
-        made, sampling = decoded_clouds(self._generator, self._decoder, cond, numbers, shape, self._seed)
-        return [self._columns(cloud) for cloud in made[:count]], encoding + sampling
+        radar = torch.from_numpy(self._dense(cells, False)).to(self._place)
+        start = clock(self._place)
+        cond = self._encode(cells) if self._condition == "vae" else radar
+        latent = self.choice == "sample" or self._samples > 1 or self.readout.uses_latent
+        said = self._call(radar, cond, numbers, self._samples, latent)
+        one_sample = self.choice == "sample"
+        probability = said.latent.sigmoid() if one_sample else self._fusion.probability(said.weighed)
+        seconds = clock(self._place) - start
+        probable, spread = probability.cpu().numpy(), said.spread.cpu().numpy()
+        measured = (said.sampled if one_sample else said.measured).cpu().numpy()
+        made = [self._made(frame, *one) for frame, *one in zip(frames, probable, measured, strict=False)]
+        return [self._columns(one, of) for one, of in zip(made, spread, strict=False)], seconds
 
-    def _dense(self, cells: Sequence[Cells]) -> np.ndarray:
+    def _made(self, frame: RadarFrame, probability: np.ndarray, measured: np.ndarray) -> Made:
+        if self.choice != "fused":
+            level = self._threshold if self.choice == "sample" else self.readout.decide
+            return self._fusion.decided(probability, measured, level)
+        inside = self.grid.cells(frame.points)[1]
+        fused = self._fusion.fused(probability, measured, frame.cells, frame.points[inside])
+        return readout.with_returns(fused, frame.points[~inside], self.readout.outside)
+
+    def _columns(self, made: Made, spread: np.ndarray) -> np.ndarray:
+        if self._samples == 1:
+            return made.points
+        indices, inside = self.grid.cells(made.points)
+        of_point = np.zeros(len(made.points), np.float32)
+        of_point[inside] = spread[tuple(indices[inside].T)]
+        return np.column_stack([made.points, of_point])
+
+    def _dense(self, cells: Sequence[Cells], as_target: bool) -> np.ndarray:
         """(B, C, D, H, W) in network range: the radar's channels, or a target's for the autoencoder."""
         scaled = [scaling.radar_to_network(c.features, self._scaling) for c in cells]
-        if self._condition == "vae":
+        if as_target:
             scaled = [scaling.radar_as_target(features) for features in scaled]
         sparse = [Cells(c.indices, features) for c, features in zip(cells, scaled, strict=True)]
         return np.stack([voxels.dense(c, self.grid.shape) for c in sparse])
 
     @torch.no_grad()
-    def _encode(self, radar: Tensor) -> Tensor:
-        """(B, 5, D, H, W) -> (B, Z, *S / 4) latents, as extract_latents makes the condition `vae`."""
+    def _encode(self, cells: Sequence[Cells]) -> Tensor:
+        """(B, Z, *S / 4) latents, as extract_latents makes the condition `vae`."""
         with torch.autocast(self._place.type, torch.bfloat16, enabled=half_precision("auto", self._place)):
-            latents = self._vae.encode(radar).mean
-        if self._place.type == "cuda":  # which computes on while the clock is read
-            torch.cuda.synchronize(self._place)
+            latents: Tensor = self._vae.encode(torch.from_numpy(self._dense(cells, True)).to(self._place)).mean
         return latents
-
-    def _columns(self, cloud: Cloud) -> np.ndarray:
-        probability, _, doppler, power = cloud.features.T
-        columns = np.column_stack([self.grid.centres(cloud.indices), power, doppler, probability])
-        assert columns.shape[1] == len(COLUMNS)
-        return columns.astype(np.float32)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from echoes import files
-from echoes.commands.pointclouds import WRITERS
+from echoes.commands.pointclouds import WRITERS, Columns
 from echoes.readers.frames import Entry
 
 Format = Literal["ply", "pcd", "npy", "csv"]
@@ -31,13 +31,19 @@ class Row:
 
 
 def written(
-    cloud: np.ndarray | None, folder: Path, entry: Entry, number: int, form: Format, velocity: np.ndarray
+    cloud: np.ndarray | None,
+    columns: Columns,
+    folder: Path,
+    entry: Entry,
+    number: int,
+    form: Format,
+    velocity: np.ndarray,
 ) -> Row:
     """Write a cloud under the name of its sequence and the number of its frame in the recording."""
     if cloud is None:
         return Row("", entry, 0, velocity)
     name = f"{files.safe_name(entry.sequence.replace('/', '-'))}_{number:06d}.{form}"
-    WRITERS[form](cloud, folder / name)
+    WRITERS[form](cloud, folder / name, columns)
     return Row(name, entry, len(cloud), velocity)
 
 
