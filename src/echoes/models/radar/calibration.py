@@ -15,10 +15,11 @@ from echoes.evaluation.points import Region, restrict
 from echoes.evaluation.thresholds import choose_threshold, iou_3d
 from echoes.models.radar import clouds
 from echoes.models.radar.onecall import Said
-from echoes.models.radar.readout import Fusion, Readout, bands
+from echoes.models.radar.readout import LATENT, REGRESSION, Fusion, Readout, bands
 
 BATCH, FRAMES = 16, 40  # of the validation split, evenly spread
 EMPTY_SHARE = 0.02  # of empty cells without a return near: enough to fit a handful of numbers
+WORTH = 0.01  # of the distance to the target
 RIDGE = 10.0  # of the gate: as much as ten cells say for trusting the regression as it is
 TRUTH = 2500  # points of the truth that a candidate is measured by
 LEVELS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.22, 0.3, 0.4, 0.55, 0.75)  # of points
@@ -36,14 +37,38 @@ class Validated:
     weighed: np.ndarray
     measured: np.ndarray
 
+    def without(self, i: int) -> "Validated":
+        """The same where the i-th input of the gate says nothing, so that it is not used."""
+        weighed = self.weighed.copy()
+        weighed[i] = 0
+        return replace(self, weighed=weighed)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A readout, and how far its points are from the target's in the mean over validation frames."""
+
+    readout: Readout
+    chamfer_m: float
+
 
 def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Readout:
     """The readout that is best on validation frames.
+
+    Beside a regression the latent model must bring the points nearer by WORTH, or it is not used: it doubles the time.
 
     say   what the networks say of frames; names: of the inputs of the gate.
     """
     frames = spread(grids.frames("val"), FRAMES)
     said = list(_said(say, frames))
+    both = _settled(said, grids, names, place, seed)
+    if REGRESSION not in names or not both.readout.uses_latent:
+        return both.readout
+    alone = _settled([v.without(names.index(LATENT)) for v in said], grids, names, place, seed)
+    return both.readout if both.chamfer_m < alone.chamfer_m * (1 - WORTH) else alone.readout
+
+
+def _settled(said: Sequence[Validated], grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Settled:
     fitted = fit_gate(said, grids, names, seed)
     readout = Readout(fitted, 0.5, 0.0, LEVELS[0], LEVELS[0], 0.5, (True, True, True))
     probable = _probabilities(readout, said, grids, place)
@@ -78,7 +103,7 @@ def _placed(
     grids: Grids,
     place: torch.device,
     seed: int,
-) -> Readout:
+) -> Settled:
     """The thresholds of the points nearest to the LiDAR in the mean over frames, and the bands they help in.
 
     Near and far from returns by one threshold first, then far by a higher one, then near, then returns that are kept.
@@ -109,7 +134,8 @@ def _placed(
         [p[tuple(grids.cells("radar", v.frame).indices.T)] for p, v in zip(probable, said, strict=True)]
     )
     helps = tuple(mean_of(fused, f"chamfer_m_{b}") <= mean_of(of_radar, f"chamfer_m_{b}") for b in geometry.BANDS_M)
-    return replace(readout, bands=helps, outside=float(of_returns.mean()))
+    placed = replace(readout, bands=helps, outside=float(of_returns.mean()))
+    return Settled(placed, mean_of(scores(placed), "chamfer_m"))
 
 
 def mean_of(frames: Sequence[dict[str, float]], key: str) -> float:
