@@ -24,6 +24,8 @@ from echoes.training.parts import Part
 
 OFFSETS = ("offset_z", "offset_y", "offset_x")  # what is regressed beside the channels of the target
 OUTPUTS = (*TARGET_CHANNELS, *OFFSETS)
+# Of the loss. AdamW does not care for the scale of a gradient, but its norm is clipped together with the denoiser's.
+SHARE = 0.1
 BATCH, FRAMES = 16, 64  # of the validation split, evenly spread
 
 
@@ -140,7 +142,7 @@ def joined(
 
     def loss_of_both(batch: tuple[Any, RegressionBatch | None]) -> Tensor:
         others, own = loss_of_others(batch[0]), batch[1]
-        return others + (unchanged(network, len(others)) if own is None else error(network, own))
+        return others + (unchanged(network, len(others)) if own is None else SHARE * error(network, own))
 
     return load_both, loss_of_both
 
