@@ -23,7 +23,6 @@ WORTH = 0.01  # of the distance to the target
 RIDGE = 10.0  # of the gate: as much as ten cells say for trusting the regression as it is
 TRUTH = 2500  # points of the truth that a candidate is measured by
 LEVELS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.22, 0.3, 0.4, 0.55, 0.75)  # of points
-KEEP = (0.0, 0.01, 0.02, 0.04, 0.08)
 DECIDE = tuple(float(level) for level in np.linspace(0.04, 0.9, 44).round(2))  # of cells
 
 Say = Callable[[np.ndarray], Said]  # frames (B,) -> what the networks say of them
@@ -70,7 +69,7 @@ def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed:
 
 def _settled(said: Sequence[Validated], grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Settled:
     fitted = fit_gate(said, grids, names, seed)
-    readout = Readout(fitted, 0.5, 0.0, LEVELS[0], LEVELS[0], 0.5, (True, True, True))
+    readout = Readout(fitted, 0.5, LEVELS[0], LEVELS[0], 0.5, (True, True, True))
     probable = _probabilities(readout, said, grids, place)
     targets = [clouds.target(grids, v.frame) for v in said]
     listed = [(np.argwhere(p >= DECIDE[0]), p[p >= DECIDE[0]]) for p in probable]
@@ -106,7 +105,7 @@ def _placed(
 ) -> Settled:
     """The thresholds of the points nearest to the LiDAR in the mean over frames, and the bands they help in.
 
-    Near and far from returns by one threshold first, then far by a higher one, then near, then returns that are kept.
+    Near to returns and far from them by one threshold first, then far by a higher one, then near.
     """
     truths = [truth(grids, v.frame, seed) for v in said]
 
@@ -124,7 +123,6 @@ def _placed(
     readout = best([replace(readout, near=level, far=level) for level in LEVELS])
     readout = best([replace(readout, far=level) for level in LEVELS if level >= readout.near])
     readout = best([replace(readout, near=level) for level in LEVELS if level <= readout.far])
-    readout = best([replace(readout, keep=level) for level in KEEP])
     of_radar = [
         points.evaluate_points(restrict(grids.points("radar", v.frame), region), true, grids.grid.diagonal_m)
         for v, (true, region) in zip(said, truths, strict=True)

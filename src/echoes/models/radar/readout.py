@@ -22,6 +22,7 @@ from echoes.rasters.scaling import Scaling, to_physical
 from echoes.rasters.voxels import Cells
 
 NEAR = (3, 5, 5)  # cells along z, y, x around a cell in which a radar return is near
+INSIDE = 0.499  # cells from the middle of a cell: on the edge of one a point is of the next
 LATENT, REGRESSION, HERE, AROUND = "latent", "regression", "here", "near"
 
 
@@ -31,7 +32,6 @@ class Readout:
 
     gate      of the inputs that `names` lists.
     decide    a cell is occupied from this probability on: the best overlap of cells.
-    keep      radar returns in cells of a lower probability are left out.
     near, far a cell without a return is added from this probability on, near to one or not.
     outside   the probability of returns outside of the grid, of which the networks know nothing: that of the others.
     bands     whether cells are added in each range band: whether that brought the cloud nearer to the LiDAR.
@@ -39,7 +39,6 @@ class Readout:
 
     gate: Gate
     decide: float
-    keep: float
     near: float
     far: float
     outside: float
@@ -48,7 +47,7 @@ class Readout:
     def __post_init__(self) -> None:
         if len(self.bands) != len(BANDS_M):
             raise InputError(f"readout.bands: expected {len(BANDS_M)} range bands, got {list(self.bands)}")
-        for name in ("decide", "keep", "near", "far", "outside"):
+        for name in ("decide", "near", "far", "outside"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"readout.{name}: expected a probability, got {getattr(self, name)}")
 
@@ -114,18 +113,16 @@ class Fusion:
         level = np.where(around.numpy() > 0, self.readout.near, self.readout.far)
         used = np.array(self.readout.bands)[self._bands]
         added = self._made(np.argwhere((probability >= level) & (here == 0) & used), probability, measured)
-        return joined(self.kept(probability, radar, points), added)
+        return joined(self._returns(probability, radar, points), added)
 
-    def kept(self, probability: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
-        """The radar's returns in cells that are probable enough, and these cells."""
+    def _returns(self, probability: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
+        """The radar's returns with the probability of their cells, and these cells."""
+        power, doppler, _ = radar.features.T
         of_cell = probability[tuple(radar.indices.T.astype(int))]
-        left = of_cell >= self.readout.keep
-        power, doppler, _ = radar.features[left].T
-        features = np.stack([of_cell[left], np.zeros_like(power), doppler, power], axis=1)
+        features = np.stack([of_cell, np.zeros_like(power), doppler, power], axis=1)
         of_point = probability[tuple(self._grid.cells(points)[0].T)]
-        chosen = of_point >= self.readout.keep
-        columns = np.column_stack([points[chosen, :3], points[chosen, 4], points[chosen, 3], of_point[chosen]])
-        cells = Cloud(radar.indices[left].astype(np.int32), features.astype(np.float32))
+        columns = np.column_stack([points[:, :3], points[:, 4], points[:, 3], of_point])
+        cells = Cloud(radar.indices.astype(np.int32), features.astype(np.float32))
         return Made(cells, columns.astype(np.float32))
 
     def _made(self, indices: np.ndarray, probability: np.ndarray, measured: np.ndarray) -> Made:
@@ -134,7 +131,7 @@ class Fusion:
         physical = {n: to_physical(n, values[n], self._scaling) for n in ("reflectivity", "doppler", "power")}
         reflectivity = physical["reflectivity"].clip(0, 1)
         features = np.stack([probability[at], reflectivity, physical["doppler"], physical["power"]], axis=1)
-        offsets = np.stack([values[f"offset_{axis}"] for axis in "zyx"], axis=1).clip(-0.5, 0.5)
+        offsets = np.stack([values[f"offset_{axis}"] for axis in "zyx"], axis=1).clip(-INSIDE, INSIDE)
         cloud = Cloud(indices.astype(np.int32), features.astype(np.float32))
         return Made.of(cloud, self._grid.positions(indices, offsets))
 
