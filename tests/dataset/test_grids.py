@@ -1,5 +1,7 @@
 """Frames survive grids.zarr as cells and as dense batches, and an incomplete data set is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,6 @@ from echoes import arrays
 from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids, GridsWriter
 from echoes.errors import InputError
-from echoes.rasters import visibility
 from echoes.rasters.voxels import Cells
 
 
@@ -87,10 +88,43 @@ def test_the_radar_as_a_target_has_the_channels_of_a_target_all_its_doppler_vali
 
 
 def test_a_batch_belongs_to_its_caller(grids):
-    for batch in (grids.radar_batch, grids.radar_as_target_batch, grids.target_batch, grids.observed_batch):
+    dense = (grids.radar_batch, grids.radar_as_target_batch, grids.target_batch, grids.observed_batch)
+    for batch in (*dense, grids.offsets_batch):
         kept = batch([0, 1]).copy()
         batch([0, 1])[:] = 7
         np.testing.assert_array_equal(batch([0, 1]), kept)
+
+
+def test_offsets_lie_in_the_occupied_cells_of_the_target_in_the_order_z_y_x(grids):
+    found = grids.offsets_batch([12, 3])
+    assert found.shape == (2, 3, *artifacts.GRID.shape)
+    for dense, frame in zip(found, (12, 3), strict=True):
+        expected = np.zeros_like(dense)
+        expected[(slice(None), *artifacts.target(frame).indices.T)] = artifacts.offsets(frame).T
+        np.testing.assert_array_equal(dense, expected)
+
+
+def test_points_are_kept_of_validation_and_test_frames_and_refused_of_others(grids):
+    for frame in (7, 9, 10, 13):
+        expected = artifacts.frame_cells(frame)
+        np.testing.assert_array_equal(grids.points("radar", frame), expected.radar_points)
+        np.testing.assert_array_equal(grids.points("target", frame), expected.target_points)
+    for name in ("radar", "target"):
+        with pytest.raises(InputError, match=r"grids\.zarr: expected a validation or test frame, .* got 6$"):
+            grids.points(name, 6)
+
+
+def test_stretches_and_the_ground_come_back(tmp_path):
+    with arrays.writing(tmp_path / "grids.zarr") as writer:
+        written = GridsWriter(writer, artifacts.GRID)
+        for i, split in enumerate(("train", "val", "test")):
+            plane = np.array([0.01 * i, -0.02, -4.0 - i])
+            written.append(replace(artifacts.frame_cells(i), ground=plane), split, 7 - i)
+        written.seal(artifacts.GRID, {}, artifacts.SCALING, "recorded", 0.3, {})
+    found = Grids(tmp_path / "grids.zarr")
+    assert found.stretches().tolist() == [7, 6, 5]
+    assert [found.ground(i) for i in range(3)] == [(0.0, -0.02, -4.0), (0.01, -0.02, -5.0), (0.02, -0.02, -6.0)]
+    assert found.ground_m == 0.3
 
 
 def test_every_occupied_target_cell_is_observed(grids):
@@ -113,10 +147,10 @@ def test_training_frames_without_a_target_cell_are_refused(tmp_path):
         with arrays.writing(tmp_path / "grids.zarr") as writer:
             grids = GridsWriter(writer, artifacts.GRID)
             for i, split in enumerate(("train", "val", "test")):
-                target = empty if split == "train" else artifacts.target(i)
-                bits = visibility.pack(artifacts.observed(i))
-                grids.append("street-0", 0.1 * i, split, artifacts.radar(i), target, bits)
-            grids.seal(artifacts.GRID, {}, artifacts.SCALING, "recorded", {})
+                whole = artifacts.frame_cells(i)
+                frame = replace(whole, target=empty, offsets=whole.offsets[:0]) if split == "train" else whole
+                grids.append(frame, split, 0)
+            grids.seal(artifacts.GRID, {}, artifacts.SCALING, "recorded", 0.3, {})
 
     with pytest.raises(InputError, match="got none in any training frame"):
         write()

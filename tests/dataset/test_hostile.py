@@ -36,6 +36,12 @@ def read(path):
     if data.rank == 3:
         data.radar_batch(frames)
         data.observed_batch(frames)
+        data.offsets_batch(frames)
+        data.stretches()
+        for frame in np.concatenate([data.frames("val"), data.frames("test")]):
+            data.points("radar", frame)
+            data.points("target", frame)
+            data.ground(frame)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +71,13 @@ RADAR = {
     "target_features": [lambda a: np.full_like(a, np.inf), lambda a: a[1:]],
     "radar_indices_end": [set_first(1), set_first(-1), lambda a: a[::-1].copy(), lambda a: a[1:]],
     "target_features_end": [set_first(1 << 62)],
+    "target_offsets": [set_first(np.nan), set_first(0.6), set_first(-1.0), lambda a: a[1:], lambda a: a[:, :2]],
+    "target_offsets_end": [set_first(1), lambda a: a[1:]],
+    "radar_points": [set_first(np.nan), lambda a: a[:, :3], lambda a: a[1:], lambda a: a.astype(np.int32)],
+    "radar_points_end": [lambda a: a[::-1].copy(), lambda a: a[1:]],
+    "target_points": [set_first(np.inf), lambda a: a[:, :2]],
+    "ground": [set_first(np.nan), lambda a: a[:, :2], lambda a: a[1:]],
+    "stretch": [lambda a: a[1:], lambda a: a.astype(np.float32)],
 }
 PEOPLE = {
     "split": [set_first(9)],
@@ -106,6 +119,8 @@ def test_an_array_that_fits_no_grid_is_refused_by_name(whole, tmp_path, family, 
         ("radar", "scaling", lambda c: c.update(scaling=[1])),
         ("radar", "target_features", lambda c: c["scaling"].update(power_db=[0, 1e-44])),
         ("radar", "occupied_share", lambda c: c.update(occupied_share=0)),
+        ("radar", "ground_m", lambda c: c.update(ground_m=-0.1)),
+        ("radar", "ground_m", lambda c: c.pop("ground_m")),
         ("radar", "the family", lambda c: c.update(family=["radar"])),
         ("people", "labels", lambda c: c["labels"].pop("user")),
         ("people", "labels", lambda c: c["labels"].update(user=[])),

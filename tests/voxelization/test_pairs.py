@@ -50,23 +50,25 @@ def frame(count=200, velocity=VELOCITY):
 
 
 def prepare(given, ego="none", layout=PARAMS):
-    return pairs.prepare(lambda root, source, entry: given, ROOT, source(ego), layout, VIEW)
+    """The pair of a frame that is neither turned nor thinned; None where it has none."""
+    (found,) = pairs.prepare(lambda root, source, entry: given, ROOT, source(ego), layout, [VIEW])
+    return found
 
 
 def test_a_pair_holds_the_cells_that_the_rasters_make_of_the_points():
     given, grid = frame(), PARAMS.grid()
     found = prepare(given)
-    assert (found.sequence, found.stamp, found.points) == ("drive", 1.5, 200)
+    assert (found.cells.sequence, found.cells.stamp, found.points) == ("drive", 1.5, 200)
     radar, target = voxels.radar_cells(given.radar, grid), voxels.target_cells(given.target, grid, given.radar, 1.5)
-    for cells, expected in ((found.radar, radar), (found.target, target)):
+    for cells, expected in ((found.cells.radar, radar), (found.cells.target, target)):
         np.testing.assert_array_equal(cells.indices, expected.indices)
         np.testing.assert_array_equal(cells.features, expected.features)
-    seen = visibility.unpack(found.observed, grid.shape)
+    seen = visibility.unpack(found.cells.observed, grid.shape)
     np.testing.assert_array_equal(seen, visibility.observed(given.target, (0.0, 0.0, 0.5), grid))
-    assert seen[tuple(found.target.indices.T)].all()
+    assert seen[tuple(found.cells.target.indices.T)].all()
 
 
-def test_the_reader_gets_what_it_asked_for():
+def test_the_reader_gets_what_it_asked_for_once_for_all_copies():
     asked = []
 
     def read(*args):
@@ -74,15 +76,17 @@ def test_the_reader_gets_what_it_asked_for():
         return frame()
 
     settings = source()
-    pairs.prepare(read, ROOT, settings, PARAMS, VIEW)
+    views = [VIEW, View(ENTRY, "train", 0.3, 0.5), View(ENTRY, "train", -0.3, 0.7)]
+    assert len(pairs.prepare(read, ROOT, settings, PARAMS, views)) == 3
     assert asked == [(ROOT, settings, ENTRY)]
 
 
 def test_the_same_frame_gives_the_same_pair_again():
     one, other = prepare(frame(), "estimated"), prepare(frame(), "estimated")
-    assert one.radar.features.tobytes() == other.radar.features.tobytes()
-    assert one.target.features.tobytes() == other.target.features.tobytes()
-    assert one.observed.tobytes() == other.observed.tobytes()
+    for name in ("offsets", "observed", "radar_points", "target_points", "ground"):
+        assert getattr(one.cells, name).tobytes() == getattr(other.cells, name).tobytes(), name
+    assert one.cells.radar.features.tobytes() == other.cells.radar.features.tobytes()
+    assert one.cells.target.features.tobytes() == other.cells.target.features.tobytes()
 
 
 def test_a_frame_without_target_is_refused_by_the_name_of_its_recording():
@@ -100,17 +104,17 @@ def test_a_frame_without_radar_points_in_the_grid_is_skipped(radar):
 def test_without_ego_motion_the_doppler_is_left_as_measured():
     found = prepare(frame())
     assert np.isnan(found.ego_velocity).all()
-    assert found.radar.features[:, 1].mean() < -4
+    assert found.cells.radar.features[:, 1].mean() < -4
 
 
 @pytest.mark.parametrize("ego", ["recorded", "estimated"])
 def test_with_ego_motion_static_points_stand_still(ego):
     found = prepare(frame(), ego)
     np.testing.assert_allclose(found.ego_velocity[:2], VELOCITY[:2], atol=0.05)
-    assert np.abs(found.radar.features[:, 1]).max() < 0.1
-    valid = found.target.features[:, 2] > 0
+    assert np.abs(found.cells.radar.features[:, 1]).max() < 0.1
+    valid = found.cells.target.features[:, 2] > 0
     assert valid.any()
-    assert np.abs(found.target.features[valid, 1]).max() < 0.1  # the target's Doppler is over ground as well
+    assert np.abs(found.cells.target.features[valid, 1]).max() < 0.1  # the target's Doppler is over ground as well
 
 
 def test_a_recorded_velocity_that_was_not_recorded_is_refused():
@@ -133,9 +137,9 @@ def test_the_ground_leaves_the_target_but_stays_observed():
     plane = {"method": "plane", "height_m": 0.3, "cell_m": 2.0, "slope_max": 0.1}
     removed = prepare(both, layout=params.build(GridParams, {**GRID, "ground": plane}, "radar.grid"))
     kept = prepare(both)
-    assert (kept.target.indices[:, 0] == 0).sum() > 500
-    assert (removed.target.indices[:, 0] == 0).sum() == 0
-    np.testing.assert_array_equal(removed.observed, kept.observed)
+    assert (kept.cells.target.indices[:, 0] == 0).sum() > 500
+    assert (removed.cells.target.indices[:, 0] == 0).sum() == 0
+    np.testing.assert_array_equal(removed.cells.observed, kept.cells.observed)
 
 
 @pytest.mark.parametrize(
@@ -150,3 +154,58 @@ def test_the_ground_leaves_the_target_but_stays_observed():
 def test_a_layout_that_cannot_be_is_refused_with_its_path(key, value, message):
     with pytest.raises(InputError, match=rf"^radar\.grid\.{message}"):
         params.build(GridParams, {**GRID, key: value}, "radar.grid")
+
+
+def test_points_are_those_inside_the_grid_and_offsets_tell_where_they_lie_in_their_cells():
+    given, grid = frame(), PARAMS.grid()
+    away = replace(given, radar=given.radar + np.float32([10, 0, 0, 0, 0]), target=given.target + np.float32([9, 0, 0, 0]))
+    found = prepare(away).cells
+    np.testing.assert_array_equal(found.radar_points, away.radar[away.radar[:, 0] < 32])
+    np.testing.assert_array_equal(found.target_points, away.target[away.target[:, 0] < 32, :3])
+    assert 50 < len(found.radar_points) < 200
+    cells, inside = grid.cells(grid.positions(found.target.indices, found.offsets))
+    assert inside.all()
+    np.testing.assert_array_equal(cells, found.target.indices)
+
+
+def test_each_copy_is_the_pair_of_the_turned_and_thinned_frame():
+    given = frame()
+    views = [VIEW, View(ENTRY, "train", 0.4, 1.0), View(ENTRY, "train", -0.2, 0.5)]
+    _, found, fewer = pairs.prepare(lambda *_: given, ROOT, source(), PARAMS, views)
+    x, y = found.cells.radar_points[:, 0], found.cells.radar_points[:, 1]
+    back = x * np.cos(0.4) + y * np.sin(0.4), y * np.cos(0.4) - x * np.sin(0.4)
+    left = np.hypot(given.radar[:, 0, None] - back[0], given.radar[:, 1, None] - back[1]).min(axis=0)
+    assert len(left) > 100
+    assert left.max() < 1e-4
+    assert fewer.points < 150 < found.points == 200
+
+
+def test_the_ground_of_a_turned_copy_is_the_turned_ground():
+    rng = seeds.rng(0, "slope")
+    x, y = rng.uniform((1, -15), (31, 15), (4000, 2)).T
+    road = np.column_stack([x, y, 0.08 * x - 0.03 * y - 1.5, np.full(4000, 0.5)]).astype(np.float32)
+    given = frame()
+    given = replace(given, target=np.concatenate([given.target + np.float32([0, 0, 4, 0]), road]))
+    plane = {"method": "plane", "height_m": 0.3, "cell_m": 2.0, "slope_max": 0.2}
+    layout = params.build(GridParams, {**GRID, "ground": plane}, "radar.grid")
+    views = [VIEW, View(ENTRY, "train", 0.4, 1.0)]
+    straight, turned = pairs.prepare(lambda *_: given, ROOT, source(), layout, views)
+    np.testing.assert_allclose(straight.cells.ground, [0.08, -0.03, -1.5], atol=0.01)
+    cos, sin = np.cos(0.4), np.sin(0.4)
+    expected = [0.08 * cos + 0.03 * sin, 0.08 * sin - 0.03 * cos, -1.5]
+    np.testing.assert_allclose(turned.cells.ground, expected, atol=0.01)
+    for pair in (straight, turned):
+        slope_x, slope_y, height_m = pair.cells.ground
+        x, y, z = pair.cells.target_points.T
+        assert (z - (slope_x * x + slope_y * y + height_m) > 0.29).all()
+        assert len(z) > 20
+
+
+def test_where_no_ground_is_found_it_lies_below_the_grid():
+    plane = {"method": "plane", "height_m": 0.3, "cell_m": 2.0, "slope_max": 0.1}
+    layout = params.build(GridParams, {**GRID, "ground": plane}, "radar.grid")
+    for found in (prepare(frame()), prepare(frame(10), layout=layout)):
+        slope_x, slope_y, height_m = found.cells.ground
+        assert (slope_x, slope_y) == (0, 0)
+        assert height_m + 0.3 < PARAMS.z.start
+        assert len(found.cells.target_points) > 5

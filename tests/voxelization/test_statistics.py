@@ -1,20 +1,20 @@
 """What voxelize counts: every listed frame once, and means over the frames that were kept."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import artifacts
-from echoes.rasters import visibility
 from echoes.rasters.voxels import Cells
 from echoes.voxelization.pairs import Pair
 from echoes.voxelization.statistics import Statistics
 
 
 def pair(i, velocity=(3.0, 4.0, 0.0), target=None):
-    observed = visibility.pack(artifacts.observed(i))
-    return Pair("a", 0.1 * i, artifacts.radar(i), target or artifacts.target(i), observed, np.array(velocity), 50 + i)
+    cells = replace(artifacts.frame_cells(i), target=target or artifacts.target(i))
+    return Pair(cells, np.array(velocity), 50 + i)
 
 
 def test_frames_are_counted_by_what_became_of_them(caplog):

@@ -34,7 +34,7 @@ class FrameCells:
     observed        (D, H, W) bool, packed to bits.
     radar_points    (N, 5) x, y, z [m], Doppler [m/s], power [dB] of the radar's points inside the grid.
     target_points   (P, 3) x, y, z [m] of the target's points inside the grid, the ground taken out.
-    ground          (3,) slopes along x and y and height [m] of the plane of the ground; NaN where none was found.
+    ground          (3,) slopes along x and y and height [m] of the plane of the ground; below the grid where none is.
     """
 
     sequence: str
@@ -204,10 +204,10 @@ class Grids:
             raise InputError(f"{self.path}: expected a validation or test frame, whose points are kept, got {frame}")
         return self._reader.ragged(f"{name}_points", frame)
 
-    def ground(self, frame: int) -> Plane | None:
-        """The plane of the ground; None where none was found."""
+    def ground(self, frame: int) -> Plane:
+        """The plane of the ground; it lies below the grid where none was found."""
         slope_x, slope_y, height_m = self._reader.rows("ground", frame, frame + 1)[0].tolist()
-        return None if math.isnan(height_m) else (slope_x, slope_y, height_m)
+        return slope_x, slope_y, height_m
 
     def offsets_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, 3, D, H, W) float32 where the target lies in its cells: z, y, x from their centres, in cells."""

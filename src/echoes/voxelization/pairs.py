@@ -91,9 +91,14 @@ def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, en
         visibility.pack(visibility.observed(target, frame.target_origin, grid)),
         radar[grid.cells(radar)[1]],
         solid[grid.cells(solid)[1], :3],
-        np.full(3, np.nan) if plane is None else np.array(plane),
+        np.array(_below(grid, height_m) if plane is None else plane),
     )
     return Pair(cells, velocity, len(radar))
+
+
+def _below(grid: Grid, height_m: float) -> Plane:
+    """A level ground that all of the grid lies more than `height_m` above: artifacts hold finite numbers only."""
+    return 0.0, 0.0, grid.axes[0].start - height_m - 1.0
 
 
 def over_ground(frame: Frame, source: Any, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
