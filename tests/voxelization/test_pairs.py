@@ -25,11 +25,19 @@ GRID = {
     "ground": {"method": "none"},
     "radius_m": 1.5,
     "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
-    "copies": {"count": 0, "most_rad": 0.0, "least_share": 1.0, "seed": 0},
+    "copies": {
+        "count": 0,
+        "most_rad": 0.0,
+        "least_share": 1.0,
+        "power_db": 0.0,
+        "noise_m": 0.0,
+        "fade": 0.0,
+        "seed": 0,
+    },
 }
 PARAMS = params.build(GridParams, GRID, "radar.grid")
 ENTRY = Entry("drive", 1.5, "drive/3", 0.0)
-VIEW = View(ENTRY, "train", 0.0, 1.0)
+VIEW = View(ENTRY, "train", 0.0, 1.0, 0.0, 0.0, 0.0)
 ROOT = Path("data", "raw", "radar")
 DOPPLER = Doppler(span_mps=None, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
 VELOCITY = np.array([8.0, 0.5, 0.0])
@@ -76,7 +84,7 @@ def test_the_reader_gets_what_it_asked_for_once_for_all_copies():
         return frame()
 
     settings = source()
-    views = [VIEW, View(ENTRY, "train", 0.3, 0.5), View(ENTRY, "train", -0.3, 0.7)]
+    views = [VIEW, View(ENTRY, "train", 0.3, 0.5, 0.0, 0.0, 0.0), View(ENTRY, "train", -0.3, 0.7, 0.0, 0.0, 0.0)]
     assert len(pairs.prepare(read, ROOT, settings, PARAMS, views)) == 3
     assert asked == [(ROOT, settings, ENTRY)]
 
@@ -158,7 +166,9 @@ def test_a_layout_that_cannot_be_is_refused_with_its_path(key, value, message):
 
 def test_points_are_those_inside_the_grid_and_offsets_tell_where_they_lie_in_their_cells():
     given, grid = frame(), PARAMS.grid()
-    away = replace(given, radar=given.radar + np.float32([10, 0, 0, 0, 0]), target=given.target + np.float32([9, 0, 0, 0]))
+    away = replace(
+        given, radar=given.radar + np.float32([10, 0, 0, 0, 0]), target=given.target + np.float32([9, 0, 0, 0])
+    )
     found = prepare(away).cells
     np.testing.assert_array_equal(found.radar_points, away.radar[away.radar[:, 0] < 32])
     np.testing.assert_array_equal(found.target_points, away.target[away.target[:, 0] < 32, :3])
@@ -170,7 +180,7 @@ def test_points_are_those_inside_the_grid_and_offsets_tell_where_they_lie_in_the
 
 def test_each_copy_is_the_pair_of_the_turned_and_thinned_frame():
     given = frame()
-    views = [VIEW, View(ENTRY, "train", 0.4, 1.0), View(ENTRY, "train", -0.2, 0.5)]
+    views = [VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0), View(ENTRY, "train", -0.2, 0.5, 0.0, 0.0, 0.0)]
     _, found, fewer = pairs.prepare(lambda *_: given, ROOT, source(), PARAMS, views)
     x, y = found.cells.radar_points[:, 0], found.cells.radar_points[:, 1]
     back = x * np.cos(0.4) + y * np.sin(0.4), y * np.cos(0.4) - x * np.sin(0.4)
@@ -188,7 +198,7 @@ def test_the_ground_of_a_turned_copy_is_the_turned_ground():
     given = replace(given, target=np.concatenate([given.target + np.float32([0, 0, 4, 0]), road]))
     plane = {"method": "plane", "height_m": 0.3, "cell_m": 2.0, "slope_max": 0.2}
     layout = params.build(GridParams, {**GRID, "ground": plane}, "radar.grid")
-    views = [VIEW, View(ENTRY, "train", 0.4, 1.0)]
+    views = [VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0)]
     straight, turned = pairs.prepare(lambda *_: given, ROOT, source(), layout, views)
     np.testing.assert_allclose(straight.cells.ground, [0.08, -0.03, -1.5], atol=0.01)
     cos, sin = np.cos(0.4), np.sin(0.4)

@@ -185,7 +185,15 @@ RADAR = {
     "ground": {"method": "none"},
     "radius_m": 1.0,
     "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
-    "copies": {"count": 0, "most_rad": 0.0, "least_share": 1.0, "seed": 0},
+    "copies": {
+        "count": 0,
+        "most_rad": 0.0,
+        "least_share": 1.0,
+        "power_db": 0.0,
+        "noise_m": 0.0,
+        "fade": 0.0,
+        "seed": 0,
+    },
 }
 SEQUENCE = {"by": "sequence", "val": 0.1, "test": 0.2, "seed": 0}
 STRETCH = {"by": "stretch", "gap_s": 10.0, "folds": 4, "fold": 0, "val": 0.1, "seed": 0}

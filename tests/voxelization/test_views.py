@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from echoes import seeds
+from echoes.errors import InputError
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization.views import Copies, thinned, turned, views
+from echoes.voxelization.views import Copies, View, disturbed, thinned, turned, views
 
 ENTRIES = [Entry("drive", float(i), f"drive/{i}") for i in range(5)]
 SPLITS = ["train", "purged", "val", "train", "test"]
@@ -23,7 +24,7 @@ def frame() -> Frame:
 
 
 def test_only_training_frames_have_copies_and_purged_ones_are_left_out():
-    by_entry = views(ENTRIES, SPLITS, Copies(2, 0.2, 0.5, 0))
+    by_entry = views(ENTRIES, SPLITS, Copies(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))
     assert [len(of_entry) for of_entry in by_entry] == [3, 1, 3, 1]
     assert all(len({view.entry.key for view in of_entry}) == 1 for of_entry in by_entry)
     listed = [view for of_entry in by_entry for view in of_entry]
@@ -40,8 +41,8 @@ def test_only_training_frames_have_copies_and_purged_ones_are_left_out():
 
 
 def test_the_copies_of_a_frame_do_not_depend_on_the_other_frames():
-    alone = views(ENTRIES[3:4], ["train"], Copies(2, 0.2, 0.5, 0))
-    assert alone == views(ENTRIES, SPLITS, Copies(2, 0.2, 0.5, 0))[2:3]
+    alone = views(ENTRIES[3:4], ["train"], Copies(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))
+    assert alone == views(ENTRIES, SPLITS, Copies(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))[2:3]
 
 
 def test_a_quarter_turn_brings_what_was_ahead_to_the_left():
@@ -65,3 +66,45 @@ def test_a_thinned_frame_keeps_its_share_of_the_radar_and_all_of_the_target():
     assert {tuple(row) for row in seen.radar} <= {tuple(row) for row in given.radar}
     assert seen.target is given.target
     np.testing.assert_array_equal(seen.radar, thinned(given, 0.5).radar)
+
+
+def view(power_db: float = 0.0, noise_m: float = 0.0, fade: float = 0.0) -> View:
+    return View(ENTRIES[0], "train", 0.1, 1.0, power_db, noise_m, fade)
+
+
+def test_a_view_that_changes_nothing_but_the_heading_leaves_the_radar_as_it_is():
+    np.testing.assert_array_equal(disturbed(frame(), view()).radar, frame().radar)
+
+
+def test_a_louder_radar_is_louder_by_the_same_in_every_return():
+    louder = disturbed(frame(), view(power_db=3.0)).radar
+    np.testing.assert_allclose(louder[:, 4] - frame().radar[:, 4], 3.0, atol=1e-4)
+    np.testing.assert_array_equal(louder[:, :4], frame().radar[:, :4])
+
+
+def test_noise_moves_returns_by_its_deviation_and_leaves_what_they_measured():
+    given = Frame("drive", 1.5, np.tile(frame().radar, (100, 1)))
+    moved = disturbed(given, view(noise_m=0.2)).radar
+    assert (moved[:, :3] - given.radar[:, :3]).std(axis=0) == pytest.approx(0.2, rel=0.05)
+    np.testing.assert_array_equal(moved[:, 3:], given.radar[:, 3:])
+
+
+def test_a_fading_radar_loses_returns_in_proportion_to_their_range():
+    near, far = np.tile([[10.0, 0, 0, 0, 50]], (4000, 1)), np.tile([[40.0, 0, 0, 0, 50]], (4000, 1))
+    given = Frame("drive", 1.5, np.concatenate([near, far]).astype(np.float32))
+    left = disturbed(given, view(fade=0.8)).radar[:, 0]
+    assert (left < 20).mean() * len(left) / 4000 == pytest.approx(1 - 0.8 / 4, abs=0.03)
+    assert (left > 20).mean() * len(left) / 4000 == pytest.approx(1 - 0.8, abs=0.03)
+
+
+def test_the_copies_of_a_frame_differ_in_power_and_fading_as_they_are_asked_to():
+    (found,) = views(ENTRIES[:1], ["train"], Copies(40, 0.2, 0.5, 2.0, 0.05, 0.3, 0))
+    assert np.std([one.power_db for one in found[1:]]) == pytest.approx(2.0, rel=0.3)
+    assert 0 < min(one.fade for one in found[1:]) < max(one.fade for one in found[1:]) <= 0.3
+    assert {one.noise_m for one in found[1:]} == {0.05}
+    assert found[0] == View(ENTRIES[0], "train", 0.0, 1.0, 0.0, 0.0, 0.0)
+
+
+def test_copies_refuse_a_share_that_fades_beyond_all():
+    with pytest.raises(InputError, match="fade: expected 0 to 1, got 1.5"):
+        Copies(2, 0.2, 0.5, 0.0, 0.0, 1.5, 0)

@@ -15,7 +15,7 @@ from echoes.rasters.ground import NoGround, Plane, PlaneGround
 from echoes.rasters.scaling import Scaling
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization.views import Copies, View, thinned, turned
+from echoes.voxelization.views import Copies, View, disturbed, turned
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def prepare(
     plane = ground.fit(frame.target, params.ground)
     return [
         _pair(
-            turned(thinned(frame, view.share), view.turn_rad),
+            turned(disturbed(frame, view), view.turn_rad),
             None if plane is None else ground.turned(plane, view.turn_rad),
             source,
             params,

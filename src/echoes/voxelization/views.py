@@ -18,29 +18,43 @@ class Copies:
     most_rad      a copy is turned about the vertical axis by up to this angle either way: what the sensors
                   would have seen with another heading, but for the borders of their fields of view.
     least_share   a copy keeps at least this share of the radar's points, as a weaker radar would.
+    power_db      standard deviation of what is added to the powers of a copy, the same for all: another calibration.
+    noise_m       standard deviation of what is added to each coordinate of the radar's points.
+    fade          a copy loses up to this share of the radar's points at the range of its farthest one, and less the
+                  nearer they are: rain, or a weaker transmitter.
     """
 
     count: int
     most_rad: float
     least_share: float
+    power_db: float
+    noise_m: float
+    fade: float
     seed: int
 
     def __post_init__(self) -> None:
-        for name in ("count", "most_rad"):
+        for name in ("count", "most_rad", "power_db", "noise_m"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if not 0 < self.least_share <= 1:
             raise InputError(f"least_share: expected more than 0 and at most 1, got {self.least_share}")
+        if not 0 <= self.fade <= 1:
+            raise InputError(f"fade: expected 0 to 1, got {self.fade}")
 
 
 @dataclass(frozen=True)
 class View:
-    """An entry of a split, to be turned by an angle about z, from x to y, with a share of its radar points."""
+    """An entry of a split, to be turned by an angle about z, from x to y, with a share of its radar points, `power_db`
+    louder, displaced by noise and faded with range.
+    """
 
     entry: Entry
     split: str
     turn_rad: float
     share: float
+    power_db: float
+    noise_m: float
+    fade: float
 
 
 def views(entries: Sequence[Entry], splits: Sequence[str], copies: Copies) -> list[list[View]]:
@@ -49,12 +63,17 @@ def views(entries: Sequence[Entry], splits: Sequence[str], copies: Copies) -> li
     for entry, split in zip(entries, splits, strict=True):
         if split == "purged":
             continue
-        listed.append([View(entry, split, 0.0, 1.0)])
+        listed.append([View(entry, split, 0.0, 1.0, 0.0, 0.0, 0.0)])
         if split == "train":
             rng = seeds.rng(copies.seed, "copies", entry.sequence, entry.key)
             turns = rng.uniform(-copies.most_rad, copies.most_rad, copies.count).tolist()
             shares = rng.uniform(copies.least_share, 1.0, copies.count).tolist()
-            listed[-1] += [View(entry, split, turn, share) for turn, share in zip(turns, shares, strict=True)]
+            louder = (copies.power_db * rng.standard_normal(copies.count)).tolist()
+            fades = rng.uniform(0, copies.fade, copies.count).tolist()
+            listed[-1] += [
+                View(entry, split, turn, share, power_db, copies.noise_m, fade)
+                for turn, share, power_db, fade in zip(turns, shares, louder, fades, strict=True)
+            ]
     return listed
 
 
@@ -64,6 +83,22 @@ def thinned(frame: Frame, share: float) -> Frame:
         return frame
     drawn = seeds.rng(len(frame.radar), "thinned", frame.sequence, repr(frame.stamp), repr(share))
     return replace(frame, radar=frame.radar[drawn.random(len(frame.radar)) < share])
+
+
+def disturbed(frame: Frame, view: View) -> Frame:
+    """The frame as a view has it, but for its turn: thinned, faded, displaced and louder; the target stays."""
+    frame = thinned(frame, view.share)
+    rng = seeds.rng(len(frame.radar), "disturbed", frame.sequence, repr(frame.stamp), repr(view.turn_rad))
+    radar = frame.radar
+    if view.fade and len(radar):
+        range_m = np.linalg.norm(radar[:, :3], axis=1)
+        radar = radar[rng.random(len(radar)) >= view.fade * range_m / range_m.max()]
+    if view.noise_m or view.power_db:
+        added = np.zeros_like(radar)
+        added[:, :3] = view.noise_m * rng.standard_normal((len(radar), 3))
+        added[:, 4] = view.power_db
+        radar = radar + added
+    return replace(frame, radar=radar)
 
 
 def turned(frame: Frame, angle_rad: float) -> Frame:
