@@ -73,13 +73,11 @@ class Sampling:
     def clouds(self, method: str) -> Iterator[Made]:
         """The clouds of `frames` in order; measures the milliseconds per frame as it goes."""
         produce = self._producer(method)
-        if method not in ("radar", "nearest_train", "vae_bound"):
-            produce(self._batches[0])  # the first call pays for set-up
+        if method in self._generators or method == "regression":
+            produce(self._batches[0])  # the first call of a network pays for its set-up
         times = self._milliseconds[method] = []
         for frames in tqdm(self._batches, f"sample {method}", mininterval=1.0):
             made, seconds = produce(frames)
-            if method == "decide":
-                self._judge(frames)
             times += [1000 * seconds / len(frames)] * len(frames)
             yield from made
 
@@ -138,6 +136,7 @@ class Sampling:
 
     def _decided(self, frames: np.ndarray) -> Produced:
         probability, measured, seconds = self._weighed(frames)
+        self._judge(frames, probability)
         return self._at(self._fusion.readout.decide, probability, measured), seconds
 
     def _at(self, level: float, probability: np.ndarray, measured: np.ndarray) -> list[Made]:
@@ -159,9 +158,8 @@ class Sampling:
         seconds = said.seconds + methods.clock(self._trained.place) - start
         return probability.cpu().numpy(), said.measured.cpu().numpy(), seconds
 
-    def _judge(self, frames: np.ndarray) -> None:
-        """Compare the gate's probability with what was there, cell by cell."""
-        probability, _, _ = self._weighed(frames)
+    def _judge(self, frames: np.ndarray, probability: np.ndarray) -> None:
+        """Compare the gate's probability (B, D, H, W) with what was there, cell by cell."""
         band = np.broadcast_to(readout.bands(self._grids.grid), self._grids.shape)
         for frame, p in zip(frames, probability, strict=True):
             occupied = np.zeros(self._grids.shape, bool)
