@@ -68,9 +68,13 @@ def inputs(regressed: Tensor | None, latent: Tensor, radar: Tensor) -> Tensor:
     regressed  (B, 8, D, H, W) or None; latent (B, D, H, W) logits; radar (B, 4, D, H, W) in network range.
     """
     here = radar[:, :1]
-    around = F.max_pool3d(here, NEAR, 1, tuple(size // 2 for size in NEAR))
     logits = [latent[:, None]] if regressed is None else [regressed[:, :1], latent[:, None]]
-    return torch.cat([*logits, here, around], dim=1)
+    return torch.cat([*logits, here, near(here)], dim=1)
+
+
+def near(here: Tensor) -> Tensor:
+    """(B, 1, D, H, W) 1 where returns are -> 1 where one is in the cell or near it."""
+    return F.max_pool3d(here, NEAR, 1, tuple(size // 2 for size in NEAR))
 
 
 def bands(grid: Grid) -> np.ndarray:
@@ -109,8 +113,8 @@ class Fusion:
         """
         here = np.zeros(self._grid.shape, np.float32)
         here[tuple(radar.indices.T)] = 1
-        around = F.max_pool3d(torch.from_numpy(here)[None, None], NEAR, 1, tuple(size // 2 for size in NEAR))[0, 0]
-        level = np.where(around.numpy() > 0, self.readout.near, self.readout.far)
+        around = near(torch.from_numpy(here)[None, None])[0, 0].numpy()
+        level = np.where(around > 0, self.readout.near, self.readout.far)
         used = np.array(self.readout.bands)[self._bands]
         added = self._made(np.argwhere((probability >= level) & (here == 0) & used), probability, measured)
         return joined(self._returns(probability, radar, points), added)
