@@ -20,6 +20,8 @@ from echoes.models.radar.readout import LATENT, REGRESSION, Fusion, Readout, ban
 BATCH, FRAMES = 16, 40  # of the validation split, evenly spread
 EMPTY_SHARE = 0.02  # of empty cells without a return near: enough to fit a handful of numbers
 WORTH = 0.01  # of the distance to the target
+GHOST = 0.02  # of it: what leaving returns out must bring, or all are kept
+KEEP = (0.005, 0.01, 0.02, 0.04, 0.08)
 RIDGE = 10.0  # of the gate: as much as ten cells say for trusting the regression as it is
 TRUTH = 2500  # points of the truth that a candidate is measured by
 LEVELS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.22, 0.3, 0.4, 0.55, 0.75)  # of points
@@ -69,7 +71,7 @@ def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed:
 
 def _settled(said: Sequence[Validated], grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Settled:
     fitted = fit_gate(said, grids, names, seed)
-    readout = Readout(fitted, 0.5, LEVELS[0], LEVELS[0], 0.5, (True, True, True))
+    readout = Readout(fitted, 0.5, 0.0, LEVELS[0], LEVELS[0], 0.5, (True, True, True))
     probable = _probabilities(readout, said, grids, place)
     targets = [clouds.target(grids, v.frame) for v in said]
     listed = [(np.argwhere(p >= DECIDE[0]), p[p >= DECIDE[0]]) for p in probable]
@@ -105,7 +107,8 @@ def _placed(
 ) -> Settled:
     """The thresholds of the points nearest to the LiDAR in the mean over frames, and the bands they help in.
 
-    Near to returns and far from them by one threshold first, then far by a higher one, then near.
+    Near to returns and far from them by one threshold first, then far by a higher one, then near; then returns are left
+    out where that brings GHOST.
     """
     truths = [truth(grids, v.frame, seed) for v in said]
 
@@ -123,6 +126,9 @@ def _placed(
     readout = best([replace(readout, near=level, far=level) for level in LEVELS])
     readout = best([replace(readout, far=level) for level in LEVELS if level >= readout.near])
     readout = best([replace(readout, near=level) for level in LEVELS if level <= readout.far])
+    fewer = best([replace(readout, keep=level) for level in KEEP])
+    if mean_of(scores(fewer), "chamfer_m") < mean_of(scores(readout), "chamfer_m") * (1 - GHOST):
+        readout = fewer
     of_radar = [
         points.evaluate_points(restrict(grids.points("radar", v.frame), region), true, grids.grid.diagonal_m)
         for v, (true, region) in zip(said, truths, strict=True)

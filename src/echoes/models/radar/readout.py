@@ -32,6 +32,7 @@ class Readout:
 
     gate      of the inputs that `names` lists.
     decide    a cell is occupied from this probability on: the best overlap of cells.
+    keep      returns of the radar in cells of a lower probability are ghosts and are left out.
     near, far a cell without a return is added from this probability on, near to one or not.
     outside   the probability of returns outside of the grid, of which the networks know nothing: that of the others.
     bands     whether cells are added in each range band: whether that brought the cloud nearer to the LiDAR.
@@ -39,6 +40,7 @@ class Readout:
 
     gate: Gate
     decide: float
+    keep: float
     near: float
     far: float
     outside: float
@@ -47,7 +49,7 @@ class Readout:
     def __post_init__(self) -> None:
         if len(self.bands) != len(BANDS_M):
             raise InputError(f"readout.bands: expected {len(BANDS_M)} range bands, got {list(self.bands)}")
-        for name in ("decide", "near", "far", "outside"):
+        for name in ("decide", "keep", "near", "far", "outside"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"readout.{name}: expected a probability, got {getattr(self, name)}")
 
@@ -107,7 +109,7 @@ class Fusion:
         return self._made(np.argwhere(probability >= level), probability, measured)
 
     def fused(self, probability: np.ndarray, measured: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
-        """The radar's returns as measured, and cells added where none is.
+        """The radar's returns as measured, but for ghosts, and cells added where none is.
 
         radar   its occupied cells, in physical units; points (N, 5) its returns inside the grid.
         """
@@ -120,14 +122,15 @@ class Fusion:
         return joined(self._returns(probability, radar, points), added)
 
     def _returns(self, probability: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
-        """The radar's returns with the probability of their cells, and these cells."""
-        power, doppler, _ = radar.features.T
+        """The radar's returns in cells that may be occupied, with the probability of these, and these cells."""
         of_cell = probability[tuple(radar.indices.T.astype(int))]
-        features = np.stack([of_cell, np.zeros_like(power), doppler, power], axis=1)
+        kept = of_cell >= self.readout.keep
+        power, doppler, _ = radar.features[kept].T
+        features = np.stack([of_cell[kept], np.zeros_like(power), doppler, power], axis=1)
         of_point = probability[tuple(self._grid.cells(points)[0].T)]
         columns = np.column_stack([points[:, :3], points[:, 4], points[:, 3], of_point])
-        cells = Cloud(radar.indices.astype(np.int32), features.astype(np.float32))
-        return Made(cells, columns.astype(np.float32))
+        cells = Cloud(radar.indices[kept].astype(np.int32), features.astype(np.float32))
+        return Made(cells, columns[of_point >= self.readout.keep].astype(np.float32))
 
     def _made(self, indices: np.ndarray, probability: np.ndarray, measured: np.ndarray) -> Made:
         at = tuple(indices.T)
