@@ -19,7 +19,10 @@ ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate")
 TRAININGS = ("train_vae", "train_ldm", "distill_cd")
 TRACKS = ("radar", "microdoppler")
-CLOUDS = ("radar", "nearest_train", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound")
+CLOUDS = (
+    *("radar", "nearest_train", "regression", "posterior_mean", "ldm", "cd_1", "cd_2"),
+    *("decide", "fused", "vae_bound"),
+)
 SPECTROGRAMS = ("real", "ldm", "cd_1", "cd_2", "vae_bound")
 MADE = {
     "voxelize": "grids.zarr",
@@ -30,7 +33,7 @@ MADE = {
     "sample": "samples.zarr",
 }
 FIGURES = {
-    "radar": {"birdseye.png", "error_over_range.png"},
+    "radar": {"birdseye.png", "error_over_range.png", "frames.csv"},
     "microdoppler": {"side_by_side.png", "confusion.png", "envelopes.png"},
 }
 USERS = ("1", "3")  # of the simulated people, for a short run
@@ -74,6 +77,8 @@ def small_params(track: str) -> dict:
     section["split"] |= {"val": 0.2, "test": 0.2 if track == "radar" else 0.4}
     for stage in ("vae", "ldm", "cd"):
         section[stage] |= {"steps": 3, "batch": 2, "warmup": 1}
+    if track == "radar":
+        section["ldm"]["regression"]["unet"] |= {"channels": [8, 16], "heads": 2}
     section["sample"] |= {"radar": {"frames": 2, "batch": 2}, "microdoppler": {"frames": 33, "batch": 16}}[track]
     section["sample"]["sigmas"]["steps"] = 4
     section["evaluate"] |= {"resamples": 50 if track == "radar" else 5, "panels": 1}
@@ -135,14 +140,21 @@ def test_every_stage_leaves_its_metrics_and_figures(workspace: Workspace) -> Non
 @of("radar")
 def test_evaluate_reports_the_same_keys_for_every_method(workspace: Workspace) -> None:
     report = metrics.read(workspace.metrics / "evaluate.json")
-    assert set(report) == {*CLOUDS, "frames", "threshold"}
-    keys = set(report["radar"])
-    assert all(set(report[method]) == keys for method in CLOUDS)
+    assert set(report) == {*CLOUDS, "frames", "stretches", "range_m"}
+    assert (report["frames"], report["range_m"]) == (2, 40.0)
+    keys, chosen = set(report["radar"]), ("regression", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound")
+    assert {method for method in CLOUDS if "threshold" in report[method]} == set(chosen)
+    assert all(set(report[method]) == {*keys, "threshold"} for method in chosen)
+    assert all(set(report[method]) == keys for method in ("nearest_train", "fused"))
+    assert {"brier", "ece", "ece_likely"} <= set(report["decide"]) - keys
+    assert keys <= set(report["decide"])
     wanted = "chamfer_m chamfer_sum_m hausdorff_m mhd_m iou_3d iou_bev count_ratio jsd_bev doppler_mae_mps power_mae_db"
     assert {*wanted.split(), "empty_frames", "latency_ms", "calls"} <= keys
     assert {f"{key}@{radius}m" for key in ("precision", "recall", "f1") for radius in (0.5, 1.0)} <= keys
     assert {"chamfer_m_lo", "chamfer_m_hi", "chamfer_m_0-20m", "chamfer_m_20-40m", "chamfer_m_40+m"} <= keys
-    assert [report[m]["calls"] for m in CLOUDS] == [0, 0, 1, 7, 1, 2, 0]
+    assert {"points_chamfer_m", "points_chamfer_ratio", "points_f1@1.0m", "points_chamfer_m_lo"} <= keys
+    assert report["radar"]["points_chamfer_ratio"] == 1
+    assert [report[m]["calls"] for m in CLOUDS] == [0, 0, 1, 1, 7, 1, 2, 1, 1, 0]
 
 
 @of("microdoppler")

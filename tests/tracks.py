@@ -1,5 +1,6 @@
 """Small tracks of both families with random weights, as their files lie on disk."""
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,8 +14,12 @@ from echoes import latentstore, params
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.distillation.consistency import ConsistencyModel
+from echoes.evaluation.gate import Band, Gate
+from echoes.evaluation.geometry import BANDS_M
 from echoes.models import autoencoders, conditions, denoisers
 from echoes.models.extraction import Extraction
+from echoes.models.radar import familiarity
+from echoes.models.radar.readout import Readout
 
 CPU = torch.device("cpu")
 SCHEDULE = {
@@ -64,6 +69,12 @@ VAE = {
     "mirror": True,
     "ema": 0.9,
 }
+REGRESSION = {
+    "kind": "birdseye",
+    "unet": {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0, "attention": "full", "window": 4},
+    "loss": {"reflectivity": 0.5, "doppler": 2.0, "power": 0.5, "offset": 0.5, "unobserved": 1.0},
+    "every": 1,
+}
 LDM = {
     **STAGE_SCHEDULE,
     "parameterization": "edm",
@@ -74,6 +85,7 @@ LDM = {
     "unet": {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0, "attention": "full", "window": 4},
     "dit": {"size": "tiny", "patch": 2, "dropout": 0.0},
     "condition": {"by": "encoder", "width": 8, "blocks": 1, "features": 6},
+    "regression": REGRESSION,
     "drop": 0.5,
     "mirror": True,
     "ema": 0.9,
@@ -92,9 +104,21 @@ SAMPLE = {
 LABELS = {"by": "labels", "features": 8}
 # Of spectrograms, which no mirror is of.
 PEOPLE_VAE = {**VAE, "loss": SPECTROGRAM, "mirror": False}
-PEOPLE_LDM = {**LDM, "parameterization": "flow", "condition": LABELS, "mirror": False}
+PEOPLE_LDM = {
+    **LDM,
+    "parameterization": "flow",
+    "condition": LABELS,
+    "regression": {"kind": "none"},
+    "mirror": False,
+}
 PEOPLE_CD = {**CD, "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}, "mirror": False}
 PEOPLE_SAMPLE = {**SAMPLE, "frames": 40, "batch": 16, "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
+
+
+# Every input has a say in every band, and nothing of a readout is at the end of its range.
+WEIGHTS = (0.6, 0.4, 1.0, 0.5)  # of the regression, the latent model, returns in the cell and near it
+GATE = Gate(("regression", "latent", "here", "near"), tuple(Band(name, WEIGHTS, -0.5) for name in BANDS_M))
+READOUT = Readout(GATE, decide=0.45, keep=0.65, near=0.6, far=0.7, outside=0.3, bands=(True, True, True))
 
 
 def shaken(module: nn.Module, std: float = 0.1) -> nn.Module:
@@ -110,7 +134,13 @@ def radar(data: Path, by: str = "encoder", raw: str = "r", latents: dict = LATEN
     """A track of radar clouds, conditioned by an `encoder` of its own or through the `vae`; raw: its parent."""
     grids = artifacts.write_grids(data / "grids.zarr", raw=raw)
     condition = {**LDM["condition"], "by": by}
-    return built(data, grids, VAE, {**LDM, "condition": condition}, CD, {"threshold": 0.4, "middle": 1.5}, latents)
+    return built(data, grids, VAE, {**LDM, "condition": condition}, CD, settled(grids), latents)
+
+
+def settled(grids: Grids, threshold: float = 0.4, middle: float = 1.5) -> dict[str, Any]:
+    """What travels with the consistency model of a track of radar clouds."""
+    seen = asdict(familiarity.of_training(grids))
+    return {"threshold": threshold, "middle": middle, "readout": asdict(READOUT), "seen": seen}
 
 
 def people(data: Path, variant: str = "kl", raw: str = "r", latents: dict = LATENTS, **ldm: Any) -> SimpleNamespace:
@@ -126,7 +156,7 @@ def built(
     vae: dict,
     ldm: dict,
     cd: dict,
-    chosen: dict[str, float],
+    chosen: dict[str, Any],
     stored: dict = LATENTS,
 ) -> SimpleNamespace:
     """All artifacts up to cd.safetensors, each naming its parents, and what was saved in them."""

@@ -4,13 +4,14 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
 import tracks
 from echoes import arrays, params
-from echoes.dataset.grids import Grids, GridsWriter
+from echoes.dataset.grids import FrameCells, Grids, GridsWriter
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.grids import Grid, Range
 from echoes.models import autoencoders, denoisers
@@ -76,11 +77,14 @@ def write_grids(path: Path, frame: simulated.Frame, ego_motion: str) -> Grids:
     radar = voxels.radar_cells(frame.radar, GRID)
     target = voxels.target_cells(frame.target, GRID, frame.radar, 1.0)
     observed = visibility.pack(visibility.observed(frame.target, frame.target_origin, GRID))
+    inside = [points[GRID.cells(points)[1]] for points in (frame.radar, frame.target[:, :3])]
+    offsets, level = voxels.mean_offsets(frame.target, GRID), np.array([0.0, 0.0, -5.0])
+    cells = FrameCells(frame.sequence, frame.stamp, radar, target, offsets, observed, *inside, level)
     with arrays.writing(path) as writer:
         grids = GridsWriter(writer, GRID)
-        for split in ("train", "train", "val", "test"):
-            grids.append(frame.sequence, frame.stamp, split, radar, target, observed)
-        grids.seal(GRID, {}, SCALING, ego_motion, {"raw": "r"})
+        for i, split in enumerate(("train", "train", "val", "test")):
+            grids.append(cells, split, i)
+        grids.seal(GRID, {}, SCALING, ego_motion, 0.3, {"raw": "r"})
     return Grids(path)
 
 
@@ -107,4 +111,4 @@ def write_models(data: Path, grids: Grids, by: str) -> None:
     _, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
     cd_params = params.build(CdParams, CD, "cd")
     model = ConsistencyModel(denoiser, cd_params.sigmas.low)
-    denoisers.save_cd(model, cd_params, ldm_header, {"threshold": 0.5, "middle": 0.5}, data / "cd.safetensors")
+    denoisers.save_cd(model, cd_params, ldm_header, tracks.settled(grids, 0.5, 0.5), data / "cd.safetensors")

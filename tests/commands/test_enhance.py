@@ -13,10 +13,11 @@ import yaml
 from tests.commands.test_pointclouds import read
 from typer.testing import CliRunner, Result
 
+import tracks
 from echoes import params
 from echoes.cli import app
-from echoes.commands import enhance
-from echoes.commands.enhancer import Enhancer
+from echoes.commands import against_lidar, enhance
+from echoes.commands.enhancer import Choice, Enhancer, RadarFrame
 from echoes.commands.outputs import Row
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
@@ -24,8 +25,9 @@ from echoes.models import denoisers, methods
 from echoes.models.autoencoders import load as load_vae
 from echoes.models.extraction import Extraction
 from echoes.models.methods import Decoder
+from echoes.models.radar.clouds import POINT_COLUMNS
 from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
-from echoes.readers import simulated
+from echoes.readers import ego_motion, simulated
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
 from echoes.voxelization.views import View
@@ -36,6 +38,15 @@ STREET = "data/raw/radar"
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["enhance", *arguments])
+
+
+def enhancer_of(project: Path, choice: Choice = "fused", samples: int = 1, steps: int = 1) -> Enhancer:
+    return Enhancer(project / "data" / "radar", steps, choice, samples, CPU)
+
+
+def radar_of(grids: Grids) -> RadarFrame:
+    """The radar of the one frame that is in every place."""
+    return RadarFrame(grids.cells("radar", 3), grids.points("radar", 3))
 
 
 def index(folder: Path) -> list[dict[str, str]]:
@@ -74,22 +85,44 @@ def test_the_index_tells_stamps_points_and_the_velocity_that_was_taken_out(train
         np.testing.assert_allclose(found, velocity, atol=1e-4)
 
 
-def test_a_cloud_lies_in_cells_of_the_grid_with_probabilities_above_the_threshold(train, project: Path) -> None:
+@pytest.mark.parametrize(("readout", "level"), [("sample", 0.5), ("decide", tracks.READOUT.decide)])
+def test_a_cloud_lies_in_cells_of_the_grid_with_probabilities_above_the_threshold(
+    train, project: Path, readout: str, level: float
+) -> None:
     grid = train("encoder").grid
-    assert run("--track", "radar", STREET, "out", "--format", "npy").exit_code == 0
+    assert run("--track", "radar", STREET, "out", "--format", "npy", "--readout", readout).exit_code == 0
     cloud = np.load(project / "out" / "street-000_000000.npy")
     cells, inside = grid.cells(cloud)
     assert inside.all()
-    np.testing.assert_allclose(cloud[:, :3], grid.centres(cells), atol=1e-5)
+    assert len(cloud) > 10
+    assert np.allclose(cloud[:, :3], grid.centres(cells), atol=1e-5) == (readout == "sample")  # the others have offsets
     assert len(np.unique(cells, axis=0)) == len(cells)
-    assert ((cloud[:, 5] >= 0.5) & (cloud[:, 5] <= 1)).all()
+    assert ((cloud[:, 5] >= level - 1e-6) & (cloud[:, 5] <= 1)).all()
+
+
+def test_the_cloud_of_a_radar_keeps_its_returns_as_measured_and_adds_points_in_other_cells(
+    train, project: Path, source, frame: simulated.Frame
+) -> None:
+    grid = train("encoder").grid
+    assert run("--track", "radar", STREET, "out", "--format", "npy").exit_code == 0
+    cloud = np.load(project / "out" / "street-000_000000.npy")
+    assert frame.ego_velocity is not None
+    measured = ego_motion.compensate(frame.radar, frame.ego_velocity, source.doppler.span_mps)[:, [0, 1, 2, 4, 3]]
+    kept = {row.tobytes() for row in cloud[:, :5]} & {row.tobytes() for row in measured}
+    outside = ~grid.cells(measured)[1]
+    assert {row.tobytes() for row in measured[outside]} <= kept
+    assert len(measured) >= len(kept) > outside.sum() + 3
+    added = cloud[[row.tobytes() not in kept for row in cloud[:, :5]]]
+    occupied = {tuple(cell) for cell in grid.cells(measured)[0].tolist()}
+    assert len(added) > 10
+    assert not occupied & {tuple(cell) for cell in grid.cells(added)[0].tolist()}
 
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_one_and_two_steps_are_those_of_the_consistency_model(train, project: Path, steps: int) -> None:
     train("encoder")
-    enhancer = Enhancer(project / "data" / "radar", steps, CPU)
-    calls = methods.calls(enhancer._generator, torch.zeros(2, 4, 4, 16, 16), enhancer._latent_shape)
+    enhancer = enhancer_of(project, steps=steps)
+    calls = methods.calls(enhancer._call.generator, torch.zeros(2, 4, 4, 16, 16), enhancer._latent_shape)
     assert calls == steps
 
 
@@ -115,7 +148,7 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
     decoder = CloudDecoder(Decoder(vae, denoisers.whitening(cd)), grids.scaling, cd.content["threshold"])
     shape = cd.content["latent_shape"]
     expected, _ = decoded_clouds(methods.cd(model, p, [], p.seed), decoder, cond, [0, 1], shape, p.seed)
-    found, _ = Enhancer(data, 1, CPU).clouds([0, 1], [grids.cells("radar", int(f)) for f in frames])
+    found, _ = enhancer_of(project, "sample").clouds([0, 1], [radar_of(grids)] * 2)
     for cloud, pipeline in zip(found, expected, strict=True):
         np.testing.assert_allclose(cloud[:, :3], grids.grid.centres(pipeline.indices), atol=1e-5)
         np.testing.assert_allclose(cloud[:, [5, 4, 3]], pipeline.features[:, [0, 2, 3]], rtol=1e-4, atol=1e-4)
@@ -123,26 +156,27 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
 
 def test_the_clouds_depend_on_the_radar(train, project: Path) -> None:
     grids: Grids = train("encoder")
-    enhancer, cells = Enhancer(project / "data" / "radar", 1, CPU), grids.cells("radar", 0)
-    fewer = replace(cells, indices=cells.indices[:5], features=cells.features[:5])
-    (one, other), _ = enhancer.clouds([0, 0], [cells, fewer])
-    assert one.shape != other.shape or not np.allclose(one, other)
+    radar, choices = radar_of(grids), ("fused", "decide", "sample")
+    cells = replace(radar.cells, indices=radar.cells.indices[:5], features=radar.cells.features[:5])
+    for choice in choices:
+        (one, other), _ = enhancer_of(project, choice).clouds([0, 0], [radar, replace(radar, cells=cells)])
+        assert one.shape != other.shape or not np.allclose(one, other)
 
 
 def test_a_single_frame_is_padded_and_gives_the_cloud_it_gives_beside_others(train, project: Path) -> None:
     grids: Grids = train("encoder")
-    enhancer, cells = Enhancer(project / "data" / "radar", 1, CPU), grids.cells("radar", 0)
-    (first, second), _ = enhancer.clouds([7, 8], [cells, cells])
-    (alone,), _ = enhancer.clouds([8], [cells])
+    enhancer, radar = enhancer_of(project), radar_of(grids)
+    (first, second), _ = enhancer.clouds([7, 8], [radar, radar])
+    (alone,), _ = enhancer.clouds([8], [radar])
     np.testing.assert_allclose(alone, second, rtol=1e-5, atol=1e-5)
     assert first.shape != second.shape or not np.allclose(first, second)  # the noise is that of the frame's number
 
 
 def test_a_frame_keeps_its_place_and_its_noise_beside_frames_that_are_skipped(train, project: Path) -> None:
     grids: Grids = train("encoder")
-    enhancer, cells = Enhancer(project / "data" / "radar", 1, CPU), grids.cells("radar", 0)
-    expected, _ = enhancer.clouds([6, 8], [cells, cells])
-    (first, skipped, third), seconds = enhance.enhanced(enhancer, [cells, None, cells], first=6)
+    enhancer, radar = enhancer_of(project), radar_of(grids)
+    expected, _ = enhancer.clouds([6, 8], [radar, radar])
+    (first, skipped, third), seconds = enhance.enhanced(enhancer, [radar, None, radar], first=6)
     assert skipped is None
     assert seconds > 0
     for found, cloud in zip((first, third), expected, strict=True):
@@ -151,26 +185,53 @@ def test_a_frame_keeps_its_place_and_its_noise_beside_frames_that_are_skipped(tr
     assert enhance.enhanced(enhancer, [None, None], first=0) == ([None, None], 0.0)
 
 
+def test_the_spread_over_samples_is_a_column_of_its_own(train, project: Path) -> None:
+    grids: Grids = train("encoder")
+    one, several = enhancer_of(project), enhancer_of(project, samples=3)
+    assert one.columns == POINT_COLUMNS
+    assert several.columns == (*POINT_COLUMNS, "spread")
+    outside = np.float32([[70, 0, 1, -2, 55]])
+    radar = radar_of(grids)
+    (cloud, _), _ = several.clouds([0, 1], [replace(radar, points=np.concatenate([radar.points, outside])), radar])
+    assert cloud.shape[1] == 7
+    inside = grids.grid.cells(cloud)[1]
+    assert cloud[~inside].tolist() == [[70, 0, 1, 55, -2, pytest.approx(0.3), 0]]
+    assert (cloud[inside, 6] >= 0).all()
+    assert (cloud[inside, 6] > 0).mean() > 0.9
+    (first, _), _ = one.clouds([0, 1], [radar, radar])
+    assert first.shape != cloud.shape or not np.allclose(first[:, 5], cloud[:, 5])
+    result = run("--track", "radar", STREET, "out", "--samples", "2")
+    assert result.exit_code == 0, result.output
+    assert "positive = receding], probability, spread" in result.stdout
+    assert read(project / "out" / "street-000_000000.ply", several.columns).shape[1] == 7
+
+
 def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
     root = project / STREET
     layout = params.load(pairs.GridParams, "radar.grid")
     for motion in ("none", "recorded", "estimated"):
         chosen = replace(source, ego_motion=motion)
         entry = simulated.index(root, chosen)[4]
-        pair = pairs.prepare(simulated.read, root, chosen, layout, View(entry, "test", 0.0, 1.0))
-        cells, velocity = enhance.radar_cells(simulated.read, root, chosen, layout.grid(), entry)
+        (pair,) = pairs.prepare(simulated.read, root, chosen, layout, [View(entry, "test", 0.0, 1.0, 0.0, 0.0, 0.0)])
+        found = enhance.prepared(simulated.read, root, chosen, layout.grid(), layout.ground, entry)
         assert pair is not None
-        assert cells is not None
-        np.testing.assert_array_equal(cells.indices, pair.radar.indices)
-        np.testing.assert_array_equal(cells.features, pair.radar.features)
-        np.testing.assert_array_equal(velocity, pair.ego_velocity)
+        assert found.radar is not None
+        np.testing.assert_array_equal(found.radar.cells.indices, pair.cells.radar.indices)
+        np.testing.assert_array_equal(found.radar.cells.features, pair.cells.radar.features)
+        inside = layout.grid().cells(found.radar.points)[1]
+        np.testing.assert_array_equal(found.radar.points[inside], pair.cells.radar_points)
+        np.testing.assert_array_equal(found.velocity, pair.ego_velocity)
+        assert found.truth is not None
+        near = np.hypot(pair.cells.target_points[:, 0], pair.cells.target_points[:, 1]) < against_lidar.RANGE_M
+        np.testing.assert_array_equal(found.truth[0], pair.cells.target_points[near])
+        np.testing.assert_allclose(found.truth[1].ground, pair.cells.ground)
 
 
 def test_a_clock_that_jumps_back_is_told(project: Path, source) -> None:
     entries = simulated.index(project / STREET, source)
     rows = [Row("a.npy", replace(entry, jumps_back=i == 3), 1, np.zeros(3)) for i, entry in enumerate(entries)]
-    told = enhance.told(rows, Path("out"), "npy", source, 1.0, 1.0)
-    assert told.endswith("\nthe clock jumps back 1 time; a new sequence begins there: street-001")
+    told = enhance.told(rows, Path("out"), "npy", POINT_COLUMNS, source, 1.0, 1.0)
+    assert told[-1] == "the clock jumps back 1 time; a new sequence begins there: street-001"
 
 
 def test_a_frame_without_points_in_the_grid_has_no_cells(project: Path, source) -> None:
@@ -179,10 +240,11 @@ def test_a_frame_without_points_in_the_grid_has_no_cells(project: Path, source) 
         return replace(frame, radar=frame.radar + np.float32([1000, 0, 0, 0, 0]))
 
     root = project / STREET
-    grid = params.load(pairs.GridParams, "radar.grid").grid()
+    layout = params.load(pairs.GridParams, "radar.grid")
     entry = simulated.index(root, source)[0]
-    assert enhance.radar_cells(far, root, source, grid, entry)[0] is None
-    assert enhance.radar_cells(simulated.read, root, source, grid, entry)[0] is not None
+    nothing = enhance.prepared(far, root, source, layout.grid(), layout.ground, entry)
+    assert nothing.radar is nothing.truth is None
+    assert enhance.prepared(simulated.read, root, source, layout.grid(), layout.ground, entry).radar is not None
 
 
 def astyx(project: Path, points: list[str]) -> None:
@@ -207,6 +269,36 @@ def test_frames_without_points_are_skipped_counted_and_reported(train, project: 
     assert [row["file"] for row in rows] == ["astyx-0_000000.ply", "", "astyx-0_000002.ply", ""]
     assert [row["points"] for row in rows if not row["file"]] == ["0", "0"]
     assert {row["ego_x_mps"] for row in rows} == {""}
+
+
+def test_how_near_to_the_lidar_the_clouds_are_is_told_where_there_is_one(train, project: Path) -> None:
+    train("encoder")
+    result = run("--track", "radar", STREET, "out")
+    assert result.exit_code == 0, result.output
+    told = result.stdout[result.stdout.index("against the LiDAR's points within 40 m, ground taken out, 6 frames:") :]
+    head, radar, enhanced, verdict = told.splitlines()[1:]
+    assert head.split() == " ".join(against_lidar.TITLES).split()
+    numbers = {line.split()[0]: [float(value) for value in line.split()[1:]] for line in (radar, enhanced)}
+    assert all(len(values) == 6 for values in numbers.values())
+    assert numbers["radar"] != numbers["enhanced"]
+    ratio = float(re.findall(r"([\d.]+) x its Chamfer distance", verdict)[0])
+    assert ratio == pytest.approx(numbers["enhanced"][0] / numbers["radar"][0], abs=0.05)
+    assert ("are no nearer" in verdict) == (ratio >= 1)
+    train("encoder", ego_motion="none")
+    astyx(project, ["10 0 0 1 60\n", "12 3 1 2 70\n11 2 1 0 65\n"])
+    alone = run("--track", "radar", "recording", "out2")
+    assert alone.exit_code == 0, alone.output
+    assert "LiDAR" not in alone.stdout
+
+
+def test_how_unlike_the_training_a_recording_is_is_told(train, project: Path) -> None:
+    train("encoder", ego_motion="none")
+    astyx(project, ["10 0 0 1 10\n", "12 3 1 2 11\n11 2 1 0 10\n"])
+    result = run("--track", "radar", "recording", "out")
+    assert result.exit_code == 0, result.output
+    assert re.search(
+        r"^power: [\w ]+ 1\d\.\d dB, \d\d\.\d dB in training: \d+ deviations$", result.stdout, re.MULTILINE
+    )
 
 
 def test_a_recording_without_any_point_leaves_nothing_behind(train, project: Path) -> None:
@@ -279,7 +371,9 @@ def test_an_output_that_cannot_be_made_is_told_in_one_line(train, project: Path)
     assert_one_line(run("--track", "radar", STREET, "params.yaml/out"), "params.yaml")
 
 
-@pytest.mark.parametrize("arguments", [("--steps", "3"), ("--format", "obj")])
+@pytest.mark.parametrize(
+    "arguments", [("--steps", "3"), ("--format", "obj"), ("--readout", "best"), ("--samples", "0")]
+)
 def test_an_unknown_option_is_refused(project: Path, arguments: tuple[str, ...]) -> None:
     assert run("--track", "radar", STREET, "out", *arguments).exit_code == 2
 
@@ -291,7 +385,7 @@ def test_models_that_do_not_belong_together_are_refused(train: Callable[..., Gri
     train("encoder", seed=1)
     (data / "cd.safetensors").write_bytes(first)
     with pytest.raises(InputError, match=r"cd.safetensors: was made from vae .* but .*vae.safetensors is"):
-        Enhancer(data, 1, CPU)
+        enhancer_of(project)
 
 
 def test_batches_hold_every_item_once_in_order() -> None:

@@ -7,29 +7,33 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis.extra.numpy import arrays
-from hypothesis.strategies import floats, integers
+from hypothesis.strategies import floats, integers, sampled_from, tuples
 from pypcd4 import PointCloud
 
-from echoes.commands.pointclouds import COLUMNS, WRITERS
+from echoes.commands.pointclouds import WRITERS
+from echoes.models.radar.clouds import POINT_COLUMNS
+
+SPREAD = (*POINT_COLUMNS, "spread")
 
 
-def read(path: Path) -> np.ndarray:
-    """(M, 6) of a file, by the libraries that users have."""
+def read(path: Path, columns: tuple[str, ...] = POINT_COLUMNS) -> np.ndarray:
+    """(M, columns) of a file, by the libraries that users have."""
     match path.suffix:
         case ".ply":
             mesh = meshio.read(path)
-            return np.column_stack([mesh.points, *(mesh.point_data[name] for name in COLUMNS[3:])])
+            return np.column_stack([mesh.points, *(mesh.point_data[name] for name in columns[3:])])
         case ".pcd":
             cloud = PointCloud.from_path(path)
-            return cloud.numpy(COLUMNS)
+            return cloud.numpy(columns)
         case ".npy":
             return np.load(path)
     header, *rows = path.read_text().splitlines()
-    assert tuple(header.split(",")) == COLUMNS
-    return np.array([row.split(",") for row in rows], dtype=np.float32).reshape(-1, len(COLUMNS))
+    assert tuple(header.split(",")) == columns
+    return np.array([row.split(",") for row in rows], dtype=np.float32).reshape(-1, len(columns))
 
 
-clouds = integers(0, 20).flatmap(lambda n: arrays(np.float32, (n, 6), elements=floats(-1e6, 1e6, width=32)))
+shapes = tuples(integers(0, 20), sampled_from([len(POINT_COLUMNS), len(SPREAD)]))
+clouds = shapes.flatmap(lambda shape: arrays(np.float32, shape, elements=floats(-1e6, 1e6, width=32)))
 
 
 @pytest.mark.parametrize("form", WRITERS)
@@ -38,9 +42,9 @@ clouds = integers(0, 20).flatmap(lambda n: arrays(np.float32, (n, 6), elements=f
 def test_a_cloud_survives_the_disk_in_any_format_even_an_empty_one(
     form: str, tmp_path: Path, cloud: np.ndarray
 ) -> None:
-    path = tmp_path / f"cloud.{form}"
-    WRITERS[form](cloud, path)
-    found = read(path)
+    path, columns = tmp_path / f"cloud.{form}", SPREAD[: cloud.shape[1]]
+    WRITERS[form](cloud, path, columns)
+    found = read(path, columns)
     assert found.shape == cloud.shape
     np.testing.assert_array_equal(found.astype(np.float32), cloud)
 
@@ -49,7 +53,7 @@ def test_a_cloud_survives_the_disk_in_any_format_even_an_empty_one(
 def test_the_same_cloud_gives_the_same_bytes(form: str, tmp_path: Path) -> None:
     cloud = np.arange(12, dtype=np.float32).reshape(2, 6)
     for name in "ab":
-        WRITERS[form](cloud, tmp_path / f"{name}.{form}")
+        WRITERS[form](cloud, tmp_path / f"{name}.{form}", POINT_COLUMNS)
     first = (tmp_path / f"a.{form}").read_bytes()
     assert first == (tmp_path / f"b.{form}").read_bytes()
     assert b"20" not in first.split(b"end_header")[0] or form != "ply"  # no time of day

@@ -36,6 +36,7 @@ LDM = {
     "network": "dit",
     "unet": {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0, "attention": "full", "window": 4},
     "dit": {"size": "tiny", "patch": 2, "dropout": 0.1},
+    "regression": {"kind": "none"},
     "drop": 0.1,
     "mirror": False,
     "ema": 0.9,

@@ -108,6 +108,29 @@ def test_a_condition_that_the_recordings_do_not_have_is_refused_by_its_key(name,
         denoisers.build(header, p)
 
 
+def test_a_regression_beside_labels_is_refused_by_its_key(people):
+    p = params.build(LdmParams, {**tracks.PEOPLE_LDM, "regression": tracks.REGRESSION}, "ldm")
+    with pytest.raises(InputError, match=r"ldm\.regression\.kind: expected none, .*, got birdseye$"):
+        denoisers.build(people.latents.header, p)
+
+
+def test_the_regression_goes_where_the_denoiser_goes(track, people):
+    radar = torch.from_numpy(track.grids.radar_batch([0, 1]))
+    expected = track.denoiser.regression(radar)
+    assert expected.shape == (2, 8, *track.grids.shape)
+    denoiser, _ = denoisers.load_ldm(track.data / "ldm.safetensors", CPU)
+    model, _, _ = denoisers.load_cd(track.data / "cd.safetensors", CPU)
+    assert torch.equal(denoiser.regression(radar), expected)
+    assert torch.equal(model.denoiser.regression(radar), expected)
+    assert people.denoiser.regression is None
+
+
+def test_the_readout_travels_with_the_consistency_model(track, people):
+    assert denoisers.readout(denoisers.load_cd(track.data / "cd.safetensors", CPU)[2]) == tracks.READOUT
+    with pytest.raises(InputError, match=r"^cd: readout: expected a mapping, got None$"):
+        denoisers.readout(denoisers.load_cd(people.data / "cd.safetensors", CPU)[2])
+
+
 @pytest.mark.parametrize("network", ["unet", "dit"])
 @pytest.mark.parametrize("parameterization", ["edm", "flow", "ddpm"])
 def test_every_parameterization_drives_every_network(parameterization, network, people):
@@ -127,6 +150,6 @@ def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_t
     student = denoisers.student_of(teacher, 0.004).train()
     noisy, cond, _ = inputs(people)
     assert torch.equal(said(student.denoiser, noisy, cond), said(teacher, noisy, cond))
-    assert all(p.requires_grad for p in student.parameters())
+    assert all(p.requires_grad for p in student.parameters())  # there is no regression, which would be as it is
     assert not any(p.requires_grad for p in teacher.parameters())
     assert {m.p for m in teacher.modules() if isinstance(m, torch.nn.Dropout)} == {0.5}

@@ -1,17 +1,22 @@
 """Threshold and second step are the best there are on the validation split; nothing of the test split is seen."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
+import torch
 
+from echoes import params
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models import denoisers, methods
 from echoes.models.conditions import straight
 from echoes.models.methods import Decoder
-from echoes.models.radar import clouds, reconstruction, validation
+from echoes.models.radar import calibration, clouds, familiarity, reconstruction, validation
 from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
+from echoes.models.radar.onecall import OneCall, of_frames
+from echoes.models.radar.readout import Readout
 from echoes.models.radar.validation import Validation
 
 SHAPE = (4, 2, 4, 2)
@@ -46,6 +51,20 @@ def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstruc
     assert len(set(scores.values())) > 5
 
 
+def test_the_threshold_of_a_method_is_the_best_of_the_candidates_on_the_frames_asked_for(track, decoder):
+    generator = methods.cd(track.model, track.cd_params, [], 0)
+    choice = Validation(decoder, track.grids, track.conditions, SHAPE, 0)
+    found = choice.best(choice.sampler(generator))
+    scores = {level: iou(track, sampled(track, generator, decoder, level)) for level in validation.THRESHOLDS}
+    assert scores[found] == pytest.approx(max(scores.values()))
+    assert choice.iou(generator, found) == pytest.approx(scores[found])
+    asked = []
+    Validation(decoder, track.grids, track.conditions, SHAPE, 0, 2).best(
+        lambda frames: asked.extend(frames.tolist()) or choice.repeated(frames)
+    )
+    assert asked == [7, 9]
+
+
 def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decoder):
     p = replace(track.cd_params, sigmas=SigmaRange(18, 0.004, 160.0, 7.0, "karras", 1.0))
     found = Validation(decoder, track.grids, track.conditions, SHAPE, 0).middle(track.model, p, 0.4)
@@ -57,9 +76,15 @@ def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decod
     assert len(set(scores.values())) > 2
 
 
-def test_both_are_what_the_stage_keeps(track, decoder):
+def test_all_that_was_settled_is_what_the_stage_keeps(track, decoder):
     found = validation.chosen(track.model, track.cd_params, decoder.decoder, track.grids, track.conditions, SHAPE)
     choice = Validation(decoder, track.grids, track.conditions, SHAPE, track.cd_params.seed)
     threshold = choice.threshold(methods.cd(track.model, track.cd_params, [], track.cd_params.seed))
     middle = choice.middle(track.model, track.cd_params, threshold)
-    assert found == {"threshold": threshold, "middle": middle}
+    call = OneCall(methods.cd(track.model, track.cd_params, [], track.cd_params.seed), decoder.decoder, SHAPE, 0)
+    say = of_frames(call, track.grids, track.conditions, True)
+    readout = calibration.fit(say, track.grids, call.names, torch.device("cpu"), 0)
+    assert set(found) == {"threshold", "middle", "readout", "seen"}
+    assert (found["threshold"], found["middle"]) == (threshold, middle)
+    assert params.build(Readout, json.loads(json.dumps(found["readout"])), "readout") == readout
+    assert found["seen"] == asdict(familiarity.of_training(track.grids))
