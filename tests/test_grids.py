@@ -87,3 +87,15 @@ def test_the_diagonal_is_the_longest_distance():
 def test_a_range_that_gives_no_latents_is_refused_with_its_path(section, message):
     with pytest.raises(InputError, match=f"^{message}$"):
         params.build(Range, section, "radar.grid.z")
+
+
+@given(st.integers(0, 2**31))
+def test_a_point_at_an_offset_lies_that_share_of_a_cell_from_its_middle(seed):
+    rng = np.random.default_rng(seed)
+    cells = np.stack([rng.integers(0, size, 20) for size in GRID.shape], axis=1)
+    offsets = rng.uniform(-0.49, 0.49, (20, 3))
+    points = GRID.positions(cells, offsets)
+    np.testing.assert_array_equal(GRID.cells(points)[0], cells)
+    z, y, x = (0.4, 0.8, 0.4)  # lengths of a cell
+    np.testing.assert_allclose(points - GRID.centres(cells), offsets[:, ::-1] * [x, y, z], atol=1e-9)
+    np.testing.assert_allclose(GRID.widths, [z, y, x])

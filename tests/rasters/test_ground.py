@@ -115,3 +115,39 @@ def test_the_section_of_the_params_chooses_the_method():
     assert params.build(ground.Ground, {"method": "none"}, "astyx.voxelize.ground") == NoGround("none")
     with pytest.raises(InputError, match=r"astyx\.voxelize\.ground\.cell_m: expected a positive number, got 0\.0"):
         params.build(ground.Ground, section | {"cell_m": 0}, "astyx.voxelize.ground")
+
+
+def test_the_ground_is_what_was_kept_from_above_it():
+    points = np.concatenate([road(7, 0.05, -0.1, -1.5), things(7, 0.05, -0.1, -1.5)])
+    plane = ground.fit(points, PLANE)
+    assert plane == pytest.approx((0.05, -0.1, -1.5), abs=0.08)
+    np.testing.assert_array_equal(ground.above(points, plane, 0.3), ground.keep(points, PLANE))
+    assert (ground.height_of(PLANE), ground.height_of(NoGround("none"))) == (0.3, 0.0)
+
+
+def test_no_ground_is_found_where_none_is_asked_for_or_too_little_is_seen():
+    points = road(0, 0.0, 0.0, -1.5)
+    assert ground.fit(points, NoGround("none")) is None
+    few = np.stack([np.arange(19) * 3.0, np.zeros(19), np.zeros(19)], axis=1)
+    assert ground.fit(few, PLANE) is None
+    assert ground.fit(np.concatenate([few, few + [0, 3, 0]]), PLANE) is not None
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    slopes=st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)),
+    height_m=st.floats(-3, 3),
+    angle_rad=st.floats(-4, 4),
+)
+def test_what_is_above_the_ground_stays_so_when_points_and_plane_are_turned_alike(seed, slopes, height_m, angle_rad):
+    x, y, z = rng(seed, "test", "turned").uniform([-40, -40, -9], [40, 40, 9], (200, 3)).T
+    cos, sin = np.cos(angle_rad), np.sin(angle_rad)
+    turned = np.stack([x * cos - y * sin, x * sin + y * cos, z], axis=1)
+    plane = (*slopes, height_m)
+    expected = ground.above(np.stack([x, y, z], axis=1), plane, 0.3)
+    np.testing.assert_array_equal(ground.above(turned, ground.turned(plane, angle_rad), 0.3), expected)
+    assert ground.turned(plane, 0.0) == plane
+
+
+def test_a_quarter_turn_takes_the_slope_ahead_to_the_left():
+    assert ground.turned((0.1, 0.0, -2.0), np.pi / 2) == pytest.approx((0.0, 0.1, -2.0))

@@ -184,3 +184,30 @@ def test_frames_without_returns_give_no_doppler_and_no_error(lidar, radar):
     cells = voxels.target_cells(returns(0, lidar)[:, :4], GRID, returns(1, radar), 0.1)
     assert cells.features.shape == (len(cells.indices), 4)
     assert not cells.features[:, 1:].any()
+
+
+def test_the_offset_of_one_return_is_where_it_lies_in_its_cell():
+    width = np.array([axis.step for axis in GRID.axes])
+    centre = GRID.centres(np.array([[6, 3, 10]]))[0]
+    x, y, z = centre + np.array([0.25, -0.4, 0.1]) * width[::-1]
+    found = voxels.mean_offsets(np.array([[x, y, z]]), GRID)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [[0.1, -0.4, 0.25]], atol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31), count=st.integers(1, 300))
+def test_offsets_are_means_in_the_order_of_the_cells_and_positions_undo_them(seed, count):
+    points = returns(seed, count, 4.0)
+    offsets, cells = voxels.mean_offsets(points, GRID), voxels.target_cells(points[:, :4], GRID, points, 1.0)
+    assert offsets.shape == cells.indices.shape
+    assert (np.abs(offsets) <= 0.5).all()
+    indices, inside = GRID.cells(points)
+    for cell, position in zip(cells.indices, GRID.positions(cells.indices, offsets), strict=True):
+        here = points[inside & (indices == cell).all(axis=1), :3].astype(np.float64)
+        np.testing.assert_allclose(position, here.mean(axis=0), atol=1e-5)
+    np.testing.assert_array_equal(cells.indices, voxels.radar_cells(points, GRID).indices)
+
+
+def test_no_return_has_no_offset():
+    assert voxels.mean_offsets(np.full((3, 3), 1e3), GRID).shape == (0, 3)
