@@ -1,0 +1,183 @@
+"""The regression: what it is shown, what it is to say, and how it is trained beside a denoiser."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import steps
+import tracks
+from echoes import params
+from echoes.errors import InputError
+from echoes.models import batches
+from echoes.models.radar import regression
+from echoes.models.radar.regression import OUTPUTS, BirdseyeRegression, NoRegression, RegressionBatch
+
+FRAMES = np.array([0, 3, 5])
+STRAIGHT = np.zeros(3, bool)
+RATE = 0.04
+FIELDS = ("radar", "target", "observed", "offsets")
+
+
+class Says(nn.Module):
+    """Gives one answer whatever it is asked."""
+
+    def __init__(self, answer: torch.Tensor) -> None:
+        super().__init__()
+        self.answer = nn.Parameter(answer.clone())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.answer
+
+
+@pytest.fixture(scope="module")
+def p(track):
+    return track.ldm_params.regression
+
+
+@pytest.fixture
+def network(track, p):
+    torch.manual_seed(0)
+    return regression.build(p, track.grids.shape[0])
+
+
+@pytest.fixture
+def batch(track):
+    return regression.load(track.grids, FRAMES, STRAIGHT)
+
+
+def perfect(batch: RegressionBatch) -> torch.Tensor:
+    """What a network would say that knows all."""
+    sure = batch.target.clone()
+    sure[:, [0, 3]] = 40 * sure[:, [0, 3]] - 20
+    return torch.cat([sure, batch.offsets], dim=1)
+
+
+def test_a_mirrored_frame_has_left_and_right_swapped_and_its_offsets_to_the_left_negated(track, batch):
+    found = regression.load(track.grids, FRAMES, np.array([False, True, False]))
+    for name in FIELDS:
+        one, other = getattr(batch, name), getattr(found, name).clone()
+        other[1] = other[1].flip(-2)
+        if name == "offsets":
+            other[1, 1] *= -1
+        assert torch.equal(one, other), name
+    assert batch.radar.shape == (3, 4, *track.grids.shape)
+    assert batch.offsets[:, 1].any()
+
+
+def test_a_perfect_answer_costs_nearly_nothing_and_each_output_that_is_wrong_costs(batch, p):
+    loss, best = regression.objective(RATE, p.loss), perfect(batch)
+    found = loss(Says(best), batch)
+    assert found.shape == (3,)
+    assert (found < 1e-4).all()
+    for i, name in enumerate(OUTPUTS):
+        wrong = best.clone()
+        wrong[:, i] = -wrong[:, i] if name in ("occupancy", "doppler_valid") else wrong[:, i] + 0.5
+        assert (loss(Says(wrong), batch) > 0.05).all(), name
+
+
+def test_what_is_regressed_counts_in_occupied_cells_and_unobserved_ones_count_as_much_as_is_told(batch, p):
+    best, empty = perfect(batch), batch.target[:, 0] == 0
+    elsewhere = best.clone()
+    for name in (*OUTPUTS[1:3], *OUTPUTS[4:]):
+        elsewhere[:, OUTPUTS.index(name)] += 5.0 * empty
+    full = regression.objective(RATE, p.loss)
+    torch.testing.assert_close(full(Says(elsewhere), batch), full(Says(best), batch))
+    unseen = best.clone()
+    unseen[:, 0] += 30 * (batch.observed == 0)
+    free = regression.objective(RATE, replace(p.loss, unobserved=0.0))
+    assert (free(Says(unseen), batch) < 1e-4).all()
+    assert (full(Says(unseen), batch) > 10).all()
+
+
+def test_before_training_the_probability_is_the_share_of_occupied_cells(track, network):
+    regression.set_prior(network, track.grids)
+    with torch.no_grad():
+        found = regression.measured(network(torch.from_numpy(track.grids.radar_batch(FRAMES))))
+    assert list(found) == list(OUTPUTS)
+    rate = torch.full((3, *track.grids.shape), track.grids.occupied_share)
+    torch.testing.assert_close(found["occupancy"].sigmoid(), rate, rtol=1e-5, atol=0)
+    assert not found["offset_x"].any()
+    regression.set_prior(None, track.grids)
+
+
+def others(part):
+    return part.frames
+
+
+def loss_of_others(frames):
+    return torch.full((len(frames),), 2.0)
+
+
+def test_without_a_regression_nothing_is_joined(track, p, network):
+    flips = batches.flips(True, "train_ldm", 0)
+    for module, section in ((None, p), (None, NoRegression("none")), (network, NoRegression("none"))):
+        joined = regression.joined(module, track.grids, section, others, loss_of_others, flips)
+        assert joined == (others, loss_of_others)
+        assert regression.error(module, track.grids, section) == {}
+
+
+def gradients(network):
+    return [weight.grad for weight in network.parameters()]
+
+
+def test_every_second_step_it_learns_and_in_between_its_gradient_is_0_and_not_missing(track, p, network):
+    flips = batches.flips(False, "train_ldm", 0)
+    section = replace(p, every=2)
+    load, loss = regression.joined(network, track.grids, section, others, loss_of_others, flips)
+    for step in range(4):
+        network.zero_grad()
+        found = loss(load(steps.whole(FRAMES, step)))
+        found.mean().backward()
+        assert found.shape == (3,)
+        assert all(gradient is not None for gradient in gradients(network))
+        learns = any(gradient.any() for gradient in gradients(network))
+        assert learns == (step % 2 == 0)
+        assert torch.equal(found, torch.full((3,), 2.0)) == (step % 2 == 1)
+
+
+def test_its_loss_is_a_share_of_the_sum_and_frames_are_mirrored_as_those_of_the_denoiser(track, p, network):
+    flips = batches.flips(True, "train_ldm", 0)
+    load, loss = regression.joined(network, track.grids, p, others, loss_of_others, flips)
+    part = steps.whole([0, 1, 2, 3, 4, 5, 6], 2)
+    assert 0 < flips(part).sum() < 7
+    frames, own = load(part)
+    expected = regression.load(track.grids, part.frames, flips(part))
+    for name in FIELDS:
+        assert torch.equal(getattr(own, name), getattr(expected, name))
+    alone = regression.objective(track.grids.occupied_share, p.loss)(network, own)
+    torch.testing.assert_close(loss((frames, own)), 2.0 + regression.SHARE * alone)
+
+
+def test_a_few_steps_lower_its_loss(track, p, network):
+    regression.set_prior(network, track.grids)
+    load, loss = regression.joined(network, track.grids, p, others, loss_of_others, batches.flips(False, "x", 0))
+    optimizer, seen = torch.optim.Adam(network.parameters(), 5e-3), []
+    for step in range(25):
+        optimizer.zero_grad()
+        value = loss(load(steps.whole(FRAMES, step))).mean()
+        value.backward()
+        optimizer.step()
+        seen.append(value.item() - 2.0)
+    assert seen[-1] < 0.7 * seen[0]
+
+
+def test_the_error_is_the_mean_loss_over_the_validation_split(track, p):
+    network, frames = track.denoiser.regression, track.grids.frames("val")
+    batch = regression.load(track.grids, frames, np.zeros(len(frames), bool))
+    with torch.no_grad():
+        expected = regression.objective(track.grids.occupied_share, p.loss)(network, batch).mean().item()
+    assert regression.error(network, track.grids, p) == {"val_regression_loss": pytest.approx(expected, rel=1e-5)}
+
+
+def test_the_section_is_of_one_kind_or_the_other(p):
+    assert params.build(BirdseyeRegression | NoRegression, tracks.REGRESSION, "radar.ldm.regression") == p
+    assert params.build(BirdseyeRegression | NoRegression, {"kind": "none"}, "x") == NoRegression("none")
+    for change, message in (
+        ({"every": 0}, r"every: expected at least 1, got 0"),
+        ({"kind": "pillars"}, r"kind: expected one of birdseye, none, got 'pillars'"),
+    ):
+        with pytest.raises(InputError, match=rf"^radar\.ldm\.regression\.{message}$"):
+            params.build(BirdseyeRegression | NoRegression, {**tracks.REGRESSION, **change}, "radar.ldm.regression")
