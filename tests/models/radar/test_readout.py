@@ -73,7 +73,7 @@ def test_the_band_of_a_column_is_that_of_its_middle():
 
 
 def test_the_gate_weighs_both_models_the_radar_in_the_cell_and_near_it():
-    points, cells = returns(0)
+    _, cells = returns(0)
     radar = torch.from_numpy(voxels.dense(cells, GRID.shape))[None]
     regressed, latent = torch.randn(1, 8, *GRID.shape), torch.randn(1, *GRID.shape)
     found = readout.inputs(regressed, latent, radar)
@@ -188,9 +188,13 @@ def test_a_readout_survives_a_header_and_another_is_refused_with_its_path():
     told = json.loads(json.dumps(asdict(READOUT)))
     assert params.build(Readout, told, "cd: readout") == READOUT
     for change, message in (
-        ({"bands": [True, True]}, r"readout\.bands: expected 3 range bands, got \[True, True\]"),
-        ({"near": 1.5}, r"readout\.near: expected a probability, got 1\.5"),
-        ({"decide": -0.1}, r"readout\.decide: expected a probability, got -0\.1"),
+        ({"bands": [True, True]}, r"bands: expected 3 range bands, got \[True, True\]"),
+        ({"near": 1.5}, r"near: expected a probability, got 1\.5"),
+        ({"decide": -0.1}, r"decide: expected a probability, got -0\.1"),
+        (
+            {"gate": {**told["gate"], "inputs": ["a", "latent", "here", "near"]}},
+            r"gate\.inputs: expected regression, .*, got a",
+        ),
         ({"keep": "all"}, r"keep: expected a number, got 'all'"),
         ({"gate": {**told["gate"], "bands": told["gate"]["bands"][:2]}}, r"gate\.bands: expected 0-20m, .*, got 0-20m"),
     ):

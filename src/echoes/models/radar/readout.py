@@ -47,11 +47,13 @@ class Readout:
     bands: tuple[bool, ...]
 
     def __post_init__(self) -> None:
+        if self.gate.inputs not in (names(True), names(False)):
+            raise InputError(f"gate.inputs: expected {', '.join(names(True))}, got {', '.join(self.gate.inputs)}")
         if len(self.bands) != len(BANDS_M):
-            raise InputError(f"readout.bands: expected {len(BANDS_M)} range bands, got {list(self.bands)}")
+            raise InputError(f"bands: expected {len(BANDS_M)} range bands, got {list(self.bands)}")
         for name in ("decide", "keep", "near", "far", "outside"):
             if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"readout.{name}: expected a probability, got {getattr(self, name)}")
+                raise InputError(f"{name}: expected a probability, got {getattr(self, name)}")
 
     @property
     def uses_latent(self) -> bool:
