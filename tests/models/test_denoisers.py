@@ -11,9 +11,11 @@ from echoes import params
 from echoes.autoencoder.latents import Whitening
 from echoes.diffusion.denoiser import given
 from echoes.errors import InputError
-from echoes.models import denoisers
+from echoes.models import batches, denoisers, objectives
 from echoes.models.denoisers import CdParams, LdmParams
 from echoes.provenance import Header
+from echoes.training.ema import Ema
+from echoes.training.loop import train
 
 CPU = torch.device("cpu")
 LEVELS = torch.tensor([0.5, 40.0])
@@ -150,6 +152,28 @@ def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_t
     student = denoisers.student_of(teacher, 0.004).train()
     noisy, cond, _ = inputs(people)
     assert torch.equal(said(student.denoiser, noisy, cond), said(teacher, noisy, cond))
-    assert all(p.requires_grad for p in student.parameters())  # there is no regression, which would be as it is
+    assert all(p.requires_grad for p in student.parameters())
     assert not any(p.requires_grad for p in teacher.parameters())
     assert {m.p for m in teacher.modules() if isinstance(m, torch.nn.Dropout)} == {0.5}
+
+
+def test_distillation_trains_all_but_the_regression_which_comes_through_bit_for_bit(track):
+    teacher, p = track.denoiser, replace(track.cd_params, steps=3, weight_decay=0.5)
+    student = denoisers.student_of(teacher, p.sigmas.low)
+    target, ema = Ema(student, 0.5), Ema(student, 0.9)
+    named = dict(student.denoiser.named_parameters())
+    assert {name for name, w in named.items() if not w.requires_grad} == {
+        n for n in named if n.startswith("regression.")
+    }
+    load = batches.load_latents(track.latents, track.conditions, False, "distill_cd", 0)
+    whitening = denoisers.whitening(track.latents.header)
+    loss = objectives.distillation(student, target.model, teacher, p, whitening, CPU)
+    for step, _ in train("distill_cd", student, load, loss, track.grids.frames("train"), p):
+        target.update(step)
+        ema.update(step)
+    before = teacher.state_dict()
+    for model in (student, target.model, ema.model):
+        for name, weight in model.denoiser.state_dict().items():
+            if name.startswith("regression."):
+                assert torch.equal(weight, before[name]), name
+    assert not torch.equal(ema.model.denoiser.network.out.weight, teacher.network.out.weight)
