@@ -116,7 +116,7 @@ def test_intervals_resample_stretches_so_that_frames_of_one_stretch_tell_no_more
 def points_frame(shift: float, number: int) -> dict[str, float]:
     """Numbers of 50 points that are `shift` metres above the true ones."""
     true = seeds.rng(0, "points", number).uniform((3, -20, 0), (30, 20, 2), (50, 3))
-    return evaluate_points(true + [0, 0, shift], true, GRID.diagonal_m)
+    return evaluate_points(true + np.array([0, 0, shift]), true, GRID.diagonal_m)
 
 
 def test_points_stand_beside_their_ratio_to_the_radars():

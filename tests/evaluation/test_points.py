@@ -12,7 +12,7 @@ from echoes import seeds
 from echoes.errors import InputError
 from echoes.evaluation.clouds import Cells, Target, evaluate_frame
 from echoes.evaluation.geometry import BANDS_M
-from echoes.evaluation.points import Region, evaluate_points, inside
+from echoes.evaluation.points import Region, evaluate_points, inside, restrict
 from echoes.grids import Grid, Range
 
 GRID = Grid.of(z=Range(-2.0, 6.0, 8), y=Range(-48.0, 48.0, 96), x=Range(0.0, 64.0, 64))
@@ -174,3 +174,10 @@ def test_a_point_that_is_not_finite_is_not_inside():
 def test_a_region_of_no_extent_is_refused(range_m, height_m, named):
     with pytest.raises(InputError, match=named):
         Region(range_m, GRID, None, height_m)
+
+
+def test_what_is_compared_keeps_all_columns_and_its_order():
+    given = np.column_stack([points((5, 0, 0), (45, 0, 0), (6, 1, 0), (5, 0, 9)), np.arange(4)])
+    region = Region(40.0, GRID, None, 0.0)
+    np.testing.assert_array_equal(restrict(given, region), given[inside(given, region)])
+    assert restrict(given, region)[:, 3].tolist() == [0, 2]

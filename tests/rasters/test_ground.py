@@ -130,7 +130,7 @@ def test_no_ground_is_found_where_none_is_asked_for_or_too_little_is_seen():
     assert ground.fit(points, NoGround("none")) is None
     few = np.stack([np.arange(19) * 3.0, np.zeros(19), np.zeros(19)], axis=1)
     assert ground.fit(few, PLANE) is None
-    assert ground.fit(np.concatenate([few, few + [0, 3, 0]]), PLANE) is not None
+    assert ground.fit(np.concatenate([few, few + np.array([0, 3, 0])]), PLANE) is not None
 
 
 @given(

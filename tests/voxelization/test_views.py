@@ -106,5 +106,5 @@ def test_the_copies_of_a_frame_differ_in_power_and_fading_as_they_are_asked_to()
 
 
 def test_copies_refuse_a_share_that_fades_beyond_all():
-    with pytest.raises(InputError, match="fade: expected 0 to 1, got 1.5"):
+    with pytest.raises(InputError, match=r"fade: expected 0 to 1, got 1\.5"):
         Copies(2, 0.2, 0.5, 0.0, 0.0, 1.5, 0)
