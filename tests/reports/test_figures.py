@@ -31,6 +31,9 @@ def evaluation() -> dict:
     return {"radar": bands | ends | missing, "ldm": bands | ends | missing, "frames": 3}
 
 
+EVALUATED = evaluation()["radar"]
+
+
 def draw_all(folder: Path) -> None:
     rows = [[Panel("radar", cloud(30), None, ""), Panel("LiDAR", cloud(300), np.arange(300.0), "0.5 m")]] * 2
     figures.birdseye(rows, GRID, folder / "birdseye.png", "height [m]")
@@ -99,3 +102,10 @@ def test_red_recedes_in_the_overlay(tmp_path):
 def test_empty_clouds_can_be_drawn(tmp_path):
     figures.birdseye([[Panel("radar", np.zeros((0, 3)), None, "")]], GRID, tmp_path / "b.png", "height [m]")
     assert (tmp_path / "b.png").stat().st_size > 0
+
+
+def test_an_interval_that_does_not_hold_the_mean_is_drawn_to_the_mean(tmp_path):
+    """Of a single stretch it is the mean up to rounding, of two it may lie on one side."""
+    beside = {key: 0.6 if key.endswith("_lo") else 0.7 if key.endswith("_hi") else v for key, v in EVALUATED.items()}
+    figures.error_over_range({"radar": beside, "frames": 3}, KEYS, tmp_path / "range.png")
+    assert pixels(tmp_path / "range.png").min() < 0.5

@@ -154,7 +154,9 @@ def _bands(block: Mapping[str, Any], key: str) -> list[str]:
 def _band_line(ax: Axes, at: np.ndarray, block: Mapping[str, Any], keys: list[str], name: str, colour: str) -> None:
     known = [i for i, key in enumerate(keys) if block.get(key) is not None]
     mean, lo, hi = (np.array([block[f"{keys[i]}{end}"] for i in known]) for end in ("", "_lo", "_hi"))
-    ax.errorbar(at[known], mean, (mean - lo, hi - mean), label=name, color=colour, marker="o", markersize=4, capsize=2)
+    # An interval of few stretches need not hold the mean, and that of a single one is the mean up to rounding.
+    ends = np.maximum((mean - lo, hi - mean), 0)
+    ax.errorbar(at[known], mean, ends, label=name, color=colour, marker="o", markersize=4, capsize=2)
 
 
 def histograms(shares: Mapping[str, Mapping[str, np.ndarray]], edges: Mapping[str, np.ndarray], path: Path) -> None:
