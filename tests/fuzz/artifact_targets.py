@@ -22,6 +22,7 @@ from echoes.dataset import choice
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models import autoencoders, denoisers
+from echoes.models.radar import familiarity, readout
 from echoes.nets.classifiers import ConvClassifier
 from echoes.provenance import Header
 from fuzz.cases import Target
@@ -99,7 +100,9 @@ def read_grids(root: Path) -> Any:
     parts = [data.frames(split) for split in ("train", "val", "test")]
     batches = [data.target_batch(frames[:2]), data.stamps()]
     if isinstance(data, Grids):
-        batches += [data.radar_batch(frames[:2]), data.observed_batch(frames[:2])]
+        batches += [data.radar_batch(frames[:2]), data.observed_batch(frames[:2]), data.offsets_batch(frames[:2])]
+        batches += [data.stretches().astype(np.float32), np.array([data.ground(int(f)) for f in frames])]
+        batches += [data.points(name, int(parts[2][0])) for name in ("radar", "target")]
     else:
         batches += [data.labels(frames).astype(np.float32)]
     return data, parts, batches
@@ -123,6 +126,14 @@ def read_latents(name: str) -> Callable[[Path], Any]:
 
 def check_latents(found: np.ndarray) -> None:
     finite(found, (2, 4, 2, 4, 2), np.float32)
+
+
+def read_cd(root: Path) -> torch.nn.Module:
+    """With what travels with it: how clouds are read out, and what was seen in training."""
+    model, _, header = denoisers.load_cd(root / "cd.safetensors", CPU)
+    readout.told(denoisers.readout(header))
+    familiarity.stored(header)
+    return model
 
 
 def check_module(found: torch.nn.Module) -> None:
@@ -203,9 +214,10 @@ ARTIFACTS = (
     Target(
         "cd",
         part("cd.safetensors"),
-        lambda r: denoisers.load_cd(r / "cd.safetensors", CPU)[0],
+        read_cd,
         check_module,
         SAFE,
+        keys=("cd: readout", "cd: seen"),
         weight=0.5,
         sealed=WEIGHTS,
     ),
