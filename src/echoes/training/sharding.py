@@ -40,6 +40,11 @@ def is_share(tensor: Tensor) -> bool:
     return isinstance(tensor, DTensor)
 
 
+def own(tensor: Tensor) -> Tensor:
+    """What this process holds of a tensor."""
+    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
+
+
 def whole(tensor: Tensor) -> Tensor:
     """The whole of a tensor, of which this process may hold a share; all processes call it together."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import distributed as dist
 from torch import nn
 
 import steps
@@ -14,6 +15,7 @@ from echoes.errors import InputError
 from echoes.models import batches
 from echoes.models.radar import regression
 from echoes.models.radar.regression import OUTPUTS, BirdseyeRegression, NoRegression, RegressionBatch
+from echoes.training import sharding
 
 FRAMES = np.array([0, 3, 5])
 STRAIGHT = np.zeros(3, bool)
@@ -136,6 +138,28 @@ def test_every_second_step_it_learns_and_in_between_its_gradient_is_0_and_not_mi
         learns = any(gradient.any() for gradient in gradients(network))
         assert learns == (step % 2 == 0)
         assert torch.equal(found, torch.full((3,), 2.0)) == (step % 2 == 1)
+
+
+@pytest.fixture
+def one_process(tmp_path):
+    """A group of processes that this one is alone in."""
+    dist.init_process_group("gloo", store=dist.FileStore(str(tmp_path / "store"), 1), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore:FSDP2-wrapped module .* returned a view tensor")
+def test_weights_that_are_spread_over_processes_have_a_gradient_of_0_too(track, p, network, one_process):
+    whole = nn.ModuleDict({"regression": network})
+    sharding.shard(whole)
+    assert all(sharding.is_share(weight) for weight in network.parameters())
+    load, loss = regression.joined(
+        network, track.grids, replace(p, every=2), others, loss_of_others, batches.flips(False, "train_ldm", 0)
+    )
+    for step, learns in ((0, True), (1, False)):
+        network.zero_grad()
+        loss(load(steps.whole(FRAMES, step))).mean().backward()
+        assert any(sharding.whole(gradient).any() for gradient in gradients(network)) == learns
 
 
 def test_its_loss_is_a_share_of_the_sum_and_frames_are_mirrored_as_those_of_the_denoiser(track, p, network):
