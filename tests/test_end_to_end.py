@@ -146,7 +146,7 @@ def test_evaluate_reports_the_same_keys_for_every_method(workspace: Workspace) -
     assert {method for method in CLOUDS if "threshold" in report[method]} == set(chosen)
     assert all(set(report[method]) == {*keys, "threshold"} for method in chosen)
     assert all(set(report[method]) == keys for method in ("nearest_train", "fused"))
-    assert {"brier", "ece", "ece_likely"} <= set(report["decide"]) - keys
+    assert {"brier", "ece"} <= set(report["decide"]) - keys
     assert keys <= set(report["decide"])
     wanted = "chamfer_m chamfer_sum_m hausdorff_m mhd_m iou_3d iou_bev count_ratio jsd_bev doppler_mae_mps power_mae_db"
     assert {*wanted.split(), "empty_frames", "latency_ms", "calls"} <= keys

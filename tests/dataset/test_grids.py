@@ -110,6 +110,8 @@ def test_points_are_kept_of_validation_and_test_frames_and_refused_of_others(gri
         np.testing.assert_array_equal(grids.points("radar", frame), expected.radar_points)
         np.testing.assert_array_equal(grids.points("target", frame), expected.target_points)
     for name in ("radar", "target"):
+        kept = sum(len(grids.points(name, frame)) for frame in range(7, 14))
+        assert arrays.Reader(grids.path, "grids").rows_of()[f"{name}_points"][0] == kept
         with pytest.raises(InputError, match=r"grids\.zarr: expected a validation or test frame, .* got 6$"):
             grids.points(name, 6)
 
