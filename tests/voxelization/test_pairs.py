@@ -176,6 +176,10 @@ def test_points_are_those_inside_the_grid_and_offsets_tell_where_they_lie_in_the
     cells, inside = grid.cells(grid.positions(found.target.indices, found.offsets))
     assert inside.all()
     np.testing.assert_array_equal(cells, found.target.indices)
+    owner = grid.cells(found.target_points)[0]
+    for cell, position in zip(cells, grid.positions(cells, found.offsets), strict=True):
+        mean = found.target_points[(owner == cell).all(axis=1)].astype(np.float64).mean(axis=0)
+        np.testing.assert_allclose(position, mean, atol=1e-5)
 
 
 def test_each_copy_is_the_pair_of_the_turned_and_thinned_frame():
