@@ -199,6 +199,22 @@ def test_nothing_is_added_in_a_band_where_that_leads_away_from_the_target(settle
     assert found.bands == (True, True, False)
 
 
+def test_what_is_sure_enough_near_returns_need_not_be_far_from_them(settled, grids):
+    """Near them cells of 0.1 are right, far from them those of 0.2 are wrong and those of 0.5 right."""
+    nothing = np.zeros((8, *GRID.shape), np.float16)
+    frames = grids.frames("val").tolist()
+    said, sure = [Validated(frame, nothing[:4], nothing) for frame in frames], []
+    for frame in frames:
+        there, chance = occupied(frame), seeds.rng(0, "chance", frame).random(GRID.shape)
+        here = torch.from_numpy(returns(frame)[None, None]).float()
+        near = readout.near(here)[0, 0].numpy() > 0
+        p = np.where(near, 0.1 * (there & (chance < 0.3)), np.where(there, 0.5, 0.2 * (chance < 0.5)))
+        sure.append(p.clip(0.001))
+    found = calibration._placed(settled, said, sure, grids, CPU, 0).readout
+    assert found.near <= 0.1
+    assert 0.2 < found.far <= 0.5
+
+
 def test_a_latent_model_that_knows_what_the_regression_does_not_is_called(grids):
     def better(frames):
         said = say(frames)
