@@ -215,19 +215,22 @@ def test_what_is_sure_enough_near_returns_need_not_be_far_from_them(settled, gri
     assert 0.2 < found.far <= 0.5
 
 
-def test_a_latent_model_that_knows_what_the_regression_does_not_is_called(grids):
+@pytest.mark.parametrize(("strength", "called"), [(0.1, False), (0.35, True), (3.0, True)])
+def test_a_latent_model_is_called_where_what_it_knows_is_worth_its_time(grids, strength, called):
+    """The gate hears it at any strength, but by the least one points come nearer by less than 1 %."""
+
     def better(frames):
-        said = say(frames)
-        truth = torch.from_numpy(np.stack([occupied(frame) for frame in frames.tolist()])).float()
-        noise = torch.from_numpy(
-            np.stack([seeds.rng(0, "better", f).normal(0, 1, GRID.shape) for f in frames.tolist()])
-        )
-        weighed = said.weighed.clone()
-        weighed[:, 1] = 3 * (2 * truth - 1) + noise
+        said, weighed = say(frames), say(frames).weighed.clone()
+        noise = np.stack([seeds.rng(0, "better", frame).normal(0, 1, GRID.shape) for frame in frames.tolist()])
+        truth = np.stack([occupied(frame) for frame in frames.tolist()])
+        weighed[:, 1] = torch.from_numpy(strength * (2 * truth - 1) + noise)
         return replace(said, weighed=weighed)
 
+    said = list(calibration._said(better, grids.frames("val")))
+    heard = calibration.fit_gate(said, grids, NAMES, 0)
+    assert all(heard.used(band.name, "latent") for band in heard.bands)
     found = calibration.fit(better, grids, NAMES, CPU, 0)
-    assert all(found.gate.used(band.name, "latent") for band in found.gate.bands)
+    assert [found.gate.used(band.name, "latent") for band in found.gate.bands] == [called] * 3
 
 
 def test_a_track_without_a_regression_has_a_gate_of_what_is_left(grids):
