@@ -52,6 +52,11 @@ class Made:
         return cls.of(cloud, grid.centres(cloud.indices))
 
 
+def of_returns(points: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """(N, 5) returns of the radar as measured and their probability (N,) -> (N, 6) float32 POINT_COLUMNS."""
+    return np.column_stack([points[:, :3], points[:, 4], points[:, 3], probability]).astype(np.float32)
+
+
 def from_decoded(decoded: Tensor, threshold: float, scaling: Scaling) -> list[Cloud]:
     """(B, 5, D, H, W) logits of occupancy and validity, values of the rest -> the cells at or above `threshold`."""
     logits = decoded[:, 0]

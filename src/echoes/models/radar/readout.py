@@ -16,7 +16,7 @@ from echoes.errors import InputError
 from echoes.evaluation.gate import Gate
 from echoes.evaluation.geometry import BANDS_M, band_of
 from echoes.grids import Grid
-from echoes.models.radar.clouds import Cloud, Made
+from echoes.models.radar.clouds import Cloud, Made, of_returns
 from echoes.models.radar.regression import OUTPUTS
 from echoes.rasters.scaling import Scaling, to_physical
 from echoes.rasters.voxels import Cells
@@ -130,9 +130,8 @@ class Fusion:
         power, doppler, _ = radar.features[kept].T
         features = np.stack([of_cell[kept], np.zeros_like(power), doppler, power], axis=1)
         of_point = probability[tuple(self._grid.cells(points)[0].T)]
-        columns = np.column_stack([points[:, :3], points[:, 4], points[:, 3], of_point])
         cells = Cloud(radar.indices[kept].astype(np.int32), features.astype(np.float32))
-        return Made(cells, columns[of_point >= self.readout.keep].astype(np.float32))
+        return Made(cells, of_returns(points, of_point)[of_point >= self.readout.keep])
 
     def _made(self, indices: np.ndarray, probability: np.ndarray, measured: np.ndarray) -> Made:
         at = tuple(indices.T)
@@ -155,9 +154,8 @@ def joined(first: Made, second: Made) -> Made:
 
 def with_returns(made: Made, points: np.ndarray, probability: float) -> Made:
     """The same and returns of the radar (N, 5) as measured, which are of no cell."""
-    given = np.full(len(points), probability)
-    columns = np.column_stack([points[:, :3], points[:, 4], points[:, 3], given])
-    return Made(made.cells, np.concatenate([made.points, columns.astype(np.float32)]))
+    columns = of_returns(points, np.full(len(points), probability))
+    return Made(made.cells, np.concatenate([made.points, columns]))
 
 
 def told(readout: Readout) -> list[str]:

@@ -180,8 +180,8 @@ class Sampling:
         made = []
         for frame in frames:
             points = self._grids.points("radar", int(frame))
-            columns = np.column_stack([points[:, :3], points[:, 4], points[:, 3], np.ones(len(points))])
-            made.append(Made(clouds.from_cells("radar", self._grids.cells("radar", int(frame))), columns.astype("f4")))
+            cells = clouds.from_cells("radar", self._grids.cells("radar", int(frame)))
+            made.append(Made(cells, clouds.of_returns(points, np.ones(len(points)))))
         return made, 0.0
 
     def _nearest_train(self, frames: np.ndarray) -> Produced:
