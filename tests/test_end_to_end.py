@@ -81,7 +81,7 @@ def small_params(track: str) -> dict:
         section["ldm"]["regression"]["unet"] |= {"channels": [8, 16], "heads": 2}
     section["sample"] |= {"radar": {"frames": 2, "batch": 2}, "microdoppler": {"frames": 33, "batch": 16}}[track]
     section["sample"]["sigmas"]["steps"] = 4
-    section["evaluate"] |= {"resamples": 50 if track == "radar" else 5, "panels": 1}
+    section["evaluate"] |= {"resamples": 50 if track == "radar" else 40, "panels": 1}
     if track == "microdoppler":
         section["sample"] |= {"solver": "heun", "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
         section["evaluate"]["judge"] |= {"steps": 3, "warmup": 1}

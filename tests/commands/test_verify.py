@@ -26,7 +26,7 @@ SECTIONS = {
         "ldm": tracks.LDM,
         "cd": tracks.CD,
         "sample": tracks.SAMPLE,
-        "evaluate": {"of": "clouds", "resamples": 5, "seed": 0, "panels": 1, "range_m": 40.0},
+        "evaluate": {"of": "clouds", "resamples": 40, "seed": 0, "panels": 1, "range_m": 40.0},
     },
     "people": {
         "vae": tracks.PEOPLE_VAE,
@@ -34,7 +34,7 @@ SECTIONS = {
         "ldm": tracks.PEOPLE_LDM,
         "cd": tracks.PEOPLE_CD,
         "sample": tracks.PEOPLE_SAMPLE,
-        "evaluate": {"of": "spectrograms", "judge": tracks.SCHEDULE, "resamples": 5, "seed": 0, "panels": 1},
+        "evaluate": {"of": "spectrograms", "judge": tracks.SCHEDULE, "resamples": 40, "seed": 0, "panels": 1},
     },
 }
 

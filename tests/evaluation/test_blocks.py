@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echoes.evaluation.blocks import block_interval, ratio_interval
+from echoes.errors import InputError
+from echoes.evaluation.blocks import FEWEST, INTERVAL, block_interval, ratio_interval, require_resamples
 
 
 def test_a_single_block_is_its_own_interval_and_no_value_has_none():
@@ -46,6 +47,14 @@ def test_neither_the_order_of_the_values_nor_how_blocks_are_numbered_matters(fou
     assert block_interval(values[order], blocks[order] * 10 - 3, 1, 200) == pytest.approx((lo, hi))
     assert values.min() - 1e-9 <= lo <= hi <= values.max() + 1e-9
     assert ratio_interval(3 * values, values, blocks, 1, 200) == pytest.approx((3.0, 3.0))
+
+
+def test_the_fewest_resamples_are_those_of_which_one_lies_beyond_each_end():
+    ends = np.quantile(np.arange(FEWEST), INTERVAL)
+    assert [(np.arange(FEWEST) < ends[0]).sum(), (np.arange(FEWEST) > ends[1]).sum()] == [1, 1]
+    require_resamples(FEWEST)
+    with pytest.raises(InputError, match=r"^resamples: expected at least 40, .* 95 % interval .*, got 39$"):
+        require_resamples(FEWEST - 1)
 
 
 def test_another_seed_draws_others():

@@ -38,7 +38,7 @@ def corrupt(path: Path) -> None:
 def test_stages_replace_linked_files_and_never_write_into_the_cache(linked: Repository) -> None:
     before = linked.digests()
     linked.change("ldm", seed=1)
-    linked.change("evaluate", resamples=20, panels=2)
+    linked.change("evaluate", resamples=60, panels=2)
     linked.stages("train_ldm", "evaluate")
     assert linked.digests()["ldm.safetensors"] != before["ldm.safetensors"]
     assert linked.wrong_objects() == []

@@ -92,7 +92,7 @@ def test_the_table_and_the_plot_of_the_docs_have_the_columns_that_they_name(trie
 
 def test_an_experiment_beside_the_workspace_leaves_the_workspace_alone(checkout: Repository) -> None:
     before = checkout.digests()
-    checkout.dvc("exp", "run", "--temp", "--name", "beside", "-S", "radar.evaluate.resamples=20")
+    checkout.dvc("exp", "run", "--temp", "--name", "beside", "-S", "radar.evaluate.resamples=60")
     assert checkout.run("git", "status", "--short") == ""
     assert checkout.digests() == before
     assert "up to date" in checkout.dvc("status")
@@ -128,7 +128,7 @@ def test_a_queue_runs_the_code_that_was_queued_and_its_status_tells_what_failed(
     """`run --run-all` ends with 0 whatever happened in it."""
     code = {"PYTHONPATH": str(checkout.root / "src")}  # as if this checkout were installed
     checkout = Repository(checkout.root, checkout.home, code)
-    checkout.dvc("exp", "run", "--queue", "--name", "good", "-S", "radar.evaluate.resamples=20")
+    checkout.dvc("exp", "run", "--queue", "--name", "good", "-S", "radar.evaluate.resamples=60")
     checkout.dvc("exp", "run", "--queue", "--name", "bad", "-S", "radar.evaluate.resamples=0")
     (checkout.root / "src" / "echoes" / "entry.py").write_text("raise RuntimeError('edited since')\n")
     checkout.dvc("exp", "run", "--run-all")

@@ -3,8 +3,19 @@
 import numpy as np
 
 from echoes import seeds
+from echoes.errors import InputError
 
 INTERVAL = (0.025, 0.975)
+FEWEST = 40  # resamples: one of them is to lie beyond each end of the interval
+
+
+def require_resamples(count: int) -> None:
+    """For a check in __post_init__: raises InputError for fewer resamples than a 95 % interval takes.
+
+    The percentiles of fewer are their extremes, and what was measured may well lie outside of them.
+    """
+    if count < FEWEST:
+        raise InputError(f"resamples: expected at least {FEWEST}, which a 95 % interval takes, got {count}")
 
 
 def block_interval(

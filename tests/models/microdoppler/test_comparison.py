@@ -23,11 +23,16 @@ METHODS = ["real", "ldm", "cd_1", "cd_2", "vae_bound"]
 SECTION = {
     "of": "spectrograms",
     "judge": {**tracks.SCHEDULE, "steps": 40, "batch": 16, "lr": 3e-3},
-    "resamples": 10,
+    "resamples": 40,
     "seed": 0,
     "panels": 2,
 }
 P = params.build(SpectrogramEvaluation, SECTION, "people.evaluate")
+
+
+def test_resamples_that_tell_no_interval_are_refused_with_their_path():
+    with pytest.raises(InputError, match=r"^people\.evaluate\.resamples: expected at least 40, .*, got 5$"):
+        params.build(SpectrogramEvaluation, {**SECTION, "resamples": 5}, "people.evaluate")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from echoes.arrays import Reader
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.evaluation import classification, manifolds, spectrogram_report, spectrograms
+from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.spectrogram_report import Judged
 from echoes.headlines import ordered
 from echoes.models import judges
@@ -38,7 +39,8 @@ class SpectrogramEvaluation:
     panels: int
 
     def __post_init__(self) -> None:
-        params.require_counts(resamples=self.resamples, panels=self.panels)
+        params.require_counts(panels=self.panels)
+        require_resamples(self.resamples)
 
 
 class Samples:

@@ -14,6 +14,7 @@ from echoes.arrays import Reader
 from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
+from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.bootstrap import summarise, summarise_points
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.evaluation.points import Region, evaluate_points, restrict
@@ -39,7 +40,8 @@ class CloudEvaluation:
     range_m: float
 
     def __post_init__(self) -> None:
-        params.require_counts(resamples=self.resamples, panels=self.panels)
+        params.require_counts(panels=self.panels)
+        require_resamples(self.resamples)
         if not self.range_m > 0:
             raise InputError(f"range_m: expected more than 0, got {self.range_m}")
 
