@@ -4,13 +4,14 @@
 # make test-slow   those that take minutes
 # make fuzz    25,000 damaged recordings and artifacts, new ones each time
 # make lint    style and types
+# make deps    writes into dvc.yaml which code each stage uses, after an edit that changes an import
 
 PYTHON ?= python3
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: install repro test test-slow fuzz lint bench lock
+.PHONY: install repro test test-slow fuzz lint deps bench lock
 .DEFAULT_GOAL := repro
 
 install: .venv/runtime
@@ -32,6 +33,9 @@ lint: .venv/dev
 	ruff check .
 	ruff format --check .
 	mypy
+
+deps: .venv/runtime
+	python tools/deps.py
 
 bench: .venv/dev
 	python bench/voxelize.py

@@ -1,0 +1,46 @@
+"""Which modules of echoes a file imports, directly and through others, read from the source."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "echoes"
+
+
+def direct(path: Path) -> set[Path]:
+    """The files of echoes that `path` imports, wherever in the file."""
+    names: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+    candidates = [ROOT / "src" / Path(*name.split(".")).with_suffix(".py") for name in names if _is_ours(name)]
+    return {candidate for candidate in candidates if candidate.is_file()}
+
+
+def _is_ours(name: str) -> bool:
+    return name.split(".")[0] == "echoes"
+
+
+def closure(path: Path) -> set[Path]:
+    """All files of echoes that run when `path` runs, less those of packages (`__init__.py`), which are empty."""
+    seen: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        for file in direct(waiting.pop()) - seen:
+            seen.add(file)
+            waiting.append(file)
+    return seen
+
+
+def covering(files: set[Path], folder: Path) -> list[Path]:
+    """The fewest paths that name these files of a folder and no others: a folder where all its modules are meant."""
+    modules = {path for path in folder.rglob("*.py") if path.name != "__init__.py"}
+    if modules <= files:
+        return [folder] if modules else []
+    found = [path for path in modules & files if path.parent == folder]
+    for inner in folder.iterdir():
+        if inner.is_dir():
+            found += covering(files, inner)
+    return found
