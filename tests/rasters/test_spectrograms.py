@@ -183,6 +183,8 @@ def test_an_axis_that_the_signal_cannot_fill_is_refused(changes, samples, messag
         ("quiet_db", -40.0, r"grid\.quiet_db: expected more than floor_db = -40, up to ceiling_db = 0, .* got -40\.0"),
         ("quiet_db", 1.0, r"grid\.quiet_db: expected more than floor_db = -40, .* or null, got 1\.0"),
         ("time", {"start": 0.1, "stop": 1.0, "size": 16}, r"grid\.time\.start: expected 0, the begin of a crop"),
+        ("time", {"start": 0.0, "stop": 1.0, "size": 4}, r"grid\.time\.size: expected at least 8, .*, got 4"),
+        ("velocity", {"start": 0.0, "stop": 1.0, "size": 4}, r"grid\.velocity\.size: expected at least 8, .*, got 4"),
     ],
 )
 def test_bad_parameters_are_refused_by_name(key, value, message):

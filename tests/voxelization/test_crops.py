@@ -15,7 +15,7 @@ from echoes.voxelization.spectrograms import PictureParams
 
 GRID = {
     "raster": "stft",
-    "velocity": {"start": -2.0, "stop": 2.0, "size": 4},
+    "velocity": {"start": -2.0, "stop": 2.0, "size": 8},
     "time": {"start": 0.0, "stop": 0.8, "size": 8},
     "hop_s": 0.3,
     "window": "hann",
