@@ -46,6 +46,13 @@ def grids(tmp_path_factory):
     return artifacts.write_grids(tmp_path_factory.mktemp("data") / "grids.zarr")
 
 
+def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_trained(grids):
+    config = VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2)
+    vae = Vae(3, grids.channels, config, quantizers.build("kl", 2, 1e-4, VqConfig(16, 0.9, 0.25, 5), FsqConfig((5, 5))))
+    with pytest.raises(InputError, match=r"^vae\.size: expected a grid of multiples of 16 cells, .* got \[8, 16, 8\]$"):
+        fitting.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
+
+
 def test_without_mirror_a_batch_is_the_training_frames_as_they_are(grids):
     target, observed, done = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole([4, 1], 3))
     np.testing.assert_array_equal(target, grids.target_batch([4, 1]))

@@ -1,8 +1,11 @@
 """The teacher learns the labels of the training crops, is frozen, and survives the disk."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
 
+from echoes import params
 from echoes.autoencoder import teachers
 from echoes.autoencoder.teachers import AlignmentConfig, TeacherFile, TeacherTraining
 from echoes.errors import InputError
@@ -57,3 +60,8 @@ def test_a_file_of_another_kind_or_with_other_channels_is_refused(crops, teacher
     teachers.save(teacher, 1, (2, 3), TRAINING.width, path)
     with pytest.raises(InputError, match=r"teacher.safetensors: expected a teacher of 3 channels, got 1"):
         teachers.load(path, 3, CPU)
+
+
+def test_a_teacher_of_no_width_is_refused_by_its_key():
+    with pytest.raises(InputError, match=r"^radar\.trained\.width: expected at least 1, got 0$"):
+        params.build(TeacherTraining, {**asdict(TRAINING), "width": 0}, "radar.trained")

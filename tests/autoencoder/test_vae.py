@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from echoes import params
 from echoes.autoencoder import quantizers
 from echoes.autoencoder.codebook import VqConfig
 from echoes.autoencoder.posteriors import Posterior
@@ -110,8 +111,22 @@ def test_a_gaussian_bottleneck_weighs_its_divergence():
 @pytest.mark.parametrize("sizes", [(16, 24), (8, 16), (10, 16)])
 def test_a_grid_that_the_factor_does_not_divide_is_refused(sizes):
     vae = autoencoder(2, 1, VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2))
-    with pytest.raises(InputError, match=r"size: expected multiples of 16 cells along each axis, got \["):
+    with pytest.raises(InputError, match=r"^vae\.size: expected a grid of multiples of 16 cells, .*, got \["):
         vae.encode(torch.zeros(1, 1, *sizes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"channels": [8, 0]}, r"channels: expected at least 1 for each level, got \[8, 0\]"),
+        ({"blocks": [1, -1]}, r"blocks: expected 0 or more for each level, got \[1, -1\]"),
+        ({"latent_channels": 0}, r"latent_channels: expected at least 1, got 0"),
+    ],
+)
+def test_levels_of_nothing_are_refused_by_their_key(changes, message):
+    section = {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4, **changes}
+    with pytest.raises(InputError, match=rf"^radar\.vae\.size\.{message}$"):
+        params.build(VaeConfig, section, "radar.vae.size")
 
 
 def test_a_config_without_levels_or_with_other_numbers_of_blocks_is_refused():

@@ -110,6 +110,47 @@ def test_a_condition_that_the_recordings_do_not_have_is_refused_by_its_key(name,
         denoisers.build(header, p)
 
 
+UNET = tracks.LDM["unet"]
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"unet": {**UNET, "channels": [8, 8, 8]}}, r"ldm\.unet\.channels: expected levels, at most 2, as \[2, 4, 2\]"),
+        ({"unet": {**UNET, "attention": "window"}}, r"ldm\.unet\.window: expected a divisor of \[2, 4, 2\], .*, got 4"),
+        (
+            {"regression": {**tracks.REGRESSION, "unet": {**UNET, "channels": [8] * 5}}},
+            r"ldm\.regression\.unet\.channels: expected levels, at most 4, as \[16, 8\] cells .*, got 5",
+        ),
+    ],
+)
+def test_shapes_that_a_network_cannot_take_are_told_before_it_trains_by_their_key(track, section, message):
+    p = params.build(LdmParams, {**tracks.LDM, **section}, "ldm")
+    with pytest.raises(InputError, match=f"^{message}"):
+        denoisers.build(track.latents.header, p)
+
+
+def test_latents_that_the_patches_do_not_divide_are_told_before_training(track):
+    content = {**track.latents.header.content, "latent_shape": [4, 2, 3, 2]}
+    p = params.build(LdmParams, {**tracks.LDM, "network": "dit", "regression": {"kind": "none"}}, "ldm")
+    with pytest.raises(InputError, match=r"^ldm\.dit\.patch: expected a divisor of \[2, 3, 2\] latents, got 2$"):
+        denoisers.build(replace(track.latents.header, content=content), p)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ({**tracks.LDM["condition"], "width": 0}, r"width: expected at least 1, got 0"),
+        ({**tracks.LDM["condition"], "features": 0}, r"features: expected at least 1, got 0"),
+        ({**tracks.LDM["condition"], "blocks": -1}, r"blocks: expected 0 or more, got -1"),
+        ({**tracks.LABELS, "features": 0}, r"features: expected at least 1, got 0"),
+    ],
+)
+def test_a_condition_of_no_width_is_refused_by_its_key(condition, message):
+    with pytest.raises(InputError, match=rf"^radar\.ldm\.condition\.{message}$"):
+        params.build(LdmParams, {**tracks.LDM, "condition": condition}, "radar.ldm")
+
+
 def test_a_regression_beside_labels_is_refused_by_its_key(people):
     p = params.build(LdmParams, {**tracks.PEOPLE_LDM, "regression": tracks.REGRESSION}, "ldm")
     with pytest.raises(InputError, match=r"ldm\.regression\.kind: expected none, .*, got birdseye$"):

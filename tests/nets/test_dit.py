@@ -152,6 +152,13 @@ def test_latents_that_the_patch_does_not_divide_are_refused_with_their_sizes():
         network(torch.randn(1, 3, 8, 5), torch.zeros(1), NOTHING)
 
 
+def test_a_patch_that_does_not_divide_the_latents_is_told_before_training_by_its_key():
+    DiTConfig("tiny", 2, 0.0).require_sizes((8, 2, 4), "ldm.dit")
+    DiTConfig("tiny", 1, 0.0).require_sizes((8, 5), "ldm.dit")
+    with pytest.raises(InputError, match=r"^ldm\.dit\.patch: expected a divisor of \[8, 5\] latents, got 2$"):
+        DiTConfig("tiny", 2, 0.0).require_sizes((8, 5), "ldm.dit")
+
+
 @pytest.mark.parametrize(
     ("size", "millions", "within"),
     [("S", 33, 0.05), ("M", 58, 0.05), ("B", 130, 0.03), ("L", 458, 0.03), ("XL", 675, 0.03)],

@@ -103,6 +103,30 @@ def test_windows_that_do_not_divide_the_lowest_level_are_refused_with_its_sizes(
         unet(*batch(2), NOTHING)
 
 
+@pytest.mark.parametrize("sizes", [(4, 8), (6, 4), (2, 2), (1, 4), (1, 8, 8), (12, 4, 8)])
+@pytest.mark.parametrize("channels", [(16,), (16, 16), (16, 16, 16), (16, 16, 16, 16)])
+@pytest.mark.parametrize(("attention", "window"), [("full", 3), ("axial", 3), ("window", 1), ("window", 2)])
+def test_sizes_are_refused_before_training_where_and_only_where_the_network_cannot_take_them(
+    sizes, channels, attention, window
+):
+    config = replace(CONFIG, channels=channels, blocks=0, attention=attention, window=window)
+    unet = UNet(len(sizes), 3, 3, config, 0).eval()
+    try:
+        unet(torch.zeros(1, 3, *sizes), torch.zeros(1), NOTHING)
+    except (RuntimeError, ValueError):
+        with pytest.raises(InputError, match=r"^ldm\.unet\.(channels|window): expected "):
+            config.require_sizes(sizes, "ldm.unet")
+    else:
+        config.require_sizes(sizes, "ldm.unet")
+
+
+def test_what_does_not_fit_the_sizes_is_told_by_its_key():
+    with pytest.raises(InputError, match=r"^x\.channels: expected levels, at most 1, as \[1, 8\] .* 0 times, got 2$"):
+        CONFIG.require_sizes((1, 8), "x")
+    with pytest.raises(InputError, match=r"^x\.window: expected a divisor of \[4, 6\], the lowest level, got 4$"):
+        replace(CONFIG, attention="window", window=4).require_sizes((8, 12), "x")
+
+
 @pytest.mark.parametrize("rank", [2, 3])
 def test_gradients_are_finite_in_bfloat16(rank):
     unet = trained(rank, vector=5)
@@ -119,6 +143,9 @@ def test_gradients_are_finite_in_bfloat16(rank):
         ({"heads": 3}, r"heads: expected a divisor of 16 channels, got 3"),
         ({"heads": 0}, r"heads: expected a divisor of 16 channels, got 0"),
         ({"window": 0}, r"window: expected at least 1, got 0"),
+        ({"channels": [8, 0]}, r"channels: expected at least 1 for each level, got \[8, 0\]"),
+        ({"blocks": -1}, r"blocks: expected 0 or more, got -1"),
+        ({"dropout": 1.5}, r"dropout: expected 0 to less than 1, got 1.5"),
     ],
 )
 def test_a_network_that_cannot_be_built_is_refused(change, message):

@@ -47,8 +47,10 @@ def task(
 ) -> Task:
     """The task of a family. Before the first average is taken: it sets the head's prior and may train a teacher.
 
-    Raises InputError for the loss of another family, and for mirrored spectrograms.
+    Raises InputError for the loss of another family, for mirrored spectrograms, and for a grid that the autoencoder
+    cannot divide.
     """
+    vae.latent_shape(data.shape)
     if isinstance(data, Grids):
         if not isinstance(loss, LossWeights):
             raise InputError(f"loss.kind: expected occupancy, for grids of radar, got {loss.kind}")

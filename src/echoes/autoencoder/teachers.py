@@ -26,6 +26,10 @@ class TeacherTraining(Schedule):
 
     width: int
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        params.require_counts(width=self.width)
+
 
 @dataclass(frozen=True)
 class TeacherFile:

@@ -27,11 +27,15 @@ class VaeConfig:
     def __post_init__(self) -> None:
         if not self.channels:
             raise InputError("channels: expected at least one level, got none")
+        if min(self.channels) < 1:
+            raise InputError(f"channels: expected at least 1 for each level, got {list(self.channels)}")
         if len(self.blocks) != len(self.channels):
             raise InputError(
                 f"blocks: expected one number for each of the {len(self.channels)} levels of channels, "
                 f"got {list(self.blocks)}"
             )
+        if min(self.blocks) < 0:
+            raise InputError(f"blocks: expected 0 or more for each level, got {list(self.blocks)}")
         params.require_counts(latent_channels=self.latent_channels)
 
     @property
@@ -90,7 +94,8 @@ class Vae(nn.Module):
     def latent_shape(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
         """(Z, *S / factor) of a grid of `sizes`; raises InputError where one is no multiple of the factor."""
         if any(size % self.factor for size in sizes):
-            raise InputError(f"size: expected multiples of {self.factor} cells along each axis, got {list(sizes)}")
+            told = f"a grid of multiples of {self.factor} cells, which share one latent along each axis"
+            raise InputError(f"vae.size: expected {told}, got {list(sizes)}")
         return self.latent_channels, *(size // self.factor for size in sizes)
 
     @torch.no_grad()

@@ -44,6 +44,11 @@ class RadarCondition:
     blocks: int
     features: int
 
+    def __post_init__(self) -> None:
+        params.require_counts(width=self.width, features=self.features)
+        if self.blocks < 0:
+            raise InputError(f"blocks: expected 0 or more, got {self.blocks}")
+
 
 @dataclass(frozen=True)
 class LabelCondition:
@@ -51,6 +56,9 @@ class LabelCondition:
 
     by: Literal["labels"]
     features: int
+
+    def __post_init__(self) -> None:
+        params.require_counts(features=self.features)
 
 
 @dataclass(frozen=True)
@@ -107,10 +115,12 @@ class CdParams(StageSchedule):
 def build(latents: Header, p: LdmParams) -> Denoiser:
     """A denoiser for the latents that a header (of latents, ldm or cd) tells of.
 
-    Raises InputError for a condition that these latents do not have.
+    Raises InputError for a condition that these latents do not have, and for sizes that a network cannot take.
     """
     channels, *sizes = latentstore.shape(latents)
     rank = len(sizes)
+    chosen = p.unet if p.network == "unet" else p.dit
+    chosen.require_sizes(tuple(sizes), f"ldm.{p.network}")
     fields = p.condition.features if isinstance(p.condition, RadarCondition) else 0
     vector = 0 if isinstance(p.condition, RadarCondition) else p.condition.features
     network: nn.Module
@@ -127,7 +137,8 @@ def _regression(latents: Header, p: LdmParams) -> nn.Module | None:
         return None
     if isinstance(p.condition, LabelCondition):
         raise InputError(f"ldm.regression.kind: expected none, where labels are the condition, got {p.regression.kind}")
-    return regression.build(p.regression, latentstore.shape(latents)[1] * _compression(latents))
+    factor = _compression(latents)
+    return regression.build(p.regression, tuple(size * factor for size in latentstore.shape(latents)[1:]))
 
 
 def _compression(latents: Header) -> int:

@@ -38,6 +38,11 @@ class DiTConfig:
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout: expected 0 to less than 1, got {self.dropout}")
 
+    def require_sizes(self, sizes: tuple[int, ...], key: str) -> None:
+        """Raises InputError, naming the section `key`, unless the network takes (B, C, *sizes)."""
+        if any(size % self.patch for size in sizes):
+            raise InputError(f"{key}.patch: expected a divisor of {list(sizes)} latents, got {self.patch}")
+
 
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     """x (B, tokens, width) at root mean square 1, scaled and shifted by its sample's embedding (B, 1, width)."""

@@ -33,9 +33,25 @@ class UNetConfig:
     def __post_init__(self) -> None:
         if not self.channels:
             raise InputError("channels: expected at least one level, got none")
+        if min(self.channels) < 1:
+            raise InputError(f"channels: expected at least 1 for each level, got {list(self.channels)}")
         if self.heads < 1 or self.channels[-1] % self.heads:
             raise InputError(f"heads: expected a divisor of {self.channels[-1]} channels, got {self.heads}")
         params.require_counts(window=self.window)
+        if self.blocks < 0:
+            raise InputError(f"blocks: expected 0 or more, got {self.blocks}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout: expected 0 to less than 1, got {self.dropout}")
+
+    def require_sizes(self, sizes: tuple[int, ...], key: str) -> None:
+        """Raises InputError, naming what is at fault in the section `key`, unless the network takes (B, C, *sizes)."""
+        levels = min(((size & -size).bit_length() for size in sizes), default=1)
+        if len(self.channels) > levels:
+            told = f"at most {levels}, as {list(sizes)} cells can be halved {levels - 1} times"
+            raise InputError(f"{key}.channels: expected levels, {told}, got {len(self.channels)}")
+        lowest = [size >> (len(self.channels) - 1) for size in sizes]
+        if self.attention == "window" and any(size % self.window for size in lowest):
+            raise InputError(f"{key}.window: expected a divisor of {lowest}, the lowest level, got {self.window}")
 
 
 class Blocks(nn.ModuleList):

@@ -42,7 +42,7 @@ def p(track):
 @pytest.fixture
 def network(track, p):
     torch.manual_seed(0)
-    return regression.build(p, track.grids.shape[0])
+    return regression.build(p, track.grids.shape)
 
 
 @pytest.fixture

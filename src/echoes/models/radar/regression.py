@@ -73,8 +73,10 @@ class RegressionBatch:
     offsets: Tensor
 
 
-def build(p: BirdseyeRegression, depth: int) -> BirdseyeUNet:
-    """depth: cells of the grid along z."""
+def build(p: BirdseyeRegression, shape: tuple[int, ...]) -> BirdseyeUNet:
+    """shape: (D, H, W) cells of the grid; raises InputError where the network cannot take H and W."""
+    depth, *lengths = shape
+    p.unet.require_sizes(tuple(lengths), "ldm.regression.unet")
     return BirdseyeUNet(depth, len(RADAR_CHANNELS), len(OUTPUTS), p.unet)
 
 
