@@ -1,4 +1,4 @@
-"""Stage train_ldm: whitened latents and what conditions them -> averaged weights of a denoiser."""
+"""Stage train_ldm: whitened latents and what conditions them -> averaged weights of a denoiser. It starts as `init` says."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from echoes.models import autoencoders, batches, denoisers, objectives, previews
 from echoes.models.conditions import conditions
 from echoes.models.methods import Decoder
 from echoes.models.radar import regression
+from echoes.models.starting import start
 from echoes.provenance import require_parent
 from echoes.training import device, distributed, launch, sharding
 from echoes.training.ema import Ema
@@ -29,6 +30,7 @@ def main(track: str) -> None:
     torch.manual_seed(seeds.number(p.seed, "train_ldm", "init"))
     denoiser = denoisers.build(latents.header, p).to(place)
     regression.set_prior(denoiser.regression, grids)
+    init = start(denoiser, data / "init", "ldm")
     ema, whitening = Ema(denoiser, p.ema), denoisers.whitening(latents.header)
     if runtime.sharding == "full":
         sharding.shard(denoiser, ema.model)
@@ -39,7 +41,7 @@ def main(track: str) -> None:
     load, loss = regression.joined(denoiser.regression, grids, p.regression, load, loss, flips)
     scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, place)
     draw = previews.of_denoiser(Decoder(vae, whitening), grids, given, latents.header.content["latent_shape"], p.seed)
-    parents, averages = {"latents": latents.header.identity}, {"ema": ema}
+    parents, averages = {"latents": latents.header.identity, "init": init.identity}, {"ema": ema}
     with following(
         Path(__file__), track, p, runtime, parents, averages, lambda model: scores(model)["val_loss"]
     ) as training:
@@ -48,7 +50,7 @@ def main(track: str) -> None:
         chosen = training.selection.into(denoisers.build(latents.header, p).to(place))
         if distributed.is_first():
             draw(chosen, training.log.picture(p.steps - 1))
-            denoisers.save_ldm(chosen, p, latents.header, data / "ldm.safetensors")
+            denoisers.save_ldm(chosen, p, latents.header, parents, data / "ldm.safetensors")
             direct = regression.error(chosen.regression, grids, p.regression)
             report = {"loss": training.log.last("loss"), **scores(chosen), **direct}
             metrics.write(Path("metrics", track, "train_ldm.json"), report)

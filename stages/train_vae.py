@@ -1,4 +1,4 @@
-"""Stage train_vae: target grids -> weights of an autoencoder, averaged."""
+"""Stage train_vae: target grids -> weights of an autoencoder, averaged. It starts where `init` says."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +14,7 @@ from echoes.models.microdoppler import pictures as spectrogram_pictures
 from echoes.models.microdoppler import reconstruction as spectrograms
 from echoes.models.radar import pictures as cloud_pictures
 from echoes.models.radar import reconstruction as clouds
+from echoes.models.starting import start
 from echoes.training import device, distributed, launch, sharding
 from echoes.training.ema import Ema
 from echoes.training.following import following
@@ -30,16 +31,18 @@ DRAW: dict[str, Callable[..., None]] = {
 
 def main(track: str) -> None:
     p, runtime = params.load(autoencoders.VaeParams, f"{track}.vae"), params.load(Runtime, "runtime")
-    grids, place = choice.read(Path("data", track, "grids.zarr")), device.best()
+    data, place = Path("data", track), device.best()
+    grids = choice.read(data / "grids.zarr")
     grids.require_mirror(f"{track}.vae", p.mirror)
     torch.manual_seed(seeds.number(p.seed, "train_vae", "init"))
     vae = autoencoders.build(p, grids.rank, grids.channels).to(place)
+    init = start(vae, data / "init", "vae")
     task = fitting.task(vae, grids, p.loss, p.mirror, p, place)
     ema, draw = Ema(vae, p.ema), partial(DRAW[grids.family], grids)
     if runtime.sharding == "full":
         fitting.require_shardable(p.loss)
         sharding.shard(vae, ema.model)
-    parents, averages = {"grids": grids.header.identity}, {"ema": ema}
+    parents, averages = {"grids": grids.header.identity, "init": init.identity}, {"ema": ema}
     with following(
         Path(__file__), track, p, runtime, parents, averages, lambda model: ERROR[grids.family](model, grids)
     ) as training:
@@ -48,7 +51,7 @@ def main(track: str) -> None:
         chosen = training.selection.into(autoencoders.build(p, grids.rank, grids.channels).to(place))
         if distributed.is_first():
             draw(chosen, training.log.picture(p.steps - 1))
-            autoencoders.save(chosen, p, grids, Path("data", track, "vae.safetensors"))
+            autoencoders.save(chosen, p, grids, parents, data / "vae.safetensors")
             scores = SCORES[grids.family](chosen, grids, "val")
             metrics.write(Path("metrics", track, "train_vae.json"), {"loss": training.log.last("loss"), **scores})
 

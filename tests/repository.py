@@ -149,7 +149,7 @@ def _project() -> list[str]:
     """The files of this checkout as they lie on disk, less what git ignores."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=test_end_to_end.ROOT, capture_output=True, text=True, check=True).stdout
-    roots = ("src/", "stages/", "data/raw/", ".dvc/", ".dvcignore", ".gitignore", "dvc.yaml")
+    roots = ("src/", "stages/", "data/raw/", "data/scratch/", ".dvc/", ".dvcignore", ".gitignore", "dvc.yaml")
     return [path for path in listed.splitlines() if path.startswith(roots) and (test_end_to_end.ROOT / path).exists()]
 
 

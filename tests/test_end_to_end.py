@@ -25,6 +25,7 @@ CLOUDS = (
 )
 SPECTROGRAMS = ("real", "ldm", "cd_1", "cd_2", "vae_bound")
 MADE = {
+    "initialize": "init",
     "voxelize": "grids.zarr",
     "train_vae": "vae.safetensors",
     "extract_latents": "latents",
@@ -86,7 +87,7 @@ def small_params(track: str) -> dict:
         section["sample"] |= {"solver": "heun", "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
         section["evaluate"]["judge"] |= {"steps": 3, "warmup": 1}
     runtime = {**everything["runtime"], "previews": 2}
-    return {"tracks": [track], "folds": [], "runtime": runtime, track: section}
+    return {"tracks": [track], "init_from": {track: "scratch"}, "folds": [], "runtime": runtime, track: section}
 
 
 def write_recordings(folder: Path, track: str) -> None:
@@ -106,7 +107,7 @@ def workspace(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     (folder / "params.yaml").write_text(yaml.safe_dump(small_params(track)))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for stage in STAGES:
+        for stage in ("initialize", *STAGES):
             run(stage, track)
     return Workspace(folder, track)
 

@@ -10,13 +10,16 @@ import pytest
 
 import deps
 import imports
-from echoes import params
+from echoes import initial, params
 
+INITIALIZE = "initialize"  # the stage that copies what a track starts from
 FOLDS = "folds"  # the stage that runs all others for each fold
 STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]
-PIPELINE = params.document(imports.ROOT / "dvc.yaml")["stages"]
+PIPELINE = {
+    name: stage | stage.get("do", {}) for name, stage in params.document(imports.ROOT / "dvc.yaml")["stages"].items()
+}
 NUMBERS = params.document(imports.ROOT / "params.yaml")
-TRACKS = [name for name in NUMBERS if name not in ("tracks", "folds", "runtime")]
+TRACKS = [name for name in NUMBERS if name not in ("tracks", "init_from", "folds", "runtime")]
 ITEM = "${item.track}"
 
 
@@ -54,8 +57,8 @@ def built(stage: str, track: str) -> dict[str, object]:
 
 
 def test_the_stages_are_those_of_the_design_in_their_order():
-    assert list(PIPELINE) == [*STAGES, FOLDS]
-    assert sorted(p.stem for p in (imports.ROOT / "stages").glob("*.py")) == sorted([*STAGES, FOLDS])
+    assert list(PIPELINE) == [INITIALIZE, *STAGES, FOLDS]
+    assert sorted(p.stem for p in (imports.ROOT / "stages").glob("*.py")) == sorted([INITIALIZE, *STAGES, FOLDS])
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -65,12 +68,23 @@ def test_a_stage_runs_its_script_for_each_track_of_the_list(stage):
     assert set(NUMBERS["tracks"]) <= set(TRACKS)
 
 
+def test_every_track_starts_from_scratch_or_from_the_models_of_another_as_dvc_sees_them():
+    stage = PIPELINE[INITIALIZE]
+    assert stage["foreach"] == "${init_from}"
+    assert stage["cmd"] == "env PYTHONPATH=src python stages/initialize.py ${key}"
+    assert stage["deps"][:2] == [f"data/${{item}}/{name}" for name in initial.WEIGHTS]
+    assert stage["params"] == ["init_from.${key}"]
+    assert stage["outs"] == ["data/${key}/init"]
+    assert list(NUMBERS["init_from"]) == TRACKS
+    assert all((imports.ROOT / "data" / initial.SCRATCH / name).read_bytes() == b"" for name in initial.WEIGHTS)
+
+
 def test_the_folds_of_a_track_are_made_of_all_its_sections_by_all_stages():
     stage = PIPELINE[FOLDS]
     assert stage["matrix"] == {"track": "${folds}"}
     assert stage["cmd"] == f"env PYTHONPATH=src python stages/folds.py {ITEM}"
-    assert stage["params"] == [section for name in STAGES for section in PIPELINE[name]["params"]]
-    assert paths(FOLDS, "deps") == [f"data/raw/{ITEM}", "stages", "src/echoes"]
+    assert stage["params"] == [f"init_from.{ITEM}", *(one for name in STAGES for one in PIPELINE[name]["params"])]
+    assert paths(FOLDS, "deps") == [f"data/raw/{ITEM}", f"data/{ITEM}/init", "stages", "src/echoes"]
     assert set(loads(FOLDS)) == {"split", "evaluate"}
     assert all(NUMBERS[track]["split"]["by"] == "stretch" for track in NUMBERS["folds"])
 
@@ -130,7 +144,7 @@ def test_git_ignores_what_dvc_caches_and_nothing_else():
     entries = [
         entry for stage in PIPELINE.values() for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])
     ]
-    cached = {entry.replace(ITEM, "some") for entry in entries if isinstance(entry, str)}
+    cached = {entry.replace(ITEM, "some").replace("${key}", "some") for entry in entries if isinstance(entry, str)}
     others = {next(iter(entry)).replace(ITEM, "some") for entry in entries if not isinstance(entry, str)}
     assert "metrics/some/evaluate.json" in others
     command = ["git", "check-ignore", *cached, *others]
@@ -150,7 +164,7 @@ def test_the_sections_of_a_track_speak_of_one_family(track):
 
 
 def test_what_a_stage_reads_is_raw_or_written_by_a_stage_before_it():
-    written: set[str] = {f"data/raw/{ITEM}"}
+    written: set[str] = {f"data/raw/{ITEM}", f"data/{ITEM}/init"}
     for stage in STAGES:
         data = {dep for dep in paths(stage, "deps") if dep.startswith(("data/", "metrics/"))}
         assert data <= written, stage

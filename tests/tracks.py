@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import artifacts
-from echoes import latentstore, params
+from echoes import initial, latentstore, params
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.distillation.consistency import ConsistencyModel
@@ -168,13 +168,16 @@ def built(
     with torch.no_grad():  # a codebook is empty until it has seen data
         seen = torch.from_numpy(grids.target_batch(grids.frames("train")))
         encoder.bottleneck.update(encoder.encode(seen).mean)
-    autoencoders.save(encoder, vae_params, grids, data / "vae.safetensors")
+    initial.write(initial.SCRATCH, data, data / "init")
+    init = {"init": initial.read(data / "init").identity}
+    autoencoders.save(encoder, vae_params, grids, {"grids": grids.header.identity, **init}, data / "vae.safetensors")
     extraction = Extraction(encoder, grids, autoencoders.load(data / "vae.safetensors", CPU)[1])
     header_of = partial(extraction.header, stored)
     latentstore.write(data / "latents", stored["format"], extraction.batches(stored["batch"]), header_of)
     latents = latentstore.read(data / "latents")
     denoiser = shaken(denoisers.build(latents.header, ldm_params))
-    denoisers.save_ldm(denoiser, ldm_params, latents.header, data / "ldm.safetensors")
+    made_from = {"latents": latents.header.identity, **init}
+    denoisers.save_ldm(denoiser, ldm_params, latents.header, made_from, data / "ldm.safetensors")
     model = ConsistencyModel(denoiser, cd_params.sigmas.low)
     teacher = denoisers.load_ldm(data / "ldm.safetensors", CPU)[1]
     denoisers.save_cd(model, cd_params, teacher, chosen, data / "cd.safetensors")

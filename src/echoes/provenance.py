@@ -12,14 +12,14 @@ from typing import Any
 from echoes import files
 from echoes.errors import InputError
 
-WITHOUT_TORCH = ("grids",)  # kinds; the stage of no other one does without
+WITHOUT_TORCH = ("init", "grids")  # kinds; the stages of no other ones do without
 
 
 @dataclass(frozen=True)
 class Header:
     """What an artifact says of itself.
 
-    kind      what it is: grids, vae, latents, ldm, cd, samples, evaluation.
+    kind      what it is: init, grids, vae, latents, ldm, cd, samples, evaluation.
     params    the parameters that made it, and that rebuild what it holds.
     parents   kind -> identity of each artifact it was made from; of the raw recordings, their digest.
     content   further facts by name: axes, channels, statistics, threshold.

@@ -1,6 +1,6 @@
 """Module weights with the params that rebuild the module, in safetensors. Nothing is unpickled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -82,22 +82,47 @@ def rebuilt(build: Callable[[], Module], tensors: dict[str, Tensor], path: Path)
     except UNBUILDABLE as error:
         raise InputError(f"{path}: expected params of a network, got {' '.join(str(error).split())}") from error
     state = claimed.state_dict()
-    expected, found = ({n: (t.dtype, tuple(t.shape)) for n, t in some.items()} for some in (state, tensors))
-    for name in sorted(expected.keys() | found.keys()):
-        if expected.get(name) != found.get(name):
-            raise InputError(
-                f"{path}: weights do not fit the network: expected {name} to be {expected.get(name, 'missing')}, "
-                f"got {found.get(name, 'none')}"
-            )
+    _require_same(state, tensors, path)
     constants = sum(b.nbytes for name, b in claimed.named_buffers() if name not in state)
     if constants > CONSTANT_BYTES:
         raise InputError(f"{path}: expected tables of at most {CONSTANT_BYTES} bytes beside weights, got {constants}")
-    for name, tensor in tensors.items():
-        if not bool(tensor.isfinite().all()):
-            raise InputError(f"{path}: expected finite weights, got others in {name}")
+    _require_finite(tensors, path)
     module = build()
     module.load_state_dict(tensors)
     return module
+
+
+def fill(module: nn.Module, path: Path, kind: str) -> None:
+    """Give a module the weights of a file written by `save`: all of them, each in its own shape.
+
+    Raises InputError where they are not those of this very network, naming the first that differs; what surrounds it,
+    such as a schedule or the grid, may be another.
+    """
+    tensors, _ = load(path, kind)
+    _require_same(module.state_dict(), tensors, path)
+    _require_finite(tensors, path)
+    module.load_state_dict(tensors)
+
+
+def _require_same(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    """Raises InputError, for the first by name, unless both have the same tensors in type and shape."""
+    for name in sorted(expected.keys() | found.keys()):
+        wanted, got = (_layout(some[name]) if name in some else None for some in (expected, found))
+        if wanted != got:
+            raise InputError(
+                f"{path}: weights do not fit the network: expected {name} to be {wanted or 'missing'}, "
+                f"got {got or 'none'}"
+            )
+
+
+def _layout(tensor: Tensor) -> tuple[torch.dtype, tuple[int, ...]]:
+    return tensor.dtype, tuple(tensor.shape)
+
+
+def _require_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise InputError(f"{path}: expected finite weights, got others in {name}")
 
 
 @contextmanager

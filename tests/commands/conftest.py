@@ -92,7 +92,7 @@ def write_models(data: Path, grids: Grids, by: str) -> None:
     place = torch.device("cpu")
     vae_params = params.build(VaeParams, VAE, "vae")
     vae = autoencoders.build(vae_params, rank=3, channels=grids.channels)
-    autoencoders.save(vae, vae_params, grids, data / "vae.safetensors")
+    autoencoders.save(vae, vae_params, grids, {"grids": grids.header.identity}, data / "vae.safetensors")
     _, vae_header = autoencoders.load(data / "vae.safetensors", place)
     content = {
         **vae_header.content,
@@ -107,7 +107,7 @@ def write_models(data: Path, grids: Grids, by: str) -> None:
     for name, weight in denoiser.named_parameters():
         if "out" in name:  # starts at 0, and the clouds would not depend on the radar
             torch.nn.init.normal_(weight, std=0.5)
-    denoisers.save_ldm(denoiser, ldm_params, latents, data / "ldm.safetensors")
+    denoisers.save_ldm(denoiser, ldm_params, latents, {"latents": latents.identity}, data / "ldm.safetensors")
     _, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
     cd_params = params.build(CdParams, CD, "cd")
     model = ConsistencyModel(denoiser, cd_params.sigmas.low)

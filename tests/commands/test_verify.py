@@ -17,7 +17,7 @@ from echoes.cli import app
 from echoes.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = ["raw", "grids", "vae", "latents", "ldm", "cd", "samples", "evaluation"]
+KINDS = ["raw", "init", "grids", "vae", "latents", "ldm", "cd", "samples", "evaluation"]
 SOURCES = {"radar": {"reader": "simulated"}, "people": {"reader": "simulated_people"}}
 SECTIONS = {
     "radar": {
@@ -59,6 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tracks_of = {"radar": tracks.radar, "people": tracks.people}
         tracks_of[track](folder / "data" / track, raw=files.digest(raw), latents=SECTIONS[track]["latents"])
     document = {track: {"source": SOURCES[track], **SECTIONS[track]} for track in SECTIONS}
+    document["init_from"] = dict.fromkeys(SECTIONS, "scratch")
     (folder / "params.yaml").write_text(yaml.safe_dump(document))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

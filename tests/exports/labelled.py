@@ -92,7 +92,7 @@ def write(data: Path, variant: str = "vq", parameterization: str = "flow", by: s
     for weight in denoiser.parameters():
         if not weight.any():  # layers that start at 0 would leave the labels without effect
             nn.init.normal_(weight, std=0.3)
-    denoisers.save_ldm(denoiser, ldm, latents, data / "ldm.safetensors")
+    denoisers.save_ldm(denoiser, ldm, latents, {"latents": latents.identity}, data / "ldm.safetensors")
     teacher = denoisers.load_ldm(data / "ldm.safetensors", CPU)[1]
     cd: CdParams = params.build(CdParams, CD, "cd")
     student = ConsistencyModel(denoiser, cd.sigmas.low)

@@ -9,7 +9,14 @@ from echoes.folds import projects
 from echoes.readers.splits import BySequence, ByStretch
 
 SPLIT = {"by": "stretch", "gap_s": 2.0, "folds": 3, "fold": 0, "val": 0.1, "seed": 0}
-NUMBERS = {"tracks": ["a", "b"], "folds": ["a"], "runtime": {"x": 5e-05}, "a": {"split": SPLIT, "vae": 1}, "b": {}}
+NUMBERS = {
+    "tracks": ["a", "b"],
+    "init_from": {"a": "scratch", "b": "scratch"},
+    "folds": ["a"],
+    "runtime": {"x": 5e-05},
+    "a": {"split": SPLIT, "vae": 1},
+    "b": {},
+}
 
 
 @pytest.fixture
@@ -26,6 +33,7 @@ def test_a_project_has_one_track_and_its_own_fold(root):
     found = echoes.params.document(folder / "params.yaml")
     assert found == {
         "tracks": ["a"],
+        "init_from": {"a": "scratch"},
         "folds": [],
         "runtime": {"x": 5e-05},
         "a": {"split": {**SPLIT, "fold": 2}, "vae": 1},
@@ -49,6 +57,22 @@ def test_a_project_follows_the_code_and_the_recordings_and_keeps_what_was_built(
     assert yaml.safe_load((folder / "params.yaml").read_text())["runtime"] == {}
     assert (folder / "dvc.lock").exists()
     assert (folder / "data" / "a").is_dir()
+
+
+def test_a_project_has_the_tracks_that_its_own_starts_from_as_they_are(root):
+    numbers = {**NUMBERS, "init_from": {"a": "b", "b": "c", "c": "scratch"}, "c": {"vae": 2}}
+    folder = projects.write(root, numbers, "a", 1, root / "cache")
+    found = echoes.params.document(folder / "params.yaml")
+    assert found["tracks"] == ["a", "b", "c"]
+    assert found["init_from"] == numbers["init_from"]
+    assert (found["a"]["split"]["fold"], found["c"]) == (1, {"vae": 2})
+    assert (folder / "data" / "raw" / "b" / "2.txt").read_text() == "data/raw/b/2.txt"
+
+
+def test_tracks_that_start_from_one_another_are_left_to_dvc_to_refuse(root):
+    numbers = {**NUMBERS, "init_from": {"a": "b", "b": "a"}}
+    folder = projects.write(root, numbers, "a", 1, root / "cache")
+    assert echoes.params.document(folder / "params.yaml")["tracks"] == ["a", "b"]
 
 
 def test_a_split_without_folds_is_refused_with_the_path_of_the_key():

@@ -76,6 +76,7 @@ def test_the_real_stages_run_in_every_fold_and_none_of_them_twice(
     root, here = tmp_path / "project", test_end_to_end.ROOT
     shutil.copytree(here / "src", root / "src")
     shutil.copytree(here / "stages", root / "stages")
+    shutil.copytree(here / "data" / "scratch", root / "data" / "scratch")
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copyfile(here / name, root / name)
     test_end_to_end.write_recordings(root, "radar")
@@ -83,7 +84,8 @@ def test_the_real_stages_run_in_every_fold_and_none_of_them_twice(
     dvc = lambda *arguments: subprocess.run([*running.DVC, *arguments], cwd=root, check=True, capture_output=True)
     dvc("init", "--no-scm")
     said = dvc("repro", "folds@radar").stdout.decode()
-    assert said.count("Running stage") == 1 + 2 * len(test_end_to_end.STAGES)
+    # initialize, folds and, in each of the two, all others; what they start from comes from the cache.
+    assert said.count("Running stage") == 2 + 2 * len(test_end_to_end.STAGES)
     found = metrics.read(root / "metrics" / "radar" / "folds.json")
     assert found["folds"] == 2
     assert {"radar", "ldm", "cd_1"} <= set(found)

@@ -66,7 +66,7 @@ def test_an_artifact_of_another_run_is_refused_naming_both(family, name, track, 
     if name == "vae.safetensors":
         torch.manual_seed(9)
         vae = autoencoders.build(ours.vae_params, ours.grids.rank, ours.grids.channels)
-        autoencoders.save(vae, ours.vae_params, ours.grids, mixed)
+        autoencoders.save(vae, ours.vae_params, ours.grids, {"grids": ours.grids.header.identity}, mixed)
     elif name == "latents":
         shutil.rmtree(mixed)
         write_other_latents(ours, mixed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from echoes import arrays, files, latentstore, params, provenance, weights
+from echoes import arrays, files, initial, latentstore, params, provenance, weights
 from echoes.errors import InputError
 from echoes.provenance import Header
 
@@ -29,6 +29,11 @@ class Artifact:
     open: Callable[[Path, str], Opened]
 
 
+def _initial(path: Path, kind: str) -> Opened:
+    header = initial.read(path)
+    return header, lambda: provenance.require_parts(header, path, header.parts)
+
+
 def _group(path: Path, kind: str) -> Opened:
     header = arrays.Reader(path, kind).header
     return header, lambda: provenance.require_parts(header, path, header.parts)
@@ -50,10 +55,11 @@ def _evaluation(path: Path, kind: str) -> Opened:
 
 RAW = "data/raw/{}"
 CHAIN = (
+    Artifact("init", "data/{}/init", "", (), _initial),
     Artifact("grids", "data/{}/grids.zarr", "", ("raw",), _group),
-    Artifact("vae", "data/{}/vae.safetensors", "vae", ("grids",), _weights),
+    Artifact("vae", "data/{}/vae.safetensors", "vae", ("init", "grids"), _weights),
     Artifact("latents", "data/{}/latents", "latents", ("grids", "vae"), _latents),
-    Artifact("ldm", "data/{}/ldm.safetensors", "ldm", ("latents",), _weights),
+    Artifact("ldm", "data/{}/ldm.safetensors", "ldm", ("init", "latents"), _weights),
     Artifact("cd", "data/{}/cd.safetensors", "cd", ("ldm",), _weights),
     Artifact("samples", "data/{}/samples.zarr", "sample", ("grids", "cd"), _group),
     Artifact("evaluation", "metrics/{}/evaluate.json", "evaluate", ("grids", "samples"), _evaluation),
@@ -76,9 +82,10 @@ def verify(track: str, folder: Path) -> Iterator[tuple[bool, str]]:
     if raw.exists():
         found["raw"] = raw, Header("raw", {}, {}, identity=files.digest(raw))
     yield _told("raw", raw, [], found)
+    sections = {**document[track], "init_from": document.get("init_from", {}).get(track)}
     for artifact in CHAIN:
         path = folder / artifact.path.format(track)
-        yield _told(artifact.kind, path, _problems(artifact, path, track, document[track], found), found)
+        yield _told(artifact.kind, path, _problems(artifact, path, track, sections, found), found)
 
 
 def _told(kind: str, path: Path, problems: list[str], found: Found) -> tuple[bool, str]:

@@ -1,4 +1,5 @@
 """A project for each fold of a track: its params.yaml names another fold, all else is that of the project around it.
+The tracks whose models it starts from are in it too.
 
 A project lies in .dvc/tmp/folds/<track>-<fold>, a DVC repository of its own without git, which no run clears away. It
 has the cache of the project around it, and so what was ever built for a fold need not be built again.
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from echoes import files
+from echoes import files, initial
 from echoes.errors import InputError
 from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime
 
@@ -47,17 +48,34 @@ def write(root: Path, numbers: Mapping[str, Any], track: str, fold: int, cache: 
     (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache.resolve()))
     for name in COPIED:
         shutil.copyfile(root / name, folder / name)
-    for path in (*CODE, Path("data", "raw", track)):
+    tracks = _with_sources(numbers["init_from"], track)
+    for path in (*CODE, Path("data", initial.SCRATCH), *(Path("data", "raw", each) for each in tracks)):
         _link(root / path, folder / path)
     with files.replacing(folder / "params.yaml") as temporary:
-        temporary.write_text(yaml.safe_dump(_params(numbers, track, fold), sort_keys=False))
+        temporary.write_text(yaml.safe_dump(_params(numbers, tracks, fold), sort_keys=False))
     return folder
 
 
-def _params(numbers: Mapping[str, Any], track: str, fold: int) -> dict[str, Any]:
-    """Those of the fold: one track, no folds of its own."""
+def _with_sources(init_from: Mapping[str, str], track: str) -> list[str]:
+    """The track, the one it starts from, the one that this starts from, and so on."""
+    tracks = [track]
+    while (source := init_from[tracks[-1]]) not in (initial.SCRATCH, *tracks):
+        tracks.append(source)
+    return tracks
+
+
+def _params(numbers: Mapping[str, Any], tracks: list[str], fold: int) -> dict[str, Any]:
+    """Those of the fold of the first track: no folds of its own, the other tracks as they are."""
+    track, *sources = tracks
     section = {**numbers[track], "split": {**numbers[track]["split"], "fold": fold}}
-    return {"tracks": [track], "folds": [], "runtime": numbers["runtime"], track: section}
+    return {
+        "tracks": tracks,
+        "init_from": {each: numbers["init_from"][each] for each in tracks},
+        "folds": [],
+        "runtime": numbers["runtime"],
+        track: section,
+        **{source: numbers[source] for source in sources},
+    }
 
 
 def _link(target: Path, path: Path) -> None:

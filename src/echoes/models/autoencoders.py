@@ -1,5 +1,6 @@
 """The autoencoder of a track: built from its params, saved, and rebuilt from its file."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,9 +54,10 @@ def build(p: VaeParams, rank: int, channels: int) -> Vae:
     return Vae(rank, channels, config, bottleneck)
 
 
-def save(vae: Vae, p: VaeParams, data: Grids | Spectrograms, path: Path) -> None:
+def save(vae: Vae, p: VaeParams, data: Grids | Spectrograms, parents: Mapping[str, str], path: Path) -> None:
+    """parents: kind -> identity of all that the weights were made from."""
     content = {**data.facts, "channels": data.channels}
-    weights.save(vae.state_dict(), Header("vae", asdict(p), {"grids": data.header.identity}, content), path)
+    weights.save(vae.state_dict(), Header("vae", asdict(p), parents, content), path)
 
 
 @dataclass(frozen=True)

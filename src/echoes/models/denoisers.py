@@ -1,6 +1,7 @@
 """The denoiser of a track and its consistency model: built from params, saved, rebuilt from files."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -176,9 +177,9 @@ def _conditioner(
     return FieldConditioner(encoder, condition.features)
 
 
-def save_ldm(denoiser: Denoiser, p: LdmParams, latents: Header, path: Path) -> None:
-    parents = {**latents.parents, "latents": latents.identity}
-    weights.save(denoiser.state_dict(), Header("ldm", asdict(p), parents, latents.content), path)
+def save_ldm(denoiser: Denoiser, p: LdmParams, latents: Header, parents: Mapping[str, str], path: Path) -> None:
+    """parents: kind -> identity of all that the weights were made from, beside what the latents were made from."""
+    weights.save(denoiser.state_dict(), Header("ldm", asdict(p), {**latents.parents, **parents}, latents.content), path)
 
 
 def load_ldm(path: Path, device: torch.device) -> tuple[Denoiser, Header]:
