@@ -1,4 +1,4 @@
-"""Stage train_ldm: whitened latents and what conditions them -> averaged weights of a denoiser. It starts as `init` says."""
+"""Stage train_ldm: whitened latents and what conditions them, from `init` on -> averaged weights of a denoiser."""
 
 from pathlib import Path
 

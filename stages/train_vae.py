@@ -1,4 +1,4 @@
-"""Stage train_vae: target grids -> weights of an autoencoder, averaged. It starts where `init` says."""
+"""Stage train_vae: target grids, from `init` on -> weights of an autoencoder, averaged."""
 
 from collections.abc import Callable
 from functools import partial
