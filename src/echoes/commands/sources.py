@@ -6,12 +6,16 @@ from typing import Any
 
 from echoes import params
 from echoes.errors import InputError
+from echoes.readers import mixed
 from echoes.readers.choice import CLOUDS, READERS, Source
 from echoes.readers.frames import Entry
 
 
 def chosen(command: str, reader: str, track: str, path: Path) -> Source:
-    """The section `source` of `track` at `path`, or of the first track there with `reader`; one name may be empty."""
+    """The section `source` of `track` at `path`, or of the first track there with `reader`; one name may be empty.
+
+    Of a track of several sources, that of the sensor which it is for.
+    """
     if reader:
         _check_clouds("--reader", reader)
     if not reader and not track:
@@ -20,7 +24,7 @@ def chosen(command: str, reader: str, track: str, path: Path) -> Source:
     source: Source = params.load(Source, f"{name}.source", path)
     if reader and source.reader != reader:
         raise InputError(f"{name}.source.reader: expected {reader} as in --reader, got {source.reader}")
-    return source
+    return source if reader else mixed.sensor(source)
 
 
 def _check_clouds(key: str, reader: str) -> None:

@@ -1,20 +1,8 @@
 """The readers by name: what `<track>.source.reader` may say, and the parameters each of them takes."""
 
-from echoes.readers import (
-    acconeer,
-    adc,
-    astyx,
-    cw24,
-    images,
-    mars,
-    ntu4dradlm,
-    raflow,
-    simulated,
-    simulated_people,
-    vod,
-)
+from echoes.readers import acconeer, adc, cw24, images, mars, mixed, simulated_people
 
-CLOUDS = {"simulated": simulated, "astyx": astyx, "raflow": raflow, "ntu4dradlm": ntu4dradlm, "vod": vod}
+CLOUDS = mixed.READERS | {"mixed": mixed}
 RECORDINGS = {
     "simulated_people": simulated_people,
     "mars": mars,
@@ -25,6 +13,6 @@ RECORDINGS = {
 }
 READERS = CLOUDS | RECORDINGS
 
-CloudSource = simulated.Source | astyx.Source | raflow.Source | ntu4dradlm.Source | vod.Source
+CloudSource = mixed.Single | mixed.Source
 RecordingSource = simulated_people.Source | mars.Source | cw24.Source | acconeer.Source | adc.Source | images.Source
 Source = CloudSource | RecordingSource

@@ -11,9 +11,10 @@ from echoes.arrays import Writer
 from echoes.dataset.grids import GridsWriter
 from echoes.rasters import ground
 from echoes.readers.choice import CLOUDS, CloudSource
-from echoes.readers.splits import Split, assign, stretches
+from echoes.readers.splits import Split, stretches
 from echoes.voxelization import pairs, stamps
-from echoes.voxelization.parallel import WHERE, ordered
+from echoes.voxelization.mixing import assigned
+from echoes.voxelization.parallel import ordered, what
 from echoes.voxelization.statistics import Statistics
 from echoes.voxelization.views import views
 
@@ -25,7 +26,7 @@ def write(
     grid, reader = layout.grid(), CLOUDS[source.reader]
     listed = reader.index(root, source)
     jumps, usable = stamps.clock_jumps(listed), stamps.usable(listed, root)
-    splits = assign(usable, split)
+    splits = assigned(usable, source, split)
     chosen = views(usable, splits, layout.copies)
     stretch_of = dict(zip(usable, stretches(usable, split).tolist(), strict=True))
     work = partial(pairs.prepare, reader.read, root, source, layout)
@@ -37,8 +38,7 @@ def write(
             statistics.take(pair, view.split)
             if pair is not None:
                 grids.append(pair.cells, view.split, stretch_of[view.entry])
-    recording = {name: value for name, value in asdict(source).items() if name not in WHERE}
-    made_with = {"source": recording, "grid": asdict(layout), "split": asdict(split)}
+    made_with = {"source": what(source), "grid": asdict(layout), "split": asdict(split)}
     ground_m = ground.height_of(layout.ground)
     grids.seal(grid, made_with, layout.scaling, source.ego_motion, ground_m, {"raw": files.digest(root)})
     stamps.write(listed, table)

@@ -13,7 +13,7 @@ from echoes.grids import Grid, Range
 from echoes.rasters import ground, visibility, voxels
 from echoes.rasters.ground import NoGround, Plane, PlaneGround
 from echoes.rasters.scaling import Scaling
-from echoes.readers import ego_motion
+from echoes.readers import ego_motion, mixed
 from echoes.readers.frames import Entry, Frame
 from echoes.voxelization.views import Copies, View, disturbed, turned
 
@@ -76,7 +76,7 @@ def prepare(
 
 def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, entry: Entry) -> Pair | None:
     grid = params.grid()
-    radar, velocity = over_ground(frame, source, entry)
+    radar, velocity = over_ground(frame, mixed.single(source, entry), entry)
     if not grid.cells(radar)[1].any():
         return None
     assert frame.target is not None, "checked before"

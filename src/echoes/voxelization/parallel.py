@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -15,8 +16,12 @@ from echoes.errors import InputError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-WHERE = ("workers", "scheduler")  # of a source: where its frames are read, not what is in them
 IN_FLIGHT = 8  # tasks submitted ahead per worker: keeps all busy, and memory bounded
+
+
+def what(source: Any) -> dict[str, Any]:
+    """What a source says of its frames, as a dictionary, without where they are read."""
+    return asdict(source, dict_factory=lambda items: {k: v for k, v in items if k not in ("workers", "scheduler")})
 
 
 def ordered(

@@ -21,7 +21,7 @@ from echoes.readers.recordings import Recorded
 from echoes.readers.splits import LabelledSplit, assign_labelled
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.crops import Crops
-from echoes.voxelization.parallel import WHERE, ordered
+from echoes.voxelization.parallel import ordered, what
 from echoes.voxelization.spectrograms import SpectrogramParams
 
 
@@ -44,8 +44,7 @@ def write(
     for rows, one in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
         grids.append(one.recorded, [crops.start_s(k, layout) for k in one.numbers], one.splits, rows)
         statistics.take(rows, one)
-    recording = {name: value for name, value in asdict(source).items() if name not in WHERE}
-    made_with = {"source": recording, "grid": asdict(layout), "split": asdict(split)}
+    made_with = {"source": what(source), "grid": asdict(layout), "split": asdict(split)}
     grids.seal(made_with, layout.floor_db, layout.ceiling_db, {"raw": files.digest(root)})
     write_table(recorded, chosen, table)
     return statistics.summary()

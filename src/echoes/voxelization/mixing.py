@@ -1,0 +1,39 @@
+"""Splits of frames that come from several sources: one is measured, the others are trained on in a given share."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from echoes.errors import InputError
+from echoes.readers import mixed
+from echoes.readers.choice import CloudSource
+from echoes.readers.frames import Entry
+from echoes.readers.splits import Split, assign
+
+
+def assigned(entries: Sequence[Entry], source: CloudSource, split: Split) -> list[str]:
+    """The split of each entry: "train", "val", "test" or "purged".
+
+    Of a mixed source the frames of the measured one are split, all of its training frames are kept, and for each of
+    these there are weights[name] / weights[measured] frames of every other source, evenly spaced; the rest of those is
+    purged. Raises InputError for a source that has fewer.
+    """
+    if not isinstance(source, mixed.Source):
+        return assign(entries, split)
+    names = np.array([mixed.name_of(entry) for entry in entries])
+    splits = np.full(len(entries), "purged", dtype="<U6")
+    measured = np.flatnonzero(names == source.measured)
+    splits[measured] = assign([entries[i] for i in measured], split)
+    trained = Counter(splits[measured].tolist())["train"]
+    for name in source.sources.keys() - {source.measured}:
+        found = np.flatnonzero(names == name)
+        wanted = round(trained * source.weights[name] / source.weights[source.measured])
+        if not 1 <= wanted <= len(found):
+            most = len(found) * source.weights[source.measured] / trained
+            raise InputError(
+                f"source.weights.{name}: expected at most {most:.3g} and enough for a frame, for {len(found)} frames "
+                f"beside {trained} of {source.measured}, got {source.weights[name]:g}"
+            )
+        splits[found[np.linspace(0, len(found) - 1, wanted).round().astype(int)]] = "train"
+    return splits.tolist()
