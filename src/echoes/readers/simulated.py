@@ -45,12 +45,20 @@ def index(root: Path, source: Source) -> list[Entry]:
 
 
 def _check_length(street: scenario.Scenario, frames: int, root: Path) -> None:
-    """The vehicle must not come in sight of the end of the street."""
+    """The vehicle must not come in sight of the end of the street, of whatever kind it is."""
+    for i, kind in enumerate(street.kinds):
+        _check_road(kind.street, frames, f"{root / scenario.FILE}.kinds[{i}]")
+    _check_road(street, frames, str(root / scenario.FILE))
+
+
+def _check_road(street: scenario.Scenario, frames: int, path: str) -> None:
     fastest_mps = street.ego.speed_mps[1] + street.ego.speed_swing_mps[1]
     needed_m = fastest_mps * frames / street.frame_rate_hz + street.lidar.max_range_m
     if needed_m > street.road.length_m:
-        key, length_m = f"{root / scenario.FILE}.road.length_m", street.road.length_m
-        raise InputError(f"{key}: expected at least {needed_m:.0f} for {frames} frames, got {length_m:g}")
+        length_m = street.road.length_m
+        raise InputError(
+            f"{path}.road.length_m: expected at least {needed_m:.0f} for {frames} frames, got {length_m:g}"
+        )
 
 
 def read(root: Path, source: Source, entry: Entry) -> Frame:
@@ -64,6 +72,7 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
 
 def _simulated(street: scenario.Scenario, source: Source, entry: Entry) -> Frame:
     sequence, position = (int(part) for part in entry.key.split("/"))
+    street = variation.street_of_sequence(street, source.seed, sequence)
     around = scene.generate(street, source.seed, sequence)
     height_m = street.radar.height_m
     shapes = around.shapes(entry.stamp, height_m)

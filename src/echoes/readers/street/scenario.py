@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from echoes.errors import InputError
 
 Span = tuple[float, float]
 FILE = "street.yaml"
+WORLD = ("ego", "road", "buildings", "vehicles", "people", "furniture")  # what a kind of street may have otherwise
 CAR_BELT = 0.6  # of the height of a car, where the body ends and the cabin begins
 _MAY_BE_ZERO = (
     "behind_m", "parking_width_m", "sidewalk_width_m", "setback_m", "gap_m", "clearance_m", "penetration_m",
@@ -298,6 +300,21 @@ class Scenario(_Checked):
     materials: Materials
     lidar: Lidar
     radar: Radar
+    kinds: "tuple[Kind, ...]"  # a key that may be absent: then all streets are of one kind
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (total := sum(kind.share for kind in self.kinds)) > 1 + 1e-9:
+            raise InputError(f"kinds: expected shares of at most 1 together, got {total:g}")
+
+
+@dataclass(frozen=True)
+class Kind(_Checked):
+    """Another kind of street, of which a share of the sequences is; the sensors and the materials are the same."""
+
+    name: str
+    share: float
+    street: Scenario  # the whole of it
 
 
 def load(root: Path) -> Scenario:
@@ -314,7 +331,29 @@ def at(path: Path) -> Scenario:
 @lru_cache(maxsize=4)
 def _load(path: Path, modified_ns: int) -> Scenario:
     document = params.document(path)
-    radar = document.get("radar") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping):
+        return params.build(Scenario, document, str(path))
+    radar = document.get("radar")
+    base = {**document, "kinds": []}
     if isinstance(radar, Mapping):
-        document = {**document, "radar": {"spread": None, **radar}}
-    return params.build(Scenario, document, str(path))
+        base["radar"] = {"spread": None, **radar}
+    kinds = document.get("kinds", [])
+    if isinstance(kinds, list):
+        kinds = [_kind(base, kind, f"{path}.kinds[{i}]") for i, kind in enumerate(kinds)]
+    return params.build(Scenario, {**base, "kinds": kinds}, str(path))
+
+
+def _kind(base: Mapping[str, Any], kind: Any, path: str) -> Any:
+    """What a kind says, with the whole street of it: that of the file but for what it has otherwise."""
+    if not isinstance(kind, Mapping):
+        return kind
+    street = dict(base)
+    for section in WORLD:
+        changed = kind.get(section, {})
+        if not isinstance(changed, Mapping):
+            raise InputError(f"{path}.{section}: expected a mapping, got {changed!r}")
+        if isinstance(base.get(section), Mapping):
+            if unknown := [key for key in changed if key not in base[section]]:
+                raise InputError(f"{path}.{section}.{unknown[0]}: unknown; {section} has {', '.join(base[section])}")
+            street[section] = {**base[section], **changed}
+    return {**{key: value for key, value in kind.items() if key not in WORLD}, "street": street}

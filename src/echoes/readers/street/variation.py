@@ -1,11 +1,11 @@
-"""The radar of one sequence: that of the scenario, or another one around it where the scenario gives a spread."""
+"""What one sequence has of its own: the radar around that of the scenario, and the kind of its street."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from echoes import seeds
-from echoes.readers.street.scenario import Radar
+from echoes.readers.street.scenario import Radar, Scenario
 
 MOST = 3.0  # deviations: beyond them no draw goes
 
@@ -31,3 +31,14 @@ def of_sequence(radar: Radar, seed: int, sequence: int) -> Radar:
             false_alarms=clutter.false_alarms * float(np.exp(spread.false_alarms * alarms)),
         ),
     )
+
+
+def street_of_sequence(street: Scenario, seed: int, sequence: int) -> Scenario:
+    """The street of one sequence: of one of the kinds, each as often as its share says, or that of the file."""
+    if not street.kinds:
+        return street
+    drawn = seeds.rng(seed, "kind", sequence).random()
+    for kind, below in zip(street.kinds, np.cumsum([kind.share for kind in street.kinds]), strict=True):
+        if drawn < below:
+            return kind.street
+    return street
