@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_the_others_are_trained_on_in_their_share_evenly_spaced(weight, frames):
     assert Counter(others) == Counter(train=frames, purged=len(OTHERS) - frames)
     kept = [i for i, split in enumerate(others) if split == "train"]
     assert (kept[0], kept[-1]) == (0, len(OTHERS) - 1)
-    gaps = {b - a for a, b in zip(kept, kept[1:], strict=False)}
+    gaps = {b - a for a, b in pairwise(kept)}
     assert max(gaps) - min(gaps) <= 1
 
 
