@@ -114,6 +114,7 @@ def test_a_stage_on_a_full_disk_ends_with_one_line_and_status_2(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(small_disk)
+    monkeypatch.chdir(small_disk.parent)
     monkeypatch.setattr("sys.argv", ["stages/train_vae.py", "radar"])
     with pytest.raises(SystemExit) as raised:
         entry.run(lambda track: numbered.write_weights(small_disk / track / "vae.safetensors", 1))

@@ -1,9 +1,21 @@
 """A user's error is one line and a status of 2; anything else is a traceback."""
 
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
 from echoes import entry
 from echoes.errors import InputError
+
+NEW = "echoes.models.new"  # a module that no stage depends on
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """The stages run in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
 
 
 def test_a_stage_gets_the_track(monkeypatch):
@@ -48,3 +60,53 @@ def test_anything_but_one_track_is_answered_with_the_usage(monkeypatch, words):
     monkeypatch.setattr("sys.argv", ["stages/train_ldm.py", *words])
     with pytest.raises(SystemExit, match=r"usage: python stages/train_ldm\.py TRACK"):
         entry.run(print)
+
+
+def write_pipeline(*deps: str) -> None:
+    lines = [f"      - {dep}\n" for dep in ("data/${item.track}/latents", *deps)]
+    Path("dvc.yaml").write_text("stages:\n  train_ldm:\n    deps:\n" + "".join(lines))
+
+
+def refused(monkeypatch, capsys, main) -> list[str]:
+    """What a stage prints that ends with status 2."""
+    monkeypatch.setattr("sys.argv", ["stages/train_ldm.py", "radar"])
+    with pytest.raises(SystemExit) as raised:
+        entry.run(main)
+    assert raised.value.code == 2
+    return capsys.readouterr().err.splitlines()
+
+
+def test_a_stage_does_not_start_that_has_imported_what_it_does_not_depend_on(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, NEW, ModuleType(NEW))
+    known = {name.split(".")[1] for name in sys.modules if name.startswith("echoes.")} - {"models"}
+    write_pipeline(*(f"src/echoes/{name}{suffix}" for name in known for suffix in ("", ".py")))
+    seen = []
+    (told,) = refused(monkeypatch, capsys, seen.append)
+    assert told.startswith("train_ldm: dvc.yaml: stages.train_ldm.deps: expected src/echoes/models/")
+    assert seen == []
+
+
+def test_a_stage_ends_as_failed_that_has_imported_such_a_module_on_its_way(monkeypatch, capsys):
+    known = sorted(name for name in sys.modules if name.startswith("echoes."))
+    write_pipeline(*(f"src/{name.replace('.', '/')}.py" for name in known))
+    (told,) = refused(monkeypatch, capsys, lambda track: monkeypatch.setitem(sys.modules, NEW, ModuleType(NEW)))
+    assert told.startswith("train_ldm: dvc.yaml: stages.train_ldm.deps: expected src/echoes/models/new.py, ")
+
+
+@pytest.mark.parametrize("dep", ["src/echoes", "src/echoes/models/new.py"])
+def test_a_dep_covers_a_module_by_its_file_or_by_a_folder_of_it(monkeypatch, dep):
+    monkeypatch.setattr("sys.modules", {"echoes": ModuleType("echoes"), NEW: ModuleType(NEW), "echoesque": None})
+    write_pipeline(dep)
+    entry.require_listed("train_ldm")
+
+
+def test_the_deps_of_a_stage_for_each_of_a_list_are_those_of_what_it_repeats(monkeypatch):
+    Path("dvc.yaml").write_text("stages: {train_ldm: {foreach: [radar], do: {deps: [src/echoes/entry.py]}}}\n")
+    with pytest.raises(InputError, match=r"^dvc\.yaml: stages\.train_ldm\.deps: expected src/echoes/"):
+        entry.require_listed("train_ldm")
+
+
+def test_where_no_pipeline_names_the_stage_its_imports_are_not_asked_for(monkeypatch):
+    entry.require_listed("train_ldm")
+    write_pipeline()
+    entry.require_listed("train_toy")

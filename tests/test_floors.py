@@ -9,8 +9,8 @@ import imports
 FLOORS = [
     {"errors"},
     {"files"},
-    {"params", "grids", "seeds", "draws", "provenance", "metrics", "headlines", "entry"},
-    {"readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
+    {"params", "grids", "seeds", "draws", "provenance", "metrics", "headlines"},
+    {"entry", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
     {"training", "latentstore", "dataset"},
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},

@@ -5,7 +5,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from echoes import params
 from echoes.errors import InputError
+
+PIPELINE = Path("dvc.yaml")
 
 
 def run(main: Callable[[str], None]) -> None:
@@ -15,7 +18,31 @@ def run(main: Callable[[str], None]) -> None:
     if len(sys.argv) != 2:
         sys.exit(f"usage: python stages/{stage}.py TRACK")
     try:
+        require_listed(stage)
         main(sys.argv[1])
+        require_listed(stage)  # what was imported on the way
     except (InputError, FloatingPointError) as error:  # the latter: a training whose loss is not finite
         print(f"{stage}: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def require_listed(stage: str) -> None:
+    """Raises InputError where a module is loaded that the stage does not depend on in the dvc.yaml of this folder.
+
+    Else it could change, and DVC would call the results up to date. In a folder without such a stage nothing is asked.
+    """
+    stages = params.document(PIPELINE)["stages"] if PIPELINE.is_file() else {}
+    if stage not in stages:
+        return
+    definition = stages[stage].get("do", stages[stage])  # `do` is what `foreach` repeats
+    listed = {Path(dep) for dep in definition["deps"]}
+    for file in _loaded():
+        if listed.isdisjoint((file, *file.parents)):
+            place = f"{PIPELINE}: stages.{stage}.deps"
+            raise InputError(f"{place}: expected {file}, which is imported, got none that covers it: run `make deps`")
+
+
+def _loaded() -> list[Path]:
+    """Where the modules of echoes lie that are imported, less packages, whose files are empty."""
+    names = [name for name, module in sys.modules.items() if not hasattr(module, "__path__")]
+    return [Path("src", *name.split(".")).with_suffix(".py") for name in sorted(names) if name.startswith("echoes.")]
