@@ -159,6 +159,22 @@ def results(
 
 
 @app.command()
+def params(
+    tracks: Annotated[
+        list[str] | None, typer.Argument(metavar="[TRACK]...", help="Compared; one with what is committed.")
+    ] = None,
+    commit: Annotated[str, typer.Option(help="With params.yaml of this commit instead; HEAD for one track.")] = "",
+) -> None:
+    """The values in which tracks differ.
+
+    A row for each key of params.yaml whose values differ, and a column for each track.
+    """
+    from echoes.commands import differences
+
+    typer.echo(differences.differences(tracks or [], commit, Path("params.yaml")), nl=False)
+
+
+@app.command()
 def verify(
     track: Annotated[str, typer.Option(help="Track whose recordings and artifacts to check.")],
 ) -> None:

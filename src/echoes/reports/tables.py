@@ -1,7 +1,7 @@
 """What `evaluate` measured -> a table: Markdown for a document, plain for a terminal."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,19 @@ def markdown(evaluation: Evaluation) -> str:
 def plain(evaluation: Evaluation) -> str:
     """The same in aligned columns, the interval below its mean."""
     cells = _cells(evaluation)
-    widths = [max(len(text) for _, row in cells for text in row[i]) for i in range(len(cells[0][1]))]
-    first = max(len(name) for name, _ in cells)
-    lines = []
+    rows = []
     for name, row in cells:
-        for half, label in ((0, name), (1, "")):
-            columns = [pair[half].rjust(width) for pair, width in zip(row, widths, strict=True)]
-            lines.append("  ".join([label.ljust(first), *columns]).rstrip())
+        rows += [[name, *(mean for mean, _ in row)], ["", *(interval for _, interval in row)]]
+    return aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of equally many texts in columns, the first to the left, the others to the right; without empty rows."""
+    first, *widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for label, *texts in rows:
+        columns = [text.rjust(width) for text, width in zip(texts, widths, strict=True)]
+        lines.append("  ".join([label.ljust(first), *columns]).rstrip())
     return "".join(f"{line}\n" for line in lines if line)
 
 
