@@ -4,11 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from echoes import seeds
-from echoes.evaluation import spectrogram_report
+from echoes.evaluation import halves, spectrogram_report
 from echoes.evaluation.spectrogram_report import Judged
 from echoes.evaluation.spectrograms import Motion
 
@@ -29,7 +27,7 @@ def judged(count: int, purpose: str, shift: float = 0.0, right: float = 0.9) -> 
 
 
 def report(method: Judged, real: Judged, resamples: int = 50) -> dict[str, float | None]:
-    first, second = spectrogram_report.halves(real.labels, np.arange(len(real.labels)), seed=0)
+    first, second = halves.halves(real.labels, np.arange(len(real.labels)), seed=0)
     return spectrogram_report.block(method, second, real.take(first), KINDS, seed=0, resamples=resamples)
 
 
@@ -62,7 +60,7 @@ def test_generated_spectrograms_that_are_off_are_further_than_the_real_floor():
 
 def test_accuracies_are_over_every_spectrogram_of_the_method():
     real = judged(60, "real")
-    first, _ = spectrogram_report.halves(real.labels, np.arange(60), seed=0)
+    first, _ = halves.halves(real.labels, np.arange(60), seed=0)
     predictions = real.labels.copy()
     predictions[first] = (predictions[first] + 1) % 2  # wrong, where the distances do not look
     found = report(replace(real, predictions=predictions), real)
@@ -83,34 +81,3 @@ def test_accuracy_has_its_interval():
     half = 1.96 * np.sqrt(0.75 * 0.25 / 200)
     assert found["activity_accuracy_lo"] == pytest.approx(0.75 - half, abs=0.02)
     assert found["activity_accuracy_hi"] == pytest.approx(0.75 + half, abs=0.02)
-
-
-@settings(max_examples=30, deadline=None)
-@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 5))
-def test_halves_are_disjoint_equal_and_alike_in_labels(count, recordings, seed):
-    rng = seeds.rng(seed, "labels", count)
-    of = rng.integers(0, recordings, count)
-    labels = np.stack([of % 2, of % 3], axis=1)
-    first, second = spectrogram_report.halves(labels, of, seed)
-    assert len(np.intersect1d(first, second)) == 0
-    assert len(first) == len(second) == count // 2
-    for chosen in (labels, labels[:, 1:]):
-        for combination in np.unique(chosen, axis=0):
-            shares = [(chosen[half] == combination).all(axis=1).sum() for half in (first, second)]
-            assert abs(shares[0] - shares[1]) <= 2
-
-
-def test_at_most_one_recording_of_a_label_is_on_both_sides():
-    recordings = np.repeat(np.arange(10), 7)
-    labels = (recordings % 2)[:, None]
-    first, second = spectrogram_report.halves(labels, recordings, seed=3)
-    shared = np.intersect1d(recordings[first], recordings[second])
-    assert len(shared) == 2  # 5 recordings of each label: one of each is cut
-    assert sorted(shared % 2) == [0, 1]
-
-
-def test_halves_follow_the_seed():
-    recordings = np.repeat(np.arange(10), 4)
-    labels = np.zeros((40, 1), dtype=np.int64)
-    once, again, other = (spectrogram_report.halves(labels, recordings, seed)[0].tolist() for seed in (0, 0, 1))
-    assert once == again != other

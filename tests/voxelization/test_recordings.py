@@ -148,7 +148,7 @@ def test_crops_in_which_nothing_moves_are_left_out_before_the_split(tmp_path):
     """Else all of the motion of a short recording can be in the test split, and silence is learned under its label."""
     root = tmp_path / "raw"
     wave_file(root / "walk" / "a.wav", (5.0, 0.0), (14.0, 0.5), (5.0, 0.0))
-    wave_file(root / "run" / "b.wav", (20.0, 0.5))
+    wave_file(root / "run" / "b.wav", (60.0, 0.5))
     statistics, found = voxelized(tmp_path, root)
     walk = [stamp for number, stamp in found if number == 1]
     assert 5 - 1.28 < min(walk) < 7
@@ -162,11 +162,20 @@ def test_crops_in_which_nothing_moves_are_left_out_before_the_split(tmp_path):
 
 def test_a_recording_in_which_nothing_is_as_loud_is_listed_without_crops(tmp_path):
     root = tmp_path / "raw"
-    wave_file(root / "walk" / "a.wav", (20.0, 0.5))
+    wave_file(root / "walk" / "a.wav", (60.0, 0.5))
     wave_file(root / "walk" / "b.wav", (3.23, 0.0), (0.11, 0.5))  # after the end of its last crop, 3.2 s
     voxelized(tmp_path, root, quiet_db=-3.0)
     rows = (tmp_path / "stamps.csv").read_text().splitlines()[1:]
     assert [row.rpartition(",")[2] for row in rows] == ["test+train+val", "none"]
+
+
+def test_a_test_split_too_small_to_compare_is_told_before_anything_is_trained(tmp_path):
+    """Else evaluate, after all trainings, has fewer spectrograms than each of them needs neighbours."""
+    wave_file(tmp_path / "raw" / "walk" / "a.wav", (20.0, 0.5))
+    message = r"^split\.test: expected test crops with more than 5 of the same labels .*, got 3 of 6 crops$"
+    with pytest.raises(InputError, match=message):
+        voxelized(tmp_path, tmp_path / "raw")
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
 
 
 def test_a_label_of_which_nothing_moves_is_refused_by_name(tmp_path):

@@ -7,14 +7,14 @@ import numpy as np
 from prdc import compute_prdc
 from scipy.spatial.distance import cdist
 
-NEAREST = 5  # neighbours that reach how far the manifold goes around a sample, as in both papers
+from echoes.evaluation.halves import NEAREST
 
 
 def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray) -> dict[str, float]:
     """`precision recall` (Kynkaanniemi et al. 2019) and `density coverage` (Naeem et al. 2020) of (N, K) features.
 
-    The ball around a sample reaches its NEAREST-th neighbour in its own set. Two draws from one distribution
-    have a density around 1 and the coverage of `expected_coverage`. Takes memory for N^2 distances.
+    The ball around a sample reaches its NEAREST-th neighbour in its own set, as in both papers. Two draws from one
+    distribution have a density around 1 and the coverage of `expected_coverage`. Takes memory for N^2 distances.
     """
     for name, features in (("real", real), ("generated", generated)):
         if len(features) <= NEAREST:

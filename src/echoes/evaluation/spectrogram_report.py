@@ -31,28 +31,6 @@ class Judged:
         return Judged(self.labels[which], self.features[which], self.predictions[which], self.motion.take(which))
 
 
-def halves(labels: np.ndarray, recordings: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted indices of two halves of equal size, alike in their labels: the reference, and what is compared to it.
-
-    labels      (N, kinds) integers.
-    recordings  (N,) integers: of which recording each spectrogram is a crop.
-
-    The recordings of each combination of labels are shuffled and laid end to end, and cut in the middle, so at
-    most one of them has crops on both sides. An odd crop goes to either side in turn; the last one may be left out.
-    """
-    place = seeds.rng(seed, "halves").permutation(recordings.max() + 1)[recordings]
-    first: list[int] = []
-    second: list[int] = []
-    for combination in np.unique(labels[:, ::-1], axis=0):  # by the last kind first: odd crops of a label take turns
-        members = np.flatnonzero((labels[:, ::-1] == combination).all(axis=1))
-        members = members[np.argsort(place[members], kind="stable")]
-        half = (len(members) + (len(first) <= len(second))) // 2
-        first.extend(members[:half])
-        second.extend(members[half:])
-    size = min(len(first), len(second))
-    return np.sort(np.array(first[:size], dtype=np.int64)), np.sort(np.array(second[:size], dtype=np.int64))
-
-
 def block(
     method: Judged, chosen: np.ndarray, reference: Judged, kinds: Sequence[str], seed: int, resamples: int
 ) -> dict[str, float | None]:

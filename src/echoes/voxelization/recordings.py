@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from echoes import files
 from echoes.arrays import Writer
 from echoes.dataset.spectrograms import SpectrogramsWriter
 from echoes.errors import InputError
+from echoes.evaluation import halves
 from echoes.rasters.spectrograms import CropLayout
 from echoes.readers.choice import RECORDINGS, RecordingSource
 from echoes.readers.frames import Entry
@@ -39,6 +40,7 @@ def write(
     purged = len(listed) - sum(len(one.numbers) for one in chosen)
     statistics = Statistics(len(recorded), len(every) - len(listed), purged)
     grids = SpectrogramsWriter(writer, layout.axes(), [one.recorded for one in chosen])
+    require_comparable(chosen, grids.labels)
     work = partial(spectrograms.prepare, reader.read, root, source, layout)
     found = ordered(work, chosen, source.workers, source.scheduler)
     for rows, one in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
@@ -83,6 +85,16 @@ def divided(
     labels = {one.key: tuple(one.labels.values()) for one in recorded}
     splits = assign_labelled(listed, [labels[e.sequence] for e in listed], layout.time.stop, split)
     return crops.chosen(recorded, listed, splits)
+
+
+def require_comparable(chosen: Sequence[Crops], names: Mapping[str, list[str]]) -> None:
+    """Raises InputError where the test split has too few crops for evaluate, which comes after everything is trained.
+
+    names: of each kind of label, in the order that they are numbered in.
+    """
+    numbers = [[names[kind].index(name) for kind, name in one.recorded.labels.items()] for one in chosen]
+    recordings = np.repeat(np.arange(len(chosen)), [one.splits.count("test") for one in chosen])
+    halves.require_neighbours(np.array(numbers)[recordings], recordings)
 
 
 class Statistics:

@@ -165,7 +165,7 @@ def pool(labels):
     )
 )
 def test_equally_many_of_each_combination_are_compared(drawn):
-    pools = {str(i): pool([*labels, (0, 0), (0, 0), (1, 1)]) for i, labels in enumerate(drawn)}
+    pools = {str(i): pool([*labels, *[(0, 0)] * 4, (1, 1), (1, 2)]) for i, labels in enumerate(drawn)}
     found = alike(pools)
     taken = {}
     for name, (indices, labels) in pools.items():
@@ -180,9 +180,9 @@ def test_equally_many_of_each_combination_are_compared(drawn):
         assert first.count(combination) == least
 
 
-def test_nothing_in_common_is_told_with_how_many_there_were():
-    pools = {"real": pool([(0, 0)] * 5), "ldm": pool([(1, 1)] * 7)}
-    message = r"^split\.test, sample\.frames: expected two or more .* labels that all have, got real 5, ldm 7$"
+def test_too_little_in_common_for_neighbours_is_told_with_how_many_there_were():
+    pools = {"real": pool([(0, 0)] * 6), "ldm": pool([(1, 1), (0, 1), *[(0, 0)] * 5])}
+    message = r"^split\.test, sample\.frames: expected more than 5 .* that all have, got 5 of real 6, ldm 7$"
     with pytest.raises(InputError, match=message):
         alike(pools)
 

@@ -12,7 +12,7 @@ from echoes import params
 from echoes.arrays import Reader
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.evaluation import classification, manifolds, spectrogram_report, spectrograms
+from echoes.evaluation import classification, halves, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.spectrogram_report import Judged
 from echoes.headlines import ordered
@@ -94,7 +94,7 @@ class Comparison:
         """
         recordings = self.data.recordings()[self.data.frames("test")]
         real = self.judged["real"]
-        reference, other = spectrogram_report.halves(real.labels, recordings, self._p.seed)
+        reference, other = halves.halves(real.labels, recordings, self._p.seed)
         pools = {name: np.arange(len(judged.labels)) for name, judged in self.judged.items()}
         pools |= {"reference": reference, "real": other, "vae_bound": other}
         chosen = alike({name: (pool, self._labels(name)[pool]) for name, pool in pools.items()})
@@ -151,7 +151,8 @@ class Comparison:
 def alike(pools: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:
     """Equally many of each combination of labels from every pool: as many as the pool with the fewest has.
 
-    pools  name -> (N,) indices and their (N, kinds) labels. Raises InputError where nothing is left to compare.
+    pools  name -> (N,) indices and their (N, kinds) labels. Raises InputError where too few are left to have
+    neighbours.
     """
     first = next(iter(pools.values()))[1]
     chosen: dict[str, list[int]] = {name: [] for name in pools}
@@ -160,10 +161,11 @@ def alike(pools: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.nd
         count = min(len(found) for found in members.values())
         for name, found in members.items():
             chosen[name].extend(found[:count])
-    if len(chosen[next(iter(pools))]) < 2:
+    if len(chosen[next(iter(pools))]) <= halves.NEAREST:
         counts = ", ".join(f"{name} {len(pool)}" for name, (pool, _) in pools.items())
         raise InputError(
-            f"split.test, sample.frames: expected two or more spectrograms of labels that all have, got {counts}"
+            f"split.test, sample.frames: expected more than {halves.NEAREST} spectrograms of labels that all have, "
+            f"got {len(chosen[next(iter(pools))])} of {counts}"
         )
     return {name: np.array(sorted(found), dtype=np.int64) for name, found in chosen.items()}
 
