@@ -79,13 +79,6 @@ def test_errors_of_opposite_sign_in_one_bin_cancel_and_in_two_do_not():
     assert apart["ece"] == pytest.approx(0.8)
 
 
-def test_a_probability_on_an_edge_is_in_the_bin_below_it():
-    edges = np.linspace(0, 1, BINS + 1)
-    curve = reliability((edges, np.zeros(BINS + 1, bool), np.zeros(BINS + 1, int))).curve()
-    assert curve["cells"].tolist() == [2, *[1] * (BINS - 1)]
-    np.testing.assert_allclose(curve["probability"], [edges[1] / 2, *edges[2:]])
-
-
 @given(cells)
 def test_numbers_are_those_of_the_plain_definition(rows):
     p, occupied, band = arrays(rows)
@@ -112,8 +105,6 @@ def test_two_halves_are_the_whole_whatever_their_order(first, second):
     whole = reliability(arrays(first + second))
     for found in (halves, turned):
         assert found.numbers() == pytest.approx(whole.numbers(), nan_ok=True, abs=1e-12)
-        for key, values in whole.curve().items():
-            np.testing.assert_allclose(found.curve()[key], values)
 
 
 @given(cells)
@@ -125,13 +116,6 @@ def test_a_band_has_the_numbers_of_its_cells_alone(rows):
         alone = reliability((p[here], occupied[here], band[here])).numbers()
         for key in ("brier", "ece", "ece_likely", "missed"):
             assert numbers[f"{key}_{name}"] == pytest.approx(alone[key], nan_ok=True, abs=1e-12)
-
-
-def test_the_curve_of_exact_probabilities_is_the_diagonal_and_counts_every_cell():
-    p = (np.arange(BINS) + 0.5) / BINS
-    curve = reliability(occupied_by(p, 300)).curve()
-    np.testing.assert_allclose(curve["occupied"], curve["probability"])
-    assert curve["cells"].tolist() == [300] * BINS
 
 
 def test_drawn_cells_of_their_own_probability_are_calibrated_as_far_as_chance_allows():
@@ -150,4 +134,3 @@ def test_what_is_no_probability_is_refused():
 
 def test_without_cells_there_are_no_numbers():
     assert all(np.isnan(value) for value in Reliability().numbers().values())
-    assert Reliability().curve()["cells"].shape == (0,)

@@ -69,7 +69,7 @@ class Samples:
     logits     (M, K) finite.
     occupied   (M,) bool: what was there.
     band       (M,) integers, index in BANDS_M.
-    weight     (M,) how many cells each stands for; see `draw`.
+    weight     (M,) how many cells each stands for, such as 4 where one in four was drawn.
     block      (M,) integers: the stretch of road (or the recording) a cell is from. Neighbouring frames show the
                same things, so a held-out part is a stretch; a few to a few dozen of them.
     """
@@ -87,18 +87,6 @@ class Samples:
 def join(parts: Sequence[Samples]) -> Samples:
     """The cells of all parts, such as frames, in their order."""
     return Samples(*(np.concatenate([getattr(p, name) for p in parts]) for name in Samples.__dataclass_fields__))
-
-
-def draw(occupied: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of all occupied of (M,) cells and of about a share of the others, and the weight of each.
-
-    A cell that is not occupied stands for 1 / share, so that sums over the drawn ones are, on average, those
-    over all (Horvitz & Thompson 1952).
-    """
-    if not 0 < share <= 1:
-        raise ValueError(f"share: expected more than 0 and at most 1, got {share}")
-    drawn = np.flatnonzero(occupied | (rng.random(len(occupied)) < share))
-    return drawn, np.where(occupied[drawn], 1.0, 1 / share)
 
 
 def fit(samples: Samples, inputs: tuple[str, ...], ridge: float) -> Gate:

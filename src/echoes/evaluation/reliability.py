@@ -59,16 +59,6 @@ class Reliability:
         bands = ((name, self._numbers(slice(i, i + 1))) for i, name in enumerate(BANDS_M))
         return whole | {f"{key}_{name}": value for name, numbers in bands for key, value in numbers.items()}
 
-    def curve(self) -> dict[str, np.ndarray]:
-        """The reliability diagram of all cells, a row per bin that holds one (DeGroot & Fienberg 1983).
-
-        returns   `probability` mean of the bin, `occupied` share of its cells, `cells` how many they are; (R,) each.
-        """
-        cells, probability, occupied = (s.sum((0, 1)) for s in (self._cells, self._probability, self._occupied))
-        held = cells > 0
-        means = (probability[held] / cells[held], occupied[held] / cells[held])
-        return {"probability": means[0], "occupied": means[1], "cells": cells[held].astype(np.int64)}
-
     def _numbers(self, bands: slice) -> dict[str, float]:
         cells, probability, occupied, squared_error = (
             sums[bands].sum(axis=0) for sums in (self._cells, self._probability, self._occupied, self._squared_error)
