@@ -175,6 +175,22 @@ def params(
 
 
 @app.command()
+def track(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the new track.")],
+    like: Annotated[str, typer.Option(help="Track whose section is copied.")],
+    reader: Annotated[str, typer.Option(help="Reader of its recordings.")],
+) -> None:
+    """Add a track to params.yaml, like another one.
+
+    A copy of its section with another reader: keys that the reader has in common with it keep their values, the others
+    are those of a track of that reader.
+    """
+    from echoes.commands import new_track
+
+    typer.echo(new_track.add(name, like, reader, Path("params.yaml")))
+
+
+@app.command()
 def verify(
     track: Annotated[str, typer.Option(help="Track whose recordings and artifacts to check.")],
 ) -> None:
