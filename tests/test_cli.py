@@ -65,6 +65,14 @@ def test_results_are_the_tables_of_all_evaluated_tracks_and_where_to_look(
     assert document.stdout.count("| cd_1 | 0.710 [0.650, 0.780] | 1 |") == 2
 
 
+def test_folds_alone_are_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    metrics.write(Path("metrics", "astyx", "folds.json"), {"fused": {"points_chamfer_ratio": 0.66}, "folds": 4})
+    result = CliRunner().invoke(app, ["results"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("astyx, points of all folds: folds 4\n\n")
+
+
 def test_every_reader_of_params_yaml_is_known_to_the_commands() -> None:
     from echoes.readers.choice import READERS
 

@@ -45,15 +45,13 @@ def caption(track: str, evaluation: Evaluation) -> str:
     return f"{track}: {', '.join(singles)}" if singles else track
 
 
-def latest(folder: Path, form: Callable[[Evaluation], str] = plain) -> str:
-    """The tables of every track below `folder` that has been evaluated, by name, in the form `plain` or `markdown`."""
+def latest(folder: Path, form: Callable[[Evaluation], str] = plain) -> list[str]:
+    """The table of every track below `folder` that has been evaluated, by name, in the form `plain` or `markdown`."""
     parts = []
     for path in sorted(folder.glob("*/evaluate.json")):
         evaluation = _read(path)
         parts.append(f"{caption(path.parent.name, evaluation)}\n\n{form(evaluation)}")
-    if not parts:
-        raise InputError(f"{folder}: expected <track>/evaluate.json, which the stage evaluate writes; got none")
-    return "\n".join(parts)
+    return parts
 
 
 def folds(folder: Path, form: Callable[[Evaluation], str] = plain) -> list[str]:
