@@ -15,10 +15,10 @@ import torch
 from training_step import denoiser_of
 
 from echoes import params
+from echoes.compute.precision import half_precision
 from echoes.models import denoisers
 from echoes.training.checkpoint import SHARE, STATE, Checkpoints, scratch
 from echoes.training.runtime import Runtime
-from echoes.training.schedule import half_precision
 
 RUNS = 3
 CPU = torch.device("cpu")

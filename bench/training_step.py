@@ -21,13 +21,13 @@ from echoes import params
 from echoes.autoencoder.fitting import objective, spectrogram_objective
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.loss import LossWeights
+from echoes.compute import device
 from echoes.models import autoencoders, denoisers, objectives
 from echoes.models.batches import LatentBatch
 from echoes.provenance import Header
 from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
 from echoes.readers import images
 from echoes.readers.choice import Source
-from echoes.training import device
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import StageSchedule

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from echoes import latentstore, metrics, params
+from echoes.compute import device, distributed
 from echoes.dataset import choice
 from echoes.models import autoencoders, batches, denoisers, objectives, previews
 from echoes.models.conditions import conditions
@@ -12,7 +13,7 @@ from echoes.models.methods import Decoder
 from echoes.models.microdoppler import validation as spectrograms
 from echoes.models.radar import validation as clouds
 from echoes.provenance import require_parent
-from echoes.training import device, distributed, launch, sharding
+from echoes.training import launch, sharding
 from echoes.training.ema import Ema
 from echoes.training.following import following
 from echoes.training.loop import train

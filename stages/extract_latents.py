@@ -5,13 +5,13 @@ from functools import partial
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
+from echoes.compute import device
 from echoes.dataset import choice
 from echoes.entry import run
 from echoes.errors import InputError
 from echoes.models import autoencoders
 from echoes.models.extraction import Extraction
 from echoes.provenance import require_parent
-from echoes.training import device
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from echoes import arrays, metrics, params
+from echoes.compute import device
 from echoes.dataset import choice
 from echoes.entry import run
 from echoes.models import trained
 from echoes.models.microdoppler import sampling as spectrograms
 from echoes.models.radar import sampling as clouds
-from echoes.training import device
 
 SAMPLING = {"radar": clouds.Sampling, "microdoppler": spectrograms.Sampling}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from echoes import latentstore, metrics, params, seeds
+from echoes.compute import device, distributed
 from echoes.dataset import choice
 from echoes.models import autoencoders, batches, denoisers, objectives, previews
 from echoes.models.conditions import conditions
@@ -12,7 +13,7 @@ from echoes.models.methods import Decoder
 from echoes.models.radar import regression
 from echoes.models.starting import start
 from echoes.provenance import require_parent
-from echoes.training import device, distributed, launch, sharding
+from echoes.training import launch, sharding
 from echoes.training.ema import Ema
 from echoes.training.following import following
 from echoes.training.loop import train

@@ -8,14 +8,15 @@ import torch
 
 from echoes import metrics, params, seeds
 from echoes.autoencoder import fitting
+from echoes.compute import device, distributed
 from echoes.dataset import choice
 from echoes.models import autoencoders
-from echoes.models.microdoppler import pictures as spectrogram_pictures
+from echoes.models.microdoppler import pictures as of_spectrograms
 from echoes.models.microdoppler import reconstruction as spectrograms
-from echoes.models.radar import pictures as cloud_pictures
+from echoes.models.radar import pictures as of_clouds
 from echoes.models.radar import reconstruction as clouds
 from echoes.models.starting import start
-from echoes.training import device, distributed, launch, sharding
+from echoes.training import launch, sharding
 from echoes.training.ema import Ema
 from echoes.training.following import following
 from echoes.training.loop import train
@@ -23,10 +24,7 @@ from echoes.training.runtime import Runtime
 
 SCORES: dict[str, Callable[..., dict[str, float]]] = {"radar": clouds.scores, "microdoppler": spectrograms.scores}
 ERROR: dict[str, Callable[..., float]] = {"radar": clouds.error, "microdoppler": spectrograms.error}
-DRAW: dict[str, Callable[..., None]] = {
-    "radar": cloud_pictures.reconstructed,
-    "microdoppler": spectrogram_pictures.reconstructed,
-}
+DRAW: dict[str, Callable[..., None]] = {"radar": of_clouds.reconstructed, "microdoppler": of_spectrograms.reconstructed}
 
 
 def main(track: str) -> None:

@@ -10,7 +10,7 @@ FLOORS = [
     {"errors"},
     {"files"},
     {"params", "grids", "seeds", "draws", "provenance", "metrics", "headlines"},
-    {"entry", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
+    {"entry", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
     {"training", "latentstore", "dataset"},
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from echoes import params
+from echoes.compute.precision import half_precision
 from echoes.diffusion.denoiser import given
 from echoes.models import autoencoders, denoisers
 from echoes.models.autoencoders import VaeParams
 from echoes.models.denoisers import LdmParams
 from echoes.provenance import Header
-from echoes.training.schedule import half_precision
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 CPU = torch.device("cpu")

@@ -23,7 +23,7 @@ WORKER = """
 import json, os, sys, torch
 from pathlib import Path
 from safetensors.torch import save_file
-from echoes.training import distributed
+from echoes.compute import distributed
 import trainings
 
 torch.set_num_threads(1)

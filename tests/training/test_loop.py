@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from echoes import params
+from echoes.compute.precision import half_precision
 from echoes.errors import InputError
 from echoes.training import loop, parts
-from echoes.training import schedule as schedules
 from echoes.training.schedule import Schedule
 
 SCHEDULE = Schedule(
@@ -155,14 +155,14 @@ def test_a_module_that_comes_in_evaluation_trains_in_training():
 
 def test_the_learning_rate_rises_linearly_and_falls_along_a_cosine():
     cosine = replace(SCHEDULE, steps=100, warmup=10, lr=2.0)
-    found = [schedules.learning_rate(step, cosine) for step in range(100)]
+    found = [loop.learning_rate(step, cosine) for step in range(100)]
     assert found[0] == pytest.approx(0.2)
     for step in range(100):
         expected = 2.0 * min(1, (step + 1) / 10) * math.cos(math.pi * step / 200) ** 2
         assert found[step] == pytest.approx(expected, rel=1e-12)
     constant = replace(cosine, decay="constant")
-    assert [schedules.learning_rate(step, constant) for step in (0, 4, 9, 10, 99)] == pytest.approx([0.2, 1, 2, 2, 2])
-    assert schedules.learning_rate(0, replace(constant, warmup=0)) == 2.0
+    assert [loop.learning_rate(step, constant) for step in (0, 4, 9, 10, 99)] == pytest.approx([0.2, 1, 2, 2, 2])
+    assert loop.learning_rate(0, replace(constant, warmup=0)) == 2.0
 
 
 def test_the_optimizer_takes_the_learning_rate_of_the_step():
@@ -176,10 +176,10 @@ def test_the_optimizer_takes_the_learning_rate_of_the_step():
 
 def test_half_precision_is_what_was_asked_for_or_what_the_processor_has():
     cpu = torch.device("cpu")
-    assert schedules.half_precision("bfloat16", cpu)
-    assert not schedules.half_precision("float32", cpu)
-    assert schedules.half_precision("auto", cpu) == torch.cpu.get_capabilities().get("avx512_bf16", False)
-    assert schedules.half_precision("auto", torch.device("cuda"))
+    assert half_precision("bfloat16", cpu)
+    assert not half_precision("float32", cpu)
+    assert half_precision("auto", cpu) == torch.cpu.get_capabilities().get("avx512_bf16", False)
+    assert half_precision("auto", torch.device("cuda"))
 
 
 def test_half_precision_computes_in_bfloat16_and_keeps_the_weights_in_float32():

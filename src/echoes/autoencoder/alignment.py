@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from echoes.autoencoder.equivariance import rescale
 from echoes.autoencoder.teachers import AlignmentConfig
-from echoes.training import distributed
+from echoes.compute import distributed
 
 STABILITY = 1e-4  # added to the norm of the gradient that divides
 LARGEST = 1e8

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from echoes.autoencoder import codes
 from echoes.autoencoder.posteriors import Point, Posterior
+from echoes.compute import distributed
 from echoes.errors import InputError
-from echoes.training import distributed
 
 SMOOTHING = 1e-5  # pseudo-count of each code
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from echoes.autoencoder import codes
 from echoes.autoencoder.posteriors import Point, Posterior
+from echoes.compute import distributed
 from echoes.errors import InputError
-from echoes.training import distributed
 
 MARGIN = 1e-3  # by this share tanh reaches beyond the outermost levels, which are then found at finite values
 

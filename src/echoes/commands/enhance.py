@@ -19,6 +19,7 @@ from echoes.commands.enhancer import Choice, Enhancer, RadarFrame
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
 from echoes.commands.sources import listed
+from echoes.compute import device
 from echoes.errors import InputError
 from echoes.evaluation.points import Region
 from echoes.grids import Grid
@@ -29,7 +30,6 @@ from echoes.rasters.ground import Ground
 from echoes.readers import clocks
 from echoes.readers.choice import READERS, Source
 from echoes.readers.frames import Entry
-from echoes.training import device
 from echoes.voxelization import pairs
 from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.parallel import ordered

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from echoes import latentstore, params
+from echoes.compute.precision import half_precision
 from echoes.dataset.facts import RadarFacts
 from echoes.errors import InputError
 from echoes.grids import Grid
@@ -23,7 +24,6 @@ from echoes.models.trained import require_files
 from echoes.provenance import require_parent
 from echoes.rasters import scaling, voxels
 from echoes.rasters.voxels import Cells
-from echoes.training.schedule import half_precision
 
 Choice = Literal["fused", "decide", "sample"]
 

@@ -10,11 +10,11 @@ from tqdm import tqdm
 from echoes import files, params
 from echoes.commands.folders import check_replaceable
 from echoes.commands.generator import Labels, Method, SpectrogramGenerator
+from echoes.compute import device
 from echoes.errors import InputError
 from echoes.models.trained import SampleParams
 from echoes.reports import spectrograms as pictures
 from echoes.reports.spectrograms import View
-from echoes.training import device
 
 ARRAYS, INDEX = "spectrograms.npz", "spectrograms.tsv"
 

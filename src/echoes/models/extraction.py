@@ -10,11 +10,11 @@ import torch
 from echoes.autoencoder.fitting import Y_AXIS
 from echoes.autoencoder.latents import Moments
 from echoes.autoencoder.vae import Vae
+from echoes.compute.precision import half_precision
 from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.provenance import Header
-from echoes.training.schedule import half_precision
 
 
 class Extraction:

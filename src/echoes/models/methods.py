@@ -10,6 +10,7 @@ from torch import Tensor
 from echoes import seeds
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.vae import Vae
+from echoes.compute.precision import half_precision
 from echoes.diffusion.denoiser import Denoise, Denoiser
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.samplers import SolverConfig, solve
@@ -18,7 +19,6 @@ from echoes.distillation.consistency import ConsistencyModel
 from echoes.distillation.samplers import consistency
 from echoes.models.conditions import under
 from echoes.models.denoisers import CdParams
-from echoes.training.schedule import half_precision
 
 # Noise and the numbers of the samples it belongs to -> the latents a method gives for it.
 Sample = Callable[[Denoise, Tensor, Sequence[int]], Tensor]

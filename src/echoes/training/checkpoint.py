@@ -23,9 +23,9 @@ import torch
 from torch import Tensor, nn
 
 from echoes import files, weights
+from echoes.compute import distributed, shares
 from echoes.errors import InputError
 from echoes.provenance import Header
-from echoes.training import distributed, sharding
 
 LOG = logging.getLogger(__name__)
 STATE, ORIGIN = "state.safetensors", "origin.json"
@@ -137,7 +137,7 @@ class Checkpoints:
             tensors |= {f"optimizer/{i}/{name}": tensor for name, tensor in state.items()}
         for part, kept in self._kept.items():
             tensors |= {f"{part}/{name}": tensor for name, tensor in kept.tensors().items()}
-        complete = {name: sharding.whole(tensor) for name, tensor in tensors.items()}
+        complete = {name: shares.whole(tensor) for name, tensor in tensors.items()}
         if self._lock is not None:
             content = {"step": step, "machine": _machine(module), "kept": {k: v.facts() for k, v in self._kept.items()}}
             header = Header("checkpoint", self._params, self._parents, content)
@@ -156,7 +156,7 @@ class Checkpoints:
             raise InputError(f"{error}; remove {self._folder} to begin afresh") from error
         like = module.state_dict()
         own = _under("module", tensors)
-        module.load_state_dict({name: sharding.alike(tensor, like[name]) for name, tensor in own.items()})
+        module.load_state_dict({name: shares.alike(tensor, like[name]) for name, tensor in own.items()})
         _restore_optimizer(optimizer, _under("optimizer", tensors))
         for part, kept in self._kept.items():
             kept.restore(_under(part, tensors), header.content["kept"][part])
@@ -201,7 +201,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, T
     for key, tensor in tensors.items():
         number, name = key.split("/")
         like = parameters[int(number)]
-        state.setdefault(int(number), {})[name] = sharding.alike(tensor, like) if tensor.ndim else tensor
+        state.setdefault(int(number), {})[name] = shares.alike(tensor, like) if tensor.ndim else tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from echoes.training import sharding
+from echoes.compute import shares
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -40,4 +40,4 @@ class Ema(Generic[Module]):
 
     def restore(self, tensors: Mapping[str, Tensor], facts: None) -> None:
         like = self.model.state_dict()
-        self.model.load_state_dict({name: sharding.alike(tensor, like[name]) for name, tensor in tensors.items()})
+        self.model.load_state_dict({name: shares.alike(tensor, like[name]) for name, tensor in tensors.items()})

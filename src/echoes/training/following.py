@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from echoes.training import distributed
+from echoes.compute import distributed
 from echoes.training.checkpoint import Checkpoints, Kept
 from echoes.training.ema import Ema
 from echoes.training.log import Log

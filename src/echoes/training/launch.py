@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from echoes import entry, params
+from echoes.compute import distributed
 from echoes.errors import InputError
-from echoes.training import distributed
 from echoes.training.interruption import Interrupted
 from echoes.training.runtime import Runtime
 

@@ -13,8 +13,8 @@ from scmrepo.exceptions import SCMError
 from torch import Tensor
 
 from echoes import files
+from echoes.compute import distributed
 from echoes.errors import InputError
-from echoes.training import distributed
 from echoes.training.runtime import Runtime
 
 LOG = logging.getLogger(__name__)

@@ -1,5 +1,6 @@
 """One loop for every model: a generator, so averages, curves and previews live in the caller's `for`."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from signal import Signals
@@ -11,13 +12,14 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from echoes import draws, seeds
+from echoes.compute import distributed, shares
+from echoes.compute.precision import half_precision
 from echoes.errors import InputError
 from echoes.nets.blocks import recompute
-from echoes.training import distributed, sharding
 from echoes.training.checkpoint import Checkpoints
 from echoes.training.interruption import Interrupted, listening
 from echoes.training.parts import Part, ahead, parts
-from echoes.training.schedule import Schedule, StageSchedule, half_precision, learning_rate
+from echoes.training.schedule import Schedule, StageSchedule
 
 NAMED = 20  # frames that a message names
 EPSILON = 1e-7  # of AdamW: at 1e-8 the rounding of a gradient that is nearly 0 becomes a step of its own
@@ -80,8 +82,8 @@ def train(
                     mean = losses.sum() / part.total
                     mean.backward()
                 value += mean.item()
-            distributed.sum_gradients(p for p in trained if not sharding.is_share(p))
-            norm = sharding.whole(nn.utils.clip_grad_norm_(trained, schedule.clip))
+            distributed.sum_gradients(p for p in trained if not shares.is_share(p))
+            norm = shares.whole(nn.utils.clip_grad_norm_(trained, schedule.clip))
             _require_finite("norm of the gradient", norm[None], part)
             optimizer.step()
             due = checkpoints is not None and checkpoints.due(step)
@@ -93,6 +95,14 @@ def train(
                 checkpoints.save(step, module, optimizer)
             if stop:
                 raise _interrupted(step, schedule.steps, asked())
+
+
+def learning_rate(step: int, schedule: Schedule) -> float:
+    """The learning rate of a step, a pure function of it."""
+    rising = min(1.0, (step + 1) / max(1, schedule.warmup))
+    if schedule.decay == "constant":
+        return schedule.lr * rising
+    return schedule.lr * rising * 0.5 * (1 + math.cos(math.pi * step / schedule.steps))
 
 
 def _progress(name: str, begin: int, steps: int) -> tqdm:

@@ -1,10 +1,7 @@
 """How long, how fast and how exactly a network trains, as params."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
-
-import torch
 
 from echoes import params
 from echoes.errors import InputError
@@ -76,21 +73,6 @@ class StageSchedule(Schedule):
         super().__post_init__()
         if not 1 <= self.accumulate <= self.batch:
             raise InputError(f"accumulate: expected 1 to the batch of {self.batch}, got {self.accumulate}")
-
-
-def learning_rate(step: int, schedule: Schedule) -> float:
-    """The learning rate of a step, a pure function of it."""
-    rising = min(1.0, (step + 1) / max(1, schedule.warmup))
-    if schedule.decay == "constant":
-        return schedule.lr * rising
-    return schedule.lr * rising * 0.5 * (1 + math.cos(math.pi * step / schedule.steps))
-
-
-def half_precision(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16; `auto` asks the processor."""
-    if precision == "auto":
-        return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
-    return precision == "bfloat16"
 
 
 def check_share(name: str, value: float) -> None:

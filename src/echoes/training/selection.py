@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
-from echoes.training import distributed, sharding
+from echoes.compute import distributed, shares
 from echoes.training.schedule import Validation
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -44,7 +44,7 @@ class Selection(Generic[Module]):
     def into(self, model: Module) -> Module:
         """The selected weights in `model`, a fresh one of the same kind, ready for use."""
         chosen = self._best or self._model.state_dict()
-        model.load_state_dict({name: sharding.whole(tensor) for name, tensor in chosen.items()})
+        model.load_state_dict({name: shares.whole(tensor) for name, tensor in chosen.items()})
         return model.eval().requires_grad_(False)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -56,6 +56,6 @@ class Selection(Generic[Module]):
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         like = self._model.state_dict()
-        self._best = {name: sharding.alike(tensor, like[name]) for name, tensor in tensors.items()}
+        self._best = {name: shares.alike(tensor, like[name]) for name, tensor in tensors.items()}
         self._error = math.inf if facts["error"] is None else facts["error"]
         self._step, self._stale = facts["step"], facts["stale"]

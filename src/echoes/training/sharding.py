@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
+from echoes.compute import distributed
 from echoes.nets.blocks import Block
-from echoes.training import distributed
 
 
 def shard(*models: nn.Module) -> None:
@@ -34,23 +33,3 @@ def _called(model: nn.Module) -> Iterator[nn.Module]:
             yield from _called(child)
         elif any(True for _ in child.parameters()):
             yield child
-
-
-def is_share(tensor: Tensor) -> bool:
-    return isinstance(tensor, DTensor)
-
-
-def own(tensor: Tensor) -> Tensor:
-    """What this process holds of a tensor."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
-
-
-def whole(tensor: Tensor) -> Tensor:
-    """The whole of a tensor, of which this process may hold a share; all processes call it together."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
-
-
-def alike(tensor: Tensor, like: Tensor) -> Tensor:
-    """A whole tensor on the device of `like`, spread as `like` is."""
-    placed = tensor.to(like.device)
-    return distribute_tensor(placed, like.device_mesh, like.placements) if isinstance(like, DTensor) else placed

@@ -11,6 +11,7 @@ from torch import nn
 import steps
 import tracks
 from echoes import params
+from echoes.compute import shares
 from echoes.errors import InputError
 from echoes.models import batches
 from echoes.models.radar import regression
@@ -152,14 +153,14 @@ def one_process(tmp_path):
 def test_weights_that_are_spread_over_processes_have_a_gradient_of_0_too(track, p, network, one_process):
     whole = nn.ModuleDict({"regression": network})
     sharding.shard(whole)
-    assert all(sharding.is_share(weight) for weight in network.parameters())
+    assert all(shares.is_share(weight) for weight in network.parameters())
     load, loss = regression.joined(
         network, track.grids, replace(p, every=2), others, loss_of_others, batches.flips(False, "train_ldm", 0)
     )
     for step, learns in ((0, True), (1, False)):
         network.zero_grad()
         loss(load(steps.whole(FRAMES, step))).mean().backward()
-        assert any(sharding.whole(gradient).any() for gradient in gradients(network)) == learns
+        assert any(shares.whole(gradient).any() for gradient in gradients(network)) == learns
 
 
 def test_its_loss_is_a_share_of_the_sum_and_frames_are_mirrored_as_those_of_the_denoiser(track, p, network):

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from echoes.compute import device
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models.microdoppler import figures
 from echoes.models.microdoppler.comparison import Comparison, SpectrogramEvaluation
-from echoes.training import device
 
 
 def evaluate(

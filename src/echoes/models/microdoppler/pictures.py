@@ -6,11 +6,11 @@ import numpy as np
 from torch import Tensor
 
 from echoes.autoencoder.vae import Vae
+from echoes.compute import distributed
 from echoes.dataset.frames import spread
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models.microdoppler import reconstruction
 from echoes.reports.spectrograms import View, side_by_side
-from echoes.training import distributed
 
 FRAMES = 6
 

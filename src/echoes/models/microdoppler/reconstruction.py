@@ -6,9 +6,9 @@ from torch import Tensor
 
 from echoes.autoencoder import codes, spectrogram_loss
 from echoes.autoencoder.vae import Vae
+from echoes.compute.precision import half_precision
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.training.schedule import half_precision
 
 BATCH = 32
 FRAMES = 256  # of the split, evenly spread: enough for two digits

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from echoes.compute.precision import half_precision
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.distillation.consistency import ConsistencyModel
@@ -14,7 +15,6 @@ from echoes.models import methods, middles
 from echoes.models.conditions import Conditions, straight
 from echoes.models.denoisers import CdParams
 from echoes.models.methods import Decoder, Generator
-from echoes.training.schedule import half_precision
 
 BATCH = 32
 FRAMES = 512  # of the validation split, evenly spread

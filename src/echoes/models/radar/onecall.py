@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from echoes.compute.precision import half_precision
 from echoes.dataset.grids import Grids
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import methods
@@ -14,7 +15,6 @@ from echoes.models.conditions import Conditions, straight
 from echoes.models.methods import Decoder, Generator, clock
 from echoes.models.radar import readout
 from echoes.models.radar.regression import OFFSETS
-from echoes.training.schedule import half_precision
 
 LIMIT = 12.0  # of a logit of a mean probability: 6e-6
 

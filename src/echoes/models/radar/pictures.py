@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from echoes.autoencoder.vae import Vae
+from echoes.compute import distributed
 from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
 from echoes.models.radar import clouds, reconstruction
 from echoes.models.radar.clouds import Cloud
 from echoes.reports import figures
 from echoes.reports.figures import Panel
-from echoes.training import distributed
 
 FRAMES = 3
 THRESHOLD = 0.5  # of occupancy: the one that is deployed is chosen later

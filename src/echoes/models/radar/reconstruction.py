@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from echoes.autoencoder.vae import Vae
+from echoes.compute.precision import half_precision
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models.radar import clouds
-from echoes.training.schedule import half_precision
 
 BATCH = 16
 FRAMES = 64  # of the split, evenly spread: enough for two digits

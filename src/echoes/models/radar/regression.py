@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from echoes import params
 from echoes.autoencoder.fitting import Y_AXIS
 from echoes.autoencoder.loss import masked_huber, target_loss
+from echoes.compute import shares
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.nets.birdseye import BirdseyeUNet
 from echoes.nets.unet import UNetConfig
 from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
-from echoes.training import sharding
 from echoes.training.parts import Part
 
 OFFSETS = ("offset_z", "offset_y", "offset_x")  # what is regressed beside the channels of the target
@@ -114,7 +114,7 @@ def objective(rate: float, weights: RegressionWeights) -> Callable[[nn.Module, R
 
 def unchanged(network: nn.Module, count: int) -> Tensor:
     """(count,) zeros whose gradient is 0 for each weight: all processes sum gradients of the same weights."""
-    nothing = sum((sharding.own(weight).sum() for weight in network.parameters()), torch.zeros(())) * 0
+    nothing = sum((shares.own(weight).sum() for weight in network.parameters()), torch.zeros(())) * 0
     return torch.as_tensor(nothing).expand(count)
 
 

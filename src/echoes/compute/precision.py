@@ -1,0 +1,10 @@
+"""How exactly to compute."""
+
+import torch
+
+
+def half_precision(precision: str, device: torch.device) -> bool:
+    """Whether to compute in bfloat16; `auto` asks the processor."""
+    if precision == "auto":
+        return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    return precision == "bfloat16"
