@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from echoes import params
 from echoes.autoencoder.fitting import objective, spectrogram_objective
 from echoes.autoencoder.latents import Whitening
-from echoes.autoencoder.loss import LossWeights
+from echoes.autoencoder.loss_weights import LossWeights
 from echoes.compute import device
 from echoes.models import autoencoders, denoisers, objectives
 from echoes.models.batches import LatentBatch

@@ -12,6 +12,7 @@ import numpy as np
 
 from echoes.errors import InputError
 
+Y_AXIS = -2  # of (..., D, H, W): left and right of the sensor
 COMPRESSION = 4  # cells along each axis that share one latent cell
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from echoes.autoencoder.alignment import Aligner, adaptive_weight, cosine_loss, distance_loss
-from echoes.autoencoder.teachers import AlignmentConfig, TeacherFile, TeacherTraining
+from echoes.autoencoder.loss_weights import AlignmentConfig, TeacherFile, TeacherTraining
 from echoes.errors import InputError
 
 TRAINING = TeacherTraining(

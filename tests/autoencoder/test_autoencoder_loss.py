@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from echoes.autoencoder import loss
-from echoes.autoencoder.loss import LossWeights
+from echoes.autoencoder.loss_weights import LossWeights
 
 SHAPES = {2: (40, 50), 3: (10, 20, 10)}
 WEIGHTS = LossWeights(kind="occupancy", reflectivity=3.0, doppler=5.0, power=2.0, unobserved=0.2, kl=1e-4)

@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from echoes.autoencoder import equivariance
-from echoes.autoencoder.equivariance import EquivarianceConfig, equivariance_loss
+from echoes.autoencoder.equivariance import equivariance_loss
+from echoes.autoencoder.loss_weights import EquivarianceConfig
 from echoes.errors import InputError
 
 SHAPES = {2: (2, 3, 16, 8), 3: (2, 3, 4, 16, 8)}

@@ -10,11 +10,16 @@ import artifacts
 import steps
 from echoes.autoencoder import equivariance, fitting, perceptual, quantizers, teachers
 from echoes.autoencoder.codebook import VqConfig
-from echoes.autoencoder.equivariance import EquivarianceConfig
-from echoes.autoencoder.loss import LossWeights
+from echoes.autoencoder.loss_weights import (
+    AlignmentConfig,
+    EquivarianceConfig,
+    LossWeights,
+    SpectrogramLoss,
+    TeacherFile,
+    TeacherTraining,
+)
 from echoes.autoencoder.scalars import FsqConfig
-from echoes.autoencoder.spectrogram_loss import SpectrogramLoss, reconstruction
-from echoes.autoencoder.teachers import AlignmentConfig, TeacherFile, TeacherTraining
+from echoes.autoencoder.spectrogram_loss import reconstruction
 from echoes.autoencoder.vae import Vae, VaeConfig
 from echoes.errors import InputError
 from echoes.training.ema import Ema

@@ -7,7 +7,7 @@ import torch
 
 from echoes import params
 from echoes.autoencoder import teachers
-from echoes.autoencoder.teachers import AlignmentConfig, TeacherFile, TeacherTraining
+from echoes.autoencoder.loss_weights import AlignmentConfig, TeacherFile, TeacherTraining
 from echoes.errors import InputError
 
 TRAINING = TeacherTraining(

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from echoes.autoencoder.equivariance import rescale
-from echoes.autoencoder.teachers import AlignmentConfig
+from echoes.autoencoder.loss_weights import AlignmentConfig
 from echoes.compute import distributed
 
 STABILITY = 1e-4  # added to the norm of the gradient that divides

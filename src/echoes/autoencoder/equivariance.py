@@ -5,27 +5,10 @@ time by whole latents is left out too, because convolutions commute with it alre
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from echoes.errors import InputError
-
-
-@dataclass(frozen=True)
-class EquivarianceConfig:
-    """weight of the term, 0 for none, and the scales of which each step draws one."""
-
-    weight: float
-    scales: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if self.weight < 0:
-            raise InputError(f"weight: expected 0 or more, got {self.weight}")
-        if not self.scales or not all(0 < scale < 1 for scale in self.scales):
-            raise InputError(f"scales: expected numbers between 0 and 1, got {list(self.scales)}")
 
 
 def draw(scales: tuple[float, ...]) -> float:

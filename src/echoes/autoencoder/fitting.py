@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from echoes import seeds
 from echoes.autoencoder import equivariance, perceptual, spectrogram_loss, teachers
 from echoes.autoencoder.alignment import Aligner, adaptive_weight
-from echoes.autoencoder.loss import LossWeights, target_loss
-from echoes.autoencoder.spectrogram_loss import SpectrogramLoss
+from echoes.autoencoder.loss import target_loss
+from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
 from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
+from echoes.grids import Y_AXIS
 from echoes.nets.classifiers import ConvClassifier
 from echoes.training.parts import Part
 from echoes.training.schedule import StageSchedule
 
 Batch = tuple[Tensor, Tensor, float]  # target, observed, share of the training that is done
-Y_AXIS = -2  # of (..., D, H, W): left and right of the sensor
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ Occupancy is a logit under cross-entropy, scaled to the share of occupied cells,
 term; what occupied cells measured is regressed on those cells alone.
 """
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -28,22 +27,6 @@ class MeasurementWeights(Protocol):
     def power(self) -> float: ...
     @property
     def unobserved(self) -> float: ...
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """reflectivity, doppler, power   weights of what was measured, reached after half of the training.
-    unobserved                      weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
-    kl                              weight of the mean divergence per latent, where the bottleneck is Gaussian.
-
-    Power fluctuates from return to return; what it is weighed with is taken from the structure."""
-
-    kind: Literal["occupancy"]
-    reflectivity: float
-    doppler: float
-    power: float
-    unobserved: float
-    kl: float
 
 
 def occupancy_loss(logit: Tensor, occupied: Tensor, weight: Tensor, rate: float) -> Tensor:

@@ -1,38 +1,11 @@
 """Reconstruction of spectrograms: mean absolute error and structural similarity, per sample."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor
-
-from echoes.autoencoder.equivariance import EquivarianceConfig
-from echoes.autoencoder.teachers import AlignmentConfig
-from echoes.errors import InputError
 
 # Deviation [cells] of the window of SSIM: 11 cells as in Wang et al. 2004, and 7 where an axis is shorter than 32,
 # of which 11 would be most.
 WIDE, NARROW, SHORT = 1.5, 0.75, 32
-
-
-@dataclass(frozen=True)
-class SpectrogramLoss:
-    """Weights: l1 of the mean absolute error, ssim of 1 - SSIM, perceptual of the difference that the teacher of the
-    alignment sees, kl of the mean divergence per latent, where the bottleneck is Gaussian; and the terms that shape
-    the latents."""
-
-    kind: Literal["spectrogram"]
-    l1: float
-    ssim: float
-    perceptual: float
-    kl: float
-    equivariance: EquivarianceConfig
-    alignment: AlignmentConfig
-
-    def __post_init__(self) -> None:
-        for name in ("l1", "ssim", "perceptual", "kl"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
 
 
 def reconstruction(decoded: Tensor, clean: Tensor, l1: float, ssim: float) -> Tensor:

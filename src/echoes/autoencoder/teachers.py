@@ -4,58 +4,19 @@ of labels trained here, or one from a file.
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from echoes import params, seeds, weights
+from echoes.autoencoder.loss_weights import AlignmentConfig, TeacherTraining
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.nets.classifiers import ConvClassifier
 from echoes.provenance import Header
 from echoes.training.loop import train
 from echoes.training.parts import Part
-from echoes.training.schedule import Schedule
-
-
-@dataclass(frozen=True)
-class TeacherTraining(Schedule):
-    """width of the classifier, and how it is trained."""
-
-    width: int
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        params.require_counts(width=self.width)
-
-
-@dataclass(frozen=True)
-class TeacherFile:
-    """path of a classifier that `save` wrote; empty where none is used."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class AlignmentConfig:
-    """weight relative to the reconstruction, 0 for none; margins below which a difference costs nothing.
-
-    teacher  trained: on the labels of the train split; file: read from a file. The perceptual loss has the same one.
-    """
-
-    weight: float
-    distance_margin: float
-    cosine_margin: float
-    teacher: Literal["trained", "file"]
-    trained: TeacherTraining
-    file: TeacherFile
-
-    def __post_init__(self) -> None:
-        for name in ("weight", "distance_margin", "cosine_margin"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
 
 
 def teacher(data: Spectrograms, config: AlignmentConfig, place: torch.device) -> ConvClassifier:

@@ -10,9 +10,8 @@ import torch
 from echoes import params, weights
 from echoes.autoencoder import quantizers
 from echoes.autoencoder.codebook import VqConfig
-from echoes.autoencoder.loss import LossWeights
+from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
 from echoes.autoencoder.scalars import FsqConfig
-from echoes.autoencoder.spectrogram_loss import SpectrogramLoss
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms

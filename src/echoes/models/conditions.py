@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from echoes.autoencoder.fitting import Y_AXIS
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.denoiser import Denoise, Denoiser, given
 from echoes.diffusion.guidance import Guidance, guided
 from echoes.distillation.consistency import ConsistencyModel
+from echoes.grids import Y_AXIS
 from echoes.latentstore import LatentStore
 
 # Frames (B,) and which of them are mirrored (B,) -> (B, ...) what the denoiser's conditioner takes.

@@ -18,9 +18,9 @@ from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
-from echoes.models.radar import regression
+from echoes.models.radar import regressor
 from echoes.models.radar.readout import Readout
-from echoes.models.radar.regression import BirdseyeRegression, NoRegression
+from echoes.models.radar.regressor import BirdseyeRegression, NoRegression
 from echoes.nets.conditions import FieldConditioner, LabelConditioner
 from echoes.nets.dit import DiT, DiTConfig
 from echoes.nets.layers import conv
@@ -139,7 +139,7 @@ def _regression(latents: Header, p: LdmParams) -> nn.Module | None:
     if isinstance(p.condition, LabelCondition):
         raise InputError(f"ldm.regression.kind: expected none, where labels are the condition, got {p.regression.kind}")
     factor = _compression(latents)
-    return regression.build(p.regression, tuple(size * factor for size in latentstore.shape(latents)[1:]))
+    return regressor.build(p.regression, tuple(size * factor for size in latentstore.shape(latents)[1:]))
 
 
 def _compression(latents: Header) -> int:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from echoes.autoencoder.fitting import Y_AXIS
 from echoes.autoencoder.latents import Moments
 from echoes.autoencoder.vae import Vae
 from echoes.compute.precision import half_precision
 from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
+from echoes.grids import Y_AXIS
 from echoes.provenance import Header
 
 

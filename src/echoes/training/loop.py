@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from signal import Signals
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -16,13 +16,26 @@ from echoes.compute import distributed, shares
 from echoes.compute.precision import half_precision
 from echoes.errors import InputError
 from echoes.nets.blocks import recompute
-from echoes.training.checkpoint import Checkpoints
 from echoes.training.interruption import Interrupted, listening
 from echoes.training.parts import Part, ahead, parts
 from echoes.training.schedule import Schedule, StageSchedule
 
 NAMED = 20  # frames that a message names
 EPSILON = 1e-7  # of AdamW: at 1e-8 the rounding of a gradient that is nearly 0 becomes a step of its own
+
+
+class States(Protocol):
+    """Where the state of a training is saved, and found again: what `checkpoint.Checkpoints` does."""
+
+    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+        """Put the last saved state back, if there is one; returns the step to begin with."""
+        ...
+
+    def due(self, step: int) -> bool:
+        """Whether the state is to be saved after a step."""
+        ...
+
+    def save(self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer) -> None: ...
 
 
 def train(
@@ -32,7 +45,7 @@ def train(
     loss: Callable[[Any], Tensor],
     frames: np.ndarray,
     schedule: Schedule,
-    checkpoints: Checkpoints | None = None,
+    checkpoints: States | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Fit the parameters of `module` that require gradients; yields (step, loss) after each step.
 

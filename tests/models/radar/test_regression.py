@@ -14,8 +14,9 @@ from echoes import params
 from echoes.compute import shares
 from echoes.errors import InputError
 from echoes.models import batches
-from echoes.models.radar import regression
-from echoes.models.radar.regression import OUTPUTS, BirdseyeRegression, NoRegression, RegressionBatch
+from echoes.models.radar import regression, regressor
+from echoes.models.radar.regression import RegressionBatch
+from echoes.models.radar.regressor import OUTPUTS, BirdseyeRegression, NoRegression
 from echoes.training import sharding
 
 FRAMES = np.array([0, 3, 5])
@@ -43,7 +44,7 @@ def p(track):
 @pytest.fixture
 def network(track, p):
     torch.manual_seed(0)
-    return regression.build(p, track.grids.shape)
+    return regressor.build(p, track.grids.shape)
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_what_is_regressed_counts_in_occupied_cells_and_unobserved_ones_count_as
 def test_before_training_the_probability_is_the_share_of_occupied_cells(track, network):
     regression.set_prior(network, track.grids)
     with torch.no_grad():
-        found = regression.measured(network(torch.from_numpy(track.grids.radar_batch(FRAMES))))
+        found = regressor.measured(network(torch.from_numpy(track.grids.radar_batch(FRAMES))))
     assert list(found) == list(OUTPUTS)
     rate = torch.full((3, *track.grids.shape), track.grids.occupied_share)
     torch.testing.assert_close(found["occupancy"].sigmoid(), rate, rtol=1e-5, atol=0)

@@ -14,7 +14,7 @@ from echoes.models import methods
 from echoes.models.conditions import Conditions, straight
 from echoes.models.methods import Decoder, Generator, clock
 from echoes.models.radar import readout
-from echoes.models.radar.regression import OFFSETS
+from echoes.models.radar.regressor import OFFSETS
 
 LIMIT = 12.0  # of a logit of a mean probability: 6e-6
 

@@ -17,7 +17,7 @@ from echoes.evaluation.gate import Gate
 from echoes.evaluation.geometry import BANDS_M, band_of
 from echoes.grids import Grid
 from echoes.models.radar.clouds import Cloud, Made, of_returns
-from echoes.models.radar.regression import OUTPUTS
+from echoes.models.radar.regressor import OUTPUTS
 from echoes.rasters.scaling import Scaling, to_physical
 from echoes.rasters.voxels import Cells
 

@@ -1,66 +1,26 @@
-"""Regression of the target's cells from the radar at full resolution, end to end: no latents and no noise.
-
-It is trained with the denoiser and travels with it. Where distances count it is hard to beat, because the mean of
-what may be there is nearest to all of it; what a sample adds is the look of a LiDAR.
-"""
+"""How the regression of the target's cells is trained beside a denoiser."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from echoes import params
-from echoes.autoencoder.fitting import Y_AXIS
 from echoes.autoencoder.loss import masked_huber, target_loss
 from echoes.compute import shares
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
+from echoes.grids import Y_AXIS
+from echoes.models.radar.regressor import OFFSETS, OUTPUTS, BirdseyeRegression, NoRegression, RegressionWeights
 from echoes.nets.birdseye import BirdseyeUNet
-from echoes.nets.unet import UNetConfig
-from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
+from echoes.rasters.voxels import TARGET_CHANNELS
 from echoes.training.parts import Part
 
-OFFSETS = ("offset_z", "offset_y", "offset_x")  # what is regressed beside the channels of the target
-OUTPUTS = (*TARGET_CHANNELS, *OFFSETS)
 # Of the loss. AdamW does not care for the scale of a gradient, but its norm is clipped together with the denoiser's.
 SHARE = 0.1
 BATCH, FRAMES = 16, 64  # of the validation split, evenly spread
-
-
-@dataclass(frozen=True)
-class RegressionWeights:
-    """reflectivity, doppler, power, offset   of what occupied cells measured, and of where in the cell it lies.
-    unobserved                              of a cell that no ray reached: it counts as empty.
-    """
-
-    reflectivity: float
-    doppler: float
-    power: float
-    offset: float
-    unobserved: float
-
-
-@dataclass(frozen=True)
-class BirdseyeRegression:
-    """The section `<track>.ldm.regression`. every: steps of the denoiser from one of the regression to the next."""
-
-    kind: Literal["birdseye"]
-    unet: UNetConfig
-    loss: RegressionWeights
-    every: int
-
-    def __post_init__(self) -> None:
-        params.require_counts(every=self.every)
-
-
-@dataclass(frozen=True)
-class NoRegression:
-    """Nothing is regressed, as where labels are the condition."""
-
-    kind: Literal["none"]
 
 
 @dataclass(frozen=True)
@@ -71,13 +31,6 @@ class RegressionBatch:
     target: Tensor
     observed: Tensor
     offsets: Tensor
-
-
-def build(p: BirdseyeRegression, shape: tuple[int, ...]) -> BirdseyeUNet:
-    """shape: (D, H, W) cells of the grid; raises InputError where the network cannot take H and W."""
-    depth, *lengths = shape
-    p.unet.require_sizes(tuple(lengths), "ldm.regression.unet")
-    return BirdseyeUNet(depth, len(RADAR_CHANNELS), len(OUTPUTS), p.unet)
 
 
 def set_prior(network: nn.Module | None, data: Any) -> None:
@@ -116,11 +69,6 @@ def unchanged(network: nn.Module, count: int) -> Tensor:
     """(count,) zeros whose gradient is 0 for each weight: all processes sum gradients of the same weights."""
     nothing = sum((shares.own(weight).sum() for weight in network.parameters()), torch.zeros(())) * 0
     return torch.as_tensor(nothing).expand(count)
-
-
-def measured(regressed: Tensor) -> dict[str, Tensor]:
-    """Output -> (B, D, H, W)."""
-    return dict(zip(OUTPUTS, regressed.unbind(1), strict=True))
 
 
 def joined(

@@ -1,0 +1,96 @@
+"""What the loss of an autoencoder is made of, as params, which travel in its header."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from echoes import params
+from echoes.errors import InputError
+from echoes.training.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """reflectivity, doppler, power   weights of what was measured, reached after half of the training.
+    unobserved                      weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
+    kl                              weight of the mean divergence per latent, where the bottleneck is Gaussian.
+
+    Power fluctuates from return to return; what it is weighed with is taken from the structure."""
+
+    kind: Literal["occupancy"]
+    reflectivity: float
+    doppler: float
+    power: float
+    unobserved: float
+    kl: float
+
+
+@dataclass(frozen=True)
+class EquivarianceConfig:
+    """weight of the term, 0 for none, and the scales of which each step draws one."""
+
+    weight: float
+    scales: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise InputError(f"weight: expected 0 or more, got {self.weight}")
+        if not self.scales or not all(0 < scale < 1 for scale in self.scales):
+            raise InputError(f"scales: expected numbers between 0 and 1, got {list(self.scales)}")
+
+
+@dataclass(frozen=True)
+class TeacherTraining(Schedule):
+    """width of the classifier, and how it is trained."""
+
+    width: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        params.require_counts(width=self.width)
+
+
+@dataclass(frozen=True)
+class TeacherFile:
+    """path of a classifier that `save` wrote; empty where none is used."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class AlignmentConfig:
+    """weight relative to the reconstruction, 0 for none; margins below which a difference costs nothing.
+
+    teacher  trained: on the labels of the train split; file: read from a file. The perceptual loss has the same one.
+    """
+
+    weight: float
+    distance_margin: float
+    cosine_margin: float
+    teacher: Literal["trained", "file"]
+    trained: TeacherTraining
+    file: TeacherFile
+
+    def __post_init__(self) -> None:
+        for name in ("weight", "distance_margin", "cosine_margin"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class SpectrogramLoss:
+    """Weights: l1 of the mean absolute error, ssim of 1 - SSIM, perceptual of the difference that the teacher of the
+    alignment sees, kl of the mean divergence per latent, where the bottleneck is Gaussian; and the terms that shape
+    the latents."""
+
+    kind: Literal["spectrogram"]
+    l1: float
+    ssim: float
+    perceptual: float
+    kl: float
+    equivariance: EquivarianceConfig
+    alignment: AlignmentConfig
+
+    def __post_init__(self) -> None:
+        for name in ("l1", "ssim", "perceptual", "kl"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
