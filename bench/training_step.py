@@ -25,7 +25,7 @@ from echoes.compute import device
 from echoes.models import autoencoders, denoisers, objectives
 from echoes.models.batches import LatentBatch
 from echoes.provenance import Header
-from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
+from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
 from echoes.readers import images
 from echoes.readers.choice import Source
 from echoes.training.ema import Ema

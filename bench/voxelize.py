@@ -16,6 +16,7 @@ import numpy as np
 
 from echoes.grids import Grid, Range
 from echoes.rasters import voxels
+from echoes.rasters.cells import dense
 from echoes.seeds import rng
 
 RETURNS = 200_000
@@ -28,7 +29,7 @@ Voxelize = Callable[[np.ndarray], np.ndarray]
 
 
 def compiled(points: np.ndarray) -> np.ndarray:
-    return voxels.dense(voxels.radar_cells(points, GRID), GRID.shape)
+    return dense(voxels.radar_cells(points, GRID), GRID.shape)
 
 
 def argsort_reduceat(points: np.ndarray, kind: Literal["stable", "quicksort"] = "stable") -> np.ndarray:

@@ -5,14 +5,15 @@ from pathlib import Path
 import numpy as np
 
 from echoes import arrays, latentstore, seeds
-from echoes.dataset.grids import FrameCells, Grids, GridsWriter
-from echoes.dataset.spectrograms import Spectrograms, SpectrogramsWriter
+from echoes.dataset.grids import Grids
+from echoes.dataset.spectrograms import Spectrograms
 from echoes.grids import Axis, Grid, Range
 from echoes.provenance import Header
-from echoes.rasters import visibility
+from echoes.rasters.cells import Cells, pack
 from echoes.rasters.scaling import Scaling
-from echoes.rasters.voxels import Cells
 from echoes.readers.recordings import Recorded
+from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
+from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 
 GRID = Grid.of(z=Range(-4.0, 4.0, 8), y=Range(-8.0, 8.0, 16), x=Range(0.0, 8.0, 8))
 LATENT_SHAPE = (4, 2, 4, 2)
@@ -58,7 +59,7 @@ def frame_cells(frame: int) -> FrameCells:
     measured = of_radar.features[:, 1::-1]
     radar_points = np.column_stack([GRID.centres(of_radar.indices), measured]).astype(np.float32)
     target_points = GRID.positions(of_target.indices, offsets(frame)).astype(np.float32)
-    bits, plane = visibility.pack(observed(frame)), np.array([0.0, 0.0, -5.0])
+    bits, plane = pack(observed(frame)), np.array([0.0, 0.0, -5.0])
     name, stamp = f"street-{frame // 5}", 0.1 * (frame % 5)
     return FrameCells(name, stamp, of_radar, of_target, offsets(frame), bits, radar_points, target_points, plane)
 

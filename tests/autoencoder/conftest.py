@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from echoes import arrays, seeds
-from echoes.dataset.spectrograms import Spectrograms, SpectrogramsWriter
+from echoes.dataset.spectrograms import Spectrograms
 from echoes.grids import Axis
 from echoes.readers.recordings import Recorded
+from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 
 SIZE = 16
 AXES = (

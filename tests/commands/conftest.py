@@ -11,7 +11,7 @@ import yaml
 
 import tracks
 from echoes import arrays, params
-from echoes.dataset.grids import FrameCells, Grids, GridsWriter
+from echoes.dataset.grids import Grids
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.grids import Grid, Range
 from echoes.models import autoencoders, denoisers
@@ -19,8 +19,10 @@ from echoes.models.autoencoders import VaeParams
 from echoes.models.denoisers import CdParams, LdmParams
 from echoes.provenance import Header
 from echoes.rasters import visibility, voxels
+from echoes.rasters.cells import pack
 from echoes.rasters.scaling import Scaling
 from echoes.readers import simulated
+from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = Grid.of(z=Range(-2.4, 4.0, 4), y=Range(-25.6, 25.6, 16), x=Range(0.0, 51.2, 16))
@@ -76,7 +78,7 @@ def write_grids(path: Path, frame: simulated.Frame, ego_motion: str) -> Grids:
     assert frame.target is not None
     radar = voxels.radar_cells(frame.radar, GRID)
     target = voxels.target_cells(frame.target, GRID, frame.radar, 1.0)
-    observed = visibility.pack(visibility.observed(frame.target, frame.target_origin, GRID))
+    observed = pack(visibility.observed(frame.target, frame.target_origin, GRID))
     inside = [points[GRID.cells(points)[1]] for points in (frame.radar, frame.target[:, :3])]
     offsets, level = voxels.mean_offsets(frame.target, GRID), np.array([0.0, 0.0, -5.0])
     cells = FrameCells(frame.sequence, frame.stamp, radar, target, offsets, observed, *inside, level)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 import artifacts
 from echoes import arrays
 from echoes.dataset.frames import batches_of
-from echoes.dataset.grids import Grids, GridsWriter
+from echoes.dataset.grids import Grids
 from echoes.errors import InputError
-from echoes.rasters.voxels import Cells
+from echoes.rasters.cells import Cells
+from echoes.voxelization.cloud_grids import GridsWriter
 
 
 @pytest.fixture(scope="module")

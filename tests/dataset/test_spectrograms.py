@@ -7,11 +7,12 @@ import artifacts
 from echoes import arrays, seeds
 from echoes.dataset import choice
 from echoes.dataset.grids import Grids
-from echoes.dataset.spectrograms import Spectrograms, SpectrogramsWriter
+from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.provenance import Header
 from echoes.readers.recordings import Recorded
+from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 
 VELOCITY, TIME = Axis("velocity", "m/s", -4.0, 4.0, 16), Axis("time", "s", 0.0, 1.6, 8)
 USERS, ACTIVITIES = ("2", "10"), ("walk", "fall")

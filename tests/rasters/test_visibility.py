@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from echoes.grids import Grid, Range
 from echoes.rasters import visibility
+from echoes.rasters.cells import pack, unpack
 from echoes.rasters.visibility import FREE, OCCUPIED, UNKNOWN
 from echoes.seeds import rng
 
@@ -137,7 +138,7 @@ def test_without_returns_everything_is_unknown():
 @given(seed=st.integers(0, 2**31), shape=st.tuples(*[st.integers(1, 9)] * 3))
 def test_packed_masks_come_back(seed, shape):
     mask = rng(seed, "test", "mask").random(shape) < 0.5
-    bits = visibility.pack(mask)
+    bits = pack(mask)
     assert bits.dtype == np.uint8
     assert bits.shape == ((mask.size + 7) // 8,)
-    np.testing.assert_array_equal(visibility.unpack(bits, shape), mask)
+    np.testing.assert_array_equal(unpack(bits, shape), mask)

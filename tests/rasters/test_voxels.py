@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from echoes.errors import InputError
 from echoes.grids import Grid, Range
 from echoes.rasters import voxels
+from echoes.rasters.cells import TARGET_CHANNELS, Cells, dense
 from echoes.seeds import rng
 
 GRID = Grid.of(z=Range(-3.0, 5.0, 8), y=Range(-25.6, 25.6, 20), x=Range(0.0, 51.2, 12))
@@ -42,7 +43,7 @@ def test_one_return_fills_one_cell_with_what_it_measured():
 @given(seed=st.integers(0, 2**31), count=st.integers(0, 400))
 def test_radar_cells_are_the_mean_power_the_mean_doppler_and_its_population_variance(seed, count):
     points = returns(seed, count, overshoot_m=3.0)
-    filled = voxels.dense(voxels.radar_cells(points, GRID), GRID.shape)
+    filled = dense(voxels.radar_cells(points, GRID), GRID.shape)
     assert filled.dtype == np.float32
     np.testing.assert_allclose(filled, slowly(points, GRID), rtol=1e-6, atol=1e-6)
 
@@ -65,7 +66,7 @@ def test_values_on_and_beside_every_edge_fall_into_the_cell_that_searchsorted_gi
         indices, inside = grid.cells(points)
         flat = np.ravel_multi_index(tuple(indices[inside].T), grid.shape)
         occupied, count = np.unique(flat, return_counts=True)
-        filled = voxels.dense(voxels.radar_cells(points, grid), grid.shape).reshape(4, -1)
+        filled = dense(voxels.radar_cells(points, grid), grid.shape).reshape(4, -1)
         np.testing.assert_array_equal(np.flatnonzero(filled[0]), occupied)
         np.testing.assert_allclose(filled[1, occupied], np.bincount(flat, points[inside, 4])[occupied] / count)
 
@@ -127,13 +128,13 @@ def test_a_shift_by_whole_cells_is_a_roll(seed, shift):
     grid = Grid.of(z=Range(0.0, 8.0, 8), y=Range(0.0, 8.0, 8), x=Range(0.0, 8.0, 8))  # cells of 1 m
     points = rng(seed, "test", "shift").uniform(2, 6, (100, 5))
     moved = points + np.array([*shift[::-1], 0, 0])
-    before, after = (voxels.dense(voxels.radar_cells(p, grid), grid.shape)[1:] for p in (points, moved))
+    before, after = (dense(voxels.radar_cells(p, grid), grid.shape)[1:] for p in (points, moved))
     np.testing.assert_allclose(np.roll(before, shift, axis=(1, 2, 3)), after, rtol=1e-6)
 
 
 def test_dense_puts_the_occupancy_first_and_zero_elsewhere():
-    cells = voxels.Cells(np.array([[0, 1, 2], [3, 0, 1]], np.uint8), np.array([[5, -6], [0, 7]], np.float32))
-    filled = voxels.dense(cells, (4, 4, 4))
+    cells = Cells(np.array([[0, 1, 2], [3, 0, 1]], np.uint8), np.array([[5, -6], [0, 7]], np.float32))
+    filled = dense(cells, (4, 4, 4))
     assert filled[:, 0, 1, 2].tolist() == [1, 5, -6]
     assert filled[:, 3, 0, 1].tolist() == [1, 0, 7]
     assert np.abs(filled).sum() == 2 + 5 + 6 + 7
@@ -141,9 +142,9 @@ def test_dense_puts_the_occupancy_first_and_zero_elsewhere():
 
 @pytest.mark.parametrize("cell", [[4, 0, 0], [0, 4, 0], [0, 0, 4]])
 def test_cells_of_a_larger_grid_are_refused(cell):
-    cells = voxels.Cells(np.array([cell], np.uint8), np.zeros((1, 2), np.float32))
+    cells = Cells(np.array([cell], np.uint8), np.zeros((1, 2), np.float32))
     with pytest.raises(InputError, match="outside"):
-        voxels.dense(cells, (4, 4, 4))
+        dense(cells, (4, 4, 4))
 
 
 def test_axes_of_more_than_256_cells_get_wider_indices():
@@ -172,9 +173,9 @@ def test_of_two_radar_returns_at_one_place_the_same_one_is_taken_in_any_order():
 
 def test_target_channels_name_the_features_behind_the_occupancy():
     lidar, radar = np.array([[5.0, 1.0, 1.0, 0.25]], np.float32), np.array([[5.0, 1.0, 1.0, -7.0, 66.0]], np.float32)
-    filled = voxels.dense(voxels.target_cells(lidar, GRID, radar, 100.0), GRID.shape)
-    named = dict(zip(voxels.TARGET_CHANNELS, filled.reshape(5, -1).max(axis=1), strict=True))
-    lowest = dict(zip(voxels.TARGET_CHANNELS, filled.reshape(5, -1).min(axis=1), strict=True))
+    filled = dense(voxels.target_cells(lidar, GRID, radar, 100.0), GRID.shape)
+    named = dict(zip(TARGET_CHANNELS, filled.reshape(5, -1).max(axis=1), strict=True))
+    lowest = dict(zip(TARGET_CHANNELS, filled.reshape(5, -1).min(axis=1), strict=True))
     assert (named["occupancy"], named["reflectivity"], named["doppler_valid"], named["power"]) == (1, 0.25, 1, 66)
     assert lowest["doppler"] == -7
 

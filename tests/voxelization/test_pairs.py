@@ -10,6 +10,7 @@ import pytest
 from echoes import params, seeds
 from echoes.errors import InputError
 from echoes.rasters import visibility, voxels
+from echoes.rasters.cells import unpack
 from echoes.readers import ego_motion
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame
@@ -71,7 +72,7 @@ def test_a_pair_holds_the_cells_that_the_rasters_make_of_the_points():
     for cells, expected in ((found.cells.radar, radar), (found.cells.target, target)):
         np.testing.assert_array_equal(cells.indices, expected.indices)
         np.testing.assert_array_equal(cells.features, expected.features)
-    seen = visibility.unpack(found.cells.observed, grid.shape)
+    seen = unpack(found.cells.observed, grid.shape)
     np.testing.assert_array_equal(seen, visibility.observed(given.target, (0.0, 0.0, 0.5), grid))
     assert seen[tuple(found.cells.target.indices.T)].all()
 

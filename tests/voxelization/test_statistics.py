@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import artifacts
-from echoes.rasters.voxels import Cells
+from echoes.rasters.cells import Cells
 from echoes.voxelization.pairs import Pair
 from echoes.voxelization.statistics import Statistics
 

@@ -22,8 +22,8 @@ from echoes.models.radar.onecall import OneCall
 from echoes.models.radar.readout import Fusion
 from echoes.models.trained import require_files
 from echoes.provenance import require_parent
-from echoes.rasters import scaling, voxels
-from echoes.rasters.voxels import Cells
+from echoes.rasters import scaling
+from echoes.rasters.cells import Cells, dense
 
 Choice = Literal["fused", "decide", "sample"]
 
@@ -113,7 +113,7 @@ class Enhancer:
         if as_target:
             scaled = [scaling.radar_as_target(features) for features in scaled]
         sparse = [Cells(c.indices, features) for c, features in zip(cells, scaled, strict=True)]
-        return np.stack([voxels.dense(c, self.grid.shape) for c in sparse])
+        return np.stack([dense(c, self.grid.shape) for c in sparse])
 
     @torch.no_grad()
     def _encode(self, cells: Sequence[Cells]) -> Tensor:

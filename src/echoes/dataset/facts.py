@@ -9,8 +9,8 @@ from typing import Literal
 
 from echoes.errors import InputError
 from echoes.grids import Axis
+from echoes.rasters.cells import TARGET_CHANNELS
 from echoes.rasters.scaling import Scaling
-from echoes.rasters.voxels import TARGET_CHANNELS
 
 MOST_CELLS = 1 << 28  # of one frame: 500 times the full scale
 

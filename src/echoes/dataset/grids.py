@@ -1,8 +1,8 @@
-"""grids.zarr of radar clouds: what voxelize writes and every later stage reads, frame by frame."""
+"""grids.zarr of radar clouds, read frame by frame."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -10,103 +10,17 @@ from typing import Any
 import numpy as np
 
 from echoes import params
-from echoes.arrays import Reader, Writer
+from echoes.arrays import Reader
 from echoes.dataset.facts import RadarFacts
 from echoes.dataset.frames import SPLITS, split_numbers
 from echoes.errors import InputError
 from echoes.grids import Grid
-from echoes.provenance import Header
-from echoes.rasters import scaling, visibility, voxels
-from echoes.rasters.ground import Plane
+from echoes.rasters import scaling
+from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS, Cells, dense, unpack
 from echoes.rasters.scaling import Scaling
-from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS, Cells
 
 FAMILY = "radar"
 FACTS = ("family", "axes", "target_channels", "scaling", "ego_motion")
-
-
-@dataclass(frozen=True)
-class FrameCells:
-    """One frame, voxelized.
-
-    radar, target   their occupied cells.
-    offsets         (M, 3) where the returns of each target cell lie on average: z, y, x from its centre, in cells.
-    observed        (D, H, W) bool, packed to bits.
-    radar_points    (N, 5) x, y, z [m], Doppler [m/s], power [dB] of the radar's points inside the grid.
-    target_points   (P, 3) x, y, z [m] of the target's points inside the grid, the ground taken out.
-    ground          (3,) slopes along x and y and height [m] of the plane of the ground; below the grid where none is.
-    """
-
-    sequence: str
-    stamp: float
-    radar: Cells
-    target: Cells
-    offsets: np.ndarray
-    observed: np.ndarray
-    radar_points: np.ndarray
-    target_points: np.ndarray
-    ground: np.ndarray
-
-
-class GridsWriter:
-    """Appends frames to a group, and sums up what the header tells of the train split.
-
-    The points themselves are kept of validation and test frames only, which are measured by them.
-    """
-
-    def __init__(self, writer: Writer, grid: Grid) -> None:
-        self._writer, self._cells = writer, int(np.prod(grid.shape))
-        self.sequences: list[str] = []
-        self.frames = dict.fromkeys(SPLITS, 0)
-        self._occupied = 0
-
-    def append(self, frame: FrameCells, split: str, stretch: int) -> None:
-        """Add one frame; stretch: the number of the piece of the recording that is never divided."""
-        if frame.sequence not in self.sequences:
-            self.sequences.append(frame.sequence)
-        for name, cells in (("radar", frame.radar), ("target", frame.target)):
-            self._writer.append_ragged(f"{name}_indices", cells.indices)
-            self._writer.append_ragged(f"{name}_features", cells.features.astype(np.float32))
-        self._writer.append_ragged("target_offsets", frame.offsets.astype(np.float32))
-        for name, points in (("radar", frame.radar_points), ("target", frame.target_points)):
-            kept = points[:0] if split == "train" else points
-            self._writer.append_ragged(f"{name}_points", kept.astype(np.float32))
-        self._writer.append("observed", frame.observed[None])
-        self._writer.append("ground", frame.ground[None].astype(np.float64))
-        self._writer.append("stamp", np.array([frame.stamp], np.float64))
-        self._writer.append("sequence", np.array([self.sequences.index(frame.sequence)], np.int32))
-        self._writer.append("stretch", np.array([stretch], np.int32))
-        self._writer.append("split", np.array([SPLITS.index(split)], np.uint8))
-        self.frames[split] += 1
-        self._occupied += len(frame.target.indices) if split == "train" else 0
-
-    def seal(
-        self,
-        grid: Grid,
-        params: dict[str, Any],
-        scaled: Scaling,
-        ego_motion: str,
-        ground_m: float,
-        parents: dict[str, str],
-    ) -> None:
-        """Close with the header; raises InputError unless every split has a frame and train an occupied cell."""
-        for split, count in self.frames.items():
-            if count == 0:
-                raise InputError(f"split: expected frames in every split, got none in {split} ({self.frames})")
-        if self._occupied == 0:
-            raise InputError("grid: expected target points inside the grid, got none in any training frame")
-        content = {
-            "family": FAMILY,
-            "axes": grid.header(),
-            "radar_channels": list(RADAR_CHANNELS),
-            "target_channels": list(TARGET_CHANNELS),
-            "scaling": asdict(scaled),
-            "ego_motion": ego_motion,
-            "ground_m": ground_m,
-            "sequences": self.sequences,
-            "occupied_share": self._occupied / (self.frames["train"] * self._cells),
-        }
-        self._writer.seal(Header("grids", params, parents, content))
 
 
 @dataclass(frozen=True)
@@ -204,25 +118,25 @@ class Grids:
             raise InputError(f"{self.path}: expected a validation or test frame, whose points are kept, got {frame}")
         return self._reader.ragged(f"{name}_points", frame)
 
-    def ground(self, frame: int) -> Plane:
-        """The plane of the ground; it lies below the grid where none was found."""
+    def ground(self, frame: int) -> tuple[float, float, float]:
+        """Slopes along x and y and height [m] of the plane of the ground, below the grid where none was found."""
         slope_x, slope_y, height_m = self._reader.rows("ground", frame, frame + 1)[0].tolist()
         return slope_x, slope_y, height_m
 
     def offsets_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, 3, D, H, W) float32 where the target lies in its cells: z, y, x from their centres, in cells."""
-        dense = []
+        filled = []
         for frame in frames:
             indices = self.cells("target", int(frame)).indices
             offsets = self._reader.ragged("target_offsets", int(frame))
             if len(indices) != len(offsets) or not (np.abs(offsets) <= 0.5).all():
                 raise InputError(f"{self.path}/target_offsets: expected places in cells, got others in frame {frame}")
-            dense.append(voxels.dense(Cells(indices, offsets), self.grid.shape)[1:])
-        return np.stack(dense)
+            filled.append(dense(Cells(indices, offsets), self.grid.shape)[1:])
+        return np.stack(filled)
 
     def observed(self, frame: int) -> np.ndarray:
         """(D, H, W) bool: a ray passed there or ended there."""
-        return visibility.unpack(self._reader.rows("observed", frame, frame + 1)[0], self.grid.shape)
+        return unpack(self._reader.rows("observed", frame, frame + 1)[0], self.grid.shape)
 
     def radar_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, 4, D, H, W) float32 radar in network range."""
@@ -253,4 +167,4 @@ class Grids:
         return Cells(cells.indices, features)
 
     def _dense(self, frames: list[Cells]) -> np.ndarray:
-        return np.stack([voxels.dense(cells, self.grid.shape) for cells in frames])
+        return np.stack([dense(cells, self.grid.shape) for cells in frames])

@@ -27,7 +27,7 @@ from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
 from echoes.nets.unet import UNet, UNetConfig
 from echoes.provenance import Header
-from echoes.rasters.voxels import RADAR_CHANNELS
+from echoes.rasters.cells import RADAR_CHANNELS
 from echoes.training.schedule import StageSchedule, check_share
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
+from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,6 @@
 Unknown is not free: losses and metrics look at the observed cells only.
 """
 
-from math import prod
-
 import numpy as np
 from numba import njit
 
@@ -36,16 +34,6 @@ def visibility(points: np.ndarray, origin: tuple[float, float, float], grid: Gri
 def observed(points: np.ndarray, origin: tuple[float, float, float], grid: Grid) -> np.ndarray:
     """(D, H, W) bool: the cell is free or occupied, not unknown; arguments as of `visibility`."""
     return visibility(points, origin, grid) != UNKNOWN
-
-
-def pack(mask: np.ndarray) -> np.ndarray:
-    """(D, H, W) bool -> (ceil(D * H * W / 8),) uint8, one bit per cell in flat order, highest bit first."""
-    return np.packbits(mask)
-
-
-def unpack(bits: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The mask of that shape which `pack` made into `bits`."""
-    return np.unpackbits(bits, count=prod(shape)).astype(bool).reshape(shape)
 
 
 @njit(cache=True)

@@ -1,32 +1,16 @@
-"""Returns of a radar or a LiDAR -> the occupied cells of a grid, and those -> (C, D, H, W).
+"""Returns of a radar or a LiDAR -> the occupied cells of a grid.
 
 Serial compiled loops: a frame has too few points for threads to win.
 """
 
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 from numba import njit
 from scipy.spatial import cKDTree
 
-from echoes.errors import InputError
 from echoes.grids import Grid
-
-RADAR_CHANNELS = ("occupancy", "power", "doppler", "doppler_variance")
-TARGET_CHANNELS = ("occupancy", "reflectivity", "doppler", "doppler_valid", "power")
-
-
-@dataclass(frozen=True)
-class Cells:
-    """The occupied cells of one frame, in the order of their flat index.
-
-    indices   (M, 3) uint8, or uint16 for an axis of more than 256 cells: z, y, x.
-    features  (M, C) float32, the channels after the occupancy, which is 1 in these cells.
-    """
-
-    indices: np.ndarray
-    features: np.ndarray
+from echoes.rasters.cells import Cells
 
 
 def radar_cells(points: np.ndarray, grid: Grid) -> Cells:
@@ -77,16 +61,6 @@ def mean_offsets(points: np.ndarray, grid: Grid) -> np.ndarray:
         _means(owner, points[:, axis].astype(np.float64), means[:, column])
     centres = grid.centres(_indices(flat, grid))[:, ::-1]
     return ((means - centres) / grid.widths).astype(np.float32).clip(-0.5, 0.5)
-
-
-def dense(cells: Cells, shape: tuple[int, int, int]) -> np.ndarray:
-    """(1 + C, D, H, W) float32: the occupancy, then the features; 0 in empty cells.
-
-    Raises InputError for a cell outside `shape`.
-    """
-    filled = np.zeros((1 + cells.features.shape[1], *shape), np.float32)
-    _scatter(cells.indices, cells.features, filled)
-    return filled
 
 
 def _edges(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -216,14 +190,3 @@ def _unravel(flat: np.ndarray, height: int, width: int, indices: np.ndarray) -> 
         indices[k, 0] = z
         indices[k, 1] = y
         indices[k, 2] = flat[k] - row
-
-
-@njit(cache=True)
-def _scatter(indices: np.ndarray, features: np.ndarray, filled: np.ndarray) -> None:
-    for k in range(len(indices)):
-        z, y, x = indices[k, 0], indices[k, 1], indices[k, 2]
-        if z >= filled.shape[1] or y >= filled.shape[2] or x >= filled.shape[3]:
-            raise InputError("expected cells of the grid to fill, got a cell outside it")
-        filled[0, z, y, x] = 1
-        for c in range(features.shape[1]):
-            filled[1 + c, z, y, x] = features[k, c]

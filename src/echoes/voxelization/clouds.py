@@ -8,11 +8,11 @@ from tqdm import tqdm
 
 from echoes import files
 from echoes.arrays import Writer
-from echoes.dataset.grids import GridsWriter
 from echoes.rasters import ground
 from echoes.readers.choice import CLOUDS, CloudSource
 from echoes.readers.splits import Split, stretches
 from echoes.voxelization import pairs, stamps
+from echoes.voxelization.cloud_grids import GridsWriter
 from echoes.voxelization.mixing import assigned
 from echoes.voxelization.parallel import ordered, what
 from echoes.voxelization.statistics import Statistics

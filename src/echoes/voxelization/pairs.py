@@ -7,14 +7,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from echoes.dataset.grids import FrameCells
 from echoes.errors import InputError
 from echoes.grids import Grid, Range
 from echoes.rasters import ground, visibility, voxels
+from echoes.rasters.cells import pack
 from echoes.rasters.ground import NoGround, Plane, PlaneGround
 from echoes.rasters.scaling import Scaling
 from echoes.readers import ego_motion, mixed
 from echoes.readers.frames import Entry, Frame
+from echoes.voxelization.cloud_grids import FrameCells
 from echoes.voxelization.views import Copies, View, disturbed, turned
 
 
@@ -88,7 +89,7 @@ def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, en
         voxels.radar_cells(radar, grid),
         voxels.target_cells(solid, grid, radar, params.radius_m),
         voxels.mean_offsets(solid, grid),
-        visibility.pack(visibility.observed(target, frame.target_origin, grid)),
+        pack(visibility.observed(target, frame.target_origin, grid)),
         radar[grid.cells(radar)[1]],
         solid[grid.cells(solid)[1], :3],
         np.array(_below(grid, height_m) if plane is None else plane),

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from echoes import files
 from echoes.arrays import Writer
-from echoes.dataset.spectrograms import SpectrogramsWriter
 from echoes.errors import InputError
 from echoes.evaluation import halves
 from echoes.rasters.spectrograms import CropLayout
@@ -23,6 +22,7 @@ from echoes.readers.splits import LabelledSplit, assign_labelled
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.crops import Crops
 from echoes.voxelization.parallel import ordered, what
+from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from echoes import arrays, seeds
-from echoes.dataset.grids import FrameCells, Grids, GridsWriter
+from echoes.dataset.grids import Grids
 from echoes.evaluation.points import evaluate_points, restrict
 from echoes.evaluation.reliability import Reliability
 from echoes.grids import Grid, Range
@@ -15,9 +15,9 @@ from echoes.models.radar import calibration, readout
 from echoes.models.radar.calibration import DECIDE, GHOST, KEEP, LEVELS, Validated
 from echoes.models.radar.onecall import Said
 from echoes.models.radar.readout import Fusion
-from echoes.rasters import visibility
+from echoes.rasters.cells import Cells, pack
 from echoes.rasters.scaling import Scaling
-from echoes.rasters.voxels import Cells
+from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 
 CPU = torch.device("cpu")
 GRID = Grid.of(z=Range(-2.0, 2.0, 4), y=Range(-32.0, 32.0, 32), x=Range(0.0, 64.0, 32))  # all three bands
@@ -54,7 +54,7 @@ def frame_cells(frame: int) -> FrameCells:
         Cells(radar, measured),
         Cells(target, reflected),
         np.zeros((len(target), 3), np.float32),
-        visibility.pack(np.ones(GRID.shape, bool)),
+        pack(np.ones(GRID.shape, bool)),
         points,
         GRID.centres(target).astype(np.float32),
         np.array([0.0, 0.0, -9.0]),

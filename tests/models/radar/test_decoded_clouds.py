@@ -5,8 +5,8 @@ import torch
 
 import artifacts
 from echoes.models.radar import clouds
+from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling
-from echoes.rasters.voxels import Cells
 
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
 

@@ -11,7 +11,7 @@ from echoes.evaluation import unlikeness
 from echoes.models.radar import familiarity
 from echoes.models.radar.familiarity import Recording
 from echoes.provenance import Header
-from echoes.rasters.voxels import Cells
+from echoes.rasters.cells import Cells
 
 
 def told(track, seen, change=lambda power, doppler: (power, doppler)):

@@ -18,6 +18,7 @@ from echoes.grids import Grid, Range
 from echoes.models.radar import readout
 from echoes.models.radar.readout import Fusion, Readout
 from echoes.rasters import voxels
+from echoes.rasters.cells import dense
 from echoes.rasters.scaling import Scaling
 
 CPU = torch.device("cpu")
@@ -74,7 +75,7 @@ def test_the_band_of_a_column_is_that_of_its_middle():
 
 def test_the_gate_weighs_both_models_the_radar_in_the_cell_and_near_it():
     _, cells = returns(0)
-    radar = torch.from_numpy(voxels.dense(cells, GRID.shape))[None]
+    radar = torch.from_numpy(dense(cells, GRID.shape))[None]
     regressed, latent = torch.randn(1, 8, *GRID.shape), torch.randn(1, *GRID.shape)
     found = readout.inputs(regressed, latent, radar)
     assert found.shape == (1, len(readout.names(True)), *GRID.shape)

@@ -10,8 +10,8 @@ from echoes.dataset.grids import Grids
 from echoes.evaluation.clouds import Cells as Predicted
 from echoes.evaluation.clouds import Target
 from echoes.grids import Grid
+from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling, to_physical
-from echoes.rasters.voxels import Cells
 
 COLUMNS = ("probability", "reflectivity", "doppler", "power")
 POINT_COLUMNS = ("x", "y", "z", "power", "doppler", "probability")

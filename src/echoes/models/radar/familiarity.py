@@ -9,7 +9,7 @@ from echoes.evaluation import unlikeness
 from echoes.evaluation.unlikeness import Seen
 from echoes.grids import Grid
 from echoes.provenance import Header
-from echoes.rasters.voxels import Cells
+from echoes.rasters.cells import Cells
 
 FRAMES = 512  # of the training split, evenly spread
 

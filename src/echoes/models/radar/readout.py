@@ -18,8 +18,8 @@ from echoes.evaluation.geometry import BANDS_M, band_of
 from echoes.grids import Grid
 from echoes.models.radar.clouds import Cloud, Made, of_returns
 from echoes.models.radar.regressor import OUTPUTS
+from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling, to_physical
-from echoes.rasters.voxels import Cells
 
 NEAR = (3, 5, 5)  # cells along z, y, x around a cell in which a radar return is near
 INSIDE = 0.499  # cells from the middle of a cell: on the edge of one a point is of the next

@@ -15,7 +15,7 @@ from echoes.dataset.grids import Grids
 from echoes.grids import Y_AXIS
 from echoes.models.radar.regressor import OFFSETS, OUTPUTS, BirdseyeRegression, NoRegression, RegressionWeights
 from echoes.nets.birdseye import BirdseyeUNet
-from echoes.rasters.voxels import TARGET_CHANNELS
+from echoes.rasters.cells import TARGET_CHANNELS
 from echoes.training.parts import Part
 
 # Of the loss. AdamW does not care for the scale of a gradient, but its norm is clipped together with the denoiser's.

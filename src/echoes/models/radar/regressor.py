@@ -12,7 +12,7 @@ from torch import Tensor
 from echoes import params
 from echoes.nets.birdseye import BirdseyeUNet
 from echoes.nets.unet import UNetConfig
-from echoes.rasters.voxels import RADAR_CHANNELS, TARGET_CHANNELS
+from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
 
 OFFSETS = ("offset_z", "offset_y", "offset_x")  # what is regressed beside the channels of the target
 OUTPUTS = (*TARGET_CHANNELS, *OFFSETS)

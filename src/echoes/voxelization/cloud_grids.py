@@ -1,0 +1,99 @@
+"""grids.zarr of radar clouds, written frame by frame."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from echoes.arrays import Writer
+from echoes.dataset.frames import SPLITS
+from echoes.dataset.grids import FAMILY
+from echoes.errors import InputError
+from echoes.grids import Grid
+from echoes.provenance import Header
+from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS, Cells
+from echoes.rasters.scaling import Scaling
+
+
+@dataclass(frozen=True)
+class FrameCells:
+    """One frame, voxelized.
+
+    radar, target   their occupied cells.
+    offsets         (M, 3) where the returns of each target cell lie on average: z, y, x from its centre, in cells.
+    observed        (D, H, W) bool, packed to bits.
+    radar_points    (N, 5) x, y, z [m], Doppler [m/s], power [dB] of the radar's points inside the grid.
+    target_points   (P, 3) x, y, z [m] of the target's points inside the grid, the ground taken out.
+    ground          (3,) slopes along x and y and height [m] of the plane of the ground; below the grid where none is.
+    """
+
+    sequence: str
+    stamp: float
+    radar: Cells
+    target: Cells
+    offsets: np.ndarray
+    observed: np.ndarray
+    radar_points: np.ndarray
+    target_points: np.ndarray
+    ground: np.ndarray
+
+
+class GridsWriter:
+    """Appends frames to a group, and sums up what the header tells of the train split.
+
+    The points themselves are kept of validation and test frames only, which are measured by them.
+    """
+
+    def __init__(self, writer: Writer, grid: Grid) -> None:
+        self._writer, self._cells = writer, int(np.prod(grid.shape))
+        self.sequences: list[str] = []
+        self.frames = dict.fromkeys(SPLITS, 0)
+        self._occupied = 0
+
+    def append(self, frame: FrameCells, split: str, stretch: int) -> None:
+        """Add one frame; stretch: the number of the piece of the recording that is never divided."""
+        if frame.sequence not in self.sequences:
+            self.sequences.append(frame.sequence)
+        for name, cells in (("radar", frame.radar), ("target", frame.target)):
+            self._writer.append_ragged(f"{name}_indices", cells.indices)
+            self._writer.append_ragged(f"{name}_features", cells.features.astype(np.float32))
+        self._writer.append_ragged("target_offsets", frame.offsets.astype(np.float32))
+        for name, points in (("radar", frame.radar_points), ("target", frame.target_points)):
+            kept = points[:0] if split == "train" else points
+            self._writer.append_ragged(f"{name}_points", kept.astype(np.float32))
+        self._writer.append("observed", frame.observed[None])
+        self._writer.append("ground", frame.ground[None].astype(np.float64))
+        self._writer.append("stamp", np.array([frame.stamp], np.float64))
+        self._writer.append("sequence", np.array([self.sequences.index(frame.sequence)], np.int32))
+        self._writer.append("stretch", np.array([stretch], np.int32))
+        self._writer.append("split", np.array([SPLITS.index(split)], np.uint8))
+        self.frames[split] += 1
+        self._occupied += len(frame.target.indices) if split == "train" else 0
+
+    def seal(
+        self,
+        grid: Grid,
+        params: dict[str, Any],
+        scaled: Scaling,
+        ego_motion: str,
+        ground_m: float,
+        parents: dict[str, str],
+    ) -> None:
+        """Close with the header; raises InputError unless every split has a frame and train an occupied cell."""
+        for split, count in self.frames.items():
+            if count == 0:
+                raise InputError(f"split: expected frames in every split, got none in {split} ({self.frames})")
+        if self._occupied == 0:
+            raise InputError("grid: expected target points inside the grid, got none in any training frame")
+        content = {
+            "family": FAMILY,
+            "axes": grid.header(),
+            "radar_channels": list(RADAR_CHANNELS),
+            "target_channels": list(TARGET_CHANNELS),
+            "scaling": asdict(scaled),
+            "ego_motion": ego_motion,
+            "ground_m": ground_m,
+            "sequences": self.sequences,
+            "occupied_share": self._occupied / (self.frames["train"] * self._cells),
+        }
+        self._writer.seal(Header("grids", params, parents, content))
