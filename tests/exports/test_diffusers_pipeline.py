@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from echoes import params, seeds
 from echoes.commands.generator import Method, SpectrogramGenerator
-from echoes.diffusion.samplers import SolverConfig
+from echoes.diffusion.samplers import SolverConfig, solve
 from echoes.models import autoencoders, denoisers, methods
 from echoes.models.methods import Decoder, Generator
 from echoes.models.trained import SampleParams
@@ -77,7 +78,7 @@ def drawn(generator: Generator, data: Path) -> np.ndarray:
 
 def ldm_generator(data: Path) -> Generator:
     denoiser, _ = denoisers.load_ldm(data / "ldm.safetensors", labelled.CPU)
-    return methods.ldm(denoiser, SolverConfig(P.solver, P.dopri5), P.sigmas, P.guidance, P.seed)
+    return methods.ldm(denoiser, partial(solve, SolverConfig(P.solver, P.dopri5)), P.sigmas, P.guidance, P.seed)
 
 
 def test_diffusers_loads_the_folder_offline_and_gives_the_same_image_for_the_same_noise(ldm: Path, tmp_path: Path):

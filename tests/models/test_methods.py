@@ -1,5 +1,7 @@
 """Every method: its calls, and its noise per sample whatever the batch."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,7 @@ from echoes.diffusion.dopri5 import Tolerances
 from echoes.diffusion.edm import Edm, EdmConfig, NoiseLevels
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.paths import EXPLODING
-from echoes.diffusion.samplers import SolverConfig, heun
+from echoes.diffusion.samplers import SolverConfig, heun, solve
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import denoisers, methods
@@ -27,7 +29,7 @@ GUIDED = Guidance(2.0, 0.1, 10.0)
 
 
 def solver(name):
-    return SolverConfig(name, TIGHT)
+    return partial(solve, SolverConfig(name, TIGHT))
 
 
 def test_a_frame_has_the_same_noise_in_any_batch():

@@ -1,6 +1,7 @@
 """A trained micro-Doppler track as one function: labels -> spectrograms."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,7 @@ import torch
 
 from echoes import latentstore, params
 from echoes.dataset.facts import SpectrogramFacts
-from echoes.diffusion.samplers import SolverConfig
+from echoes.diffusion.samplers import SolverConfig, solve
 from echoes.errors import InputError
 from echoes.models import autoencoders, denoisers, methods
 from echoes.models.methods import Decoder, Generator
@@ -81,7 +82,9 @@ class SpectrogramGenerator:
 def _load(path: Path, method: Method, p: SampleParams, seed: int, place: torch.device) -> tuple[Generator, Header]:
     if method == "ldm":
         denoiser, header = denoisers.load_ldm(path, place)
-        return methods.ldm(denoiser, SolverConfig(p.solver, p.dopri5), p.sigmas, p.guidance, seed), header
+        return methods.ldm(
+            denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas, p.guidance, seed
+        ), header
     model, cd_params, header = denoisers.load_cd(path, place)
     between = [denoisers.chosen(header, "middle")] if method == "cd_2" else []
     return methods.cd(model, cd_params, between, seed), header

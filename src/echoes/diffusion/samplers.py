@@ -12,8 +12,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from echoes.diffusion.denoiser import Denoise, expand
+from echoes.diffusion.denoiser import Denoise
 from echoes.diffusion.dopri5 import Tolerances, dopri5
+from echoes.diffusion.dpmpp import dpmpp_2m
+from echoes.diffusion.heun import heun
 from echoes.diffusion.paths import Path
 
 Solver = Literal["euler", "heun", "dpmpp_2m", "ddim", "ddpm", "dopri5"]
@@ -52,54 +54,6 @@ def euler(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Path) -> Tensor
     for sigma, lower in pairwise(sigmas):
         denoised = denoise(x, sigma.expand(len(x)))
         x = denoised + (lower / sigma) * (x - denoised)
-    return x
-
-
-@torch.no_grad()
-def heun(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Path) -> Tensor:
-    """Second-order steps (Karras et al. 2022, Algorithm 1); 2 calls a step, 1 for the step to 0."""
-    sigmas = sigmas.to(noise)
-    x = path.start(sigmas[0]) * noise
-    for sigma, lower in pairwise(sigmas):
-        if lower == 0:
-            return denoise(x, sigma.expand(len(x)))
-        x = heun_step(denoise, x, sigma.expand(len(x)), lower.expand(len(x)), path)
-    return x
-
-
-@torch.no_grad()
-def heun_step(denoise: Denoise, x: Tensor, sigma: Tensor, lower: Tensor, path: Path) -> Tensor:
-    """One second-order step of the path's time, from noise levels `sigma` (B,) to `lower` (B,), above 0."""
-    step, scale = expand(path.time(lower) - path.time(sigma), x), expand(path.scale(lower), x)
-    state = expand(path.scale(sigma), x) * x
-    first = velocity(denoise, x, sigma, path)
-    second = velocity(denoise, (state + step * first) / scale, lower, path)
-    return (state + step * (first + second) / 2) / scale
-
-
-def velocity(denoise: Denoise, x: Tensor, sigma: Tensor, path: Path) -> Tensor:
-    """d state / d time at noise levels (B,); for the time sigma Eq. 3 of Karras et al. 2022."""
-    denoised, level = denoise(x, sigma), expand(sigma, x)
-    return path.velocity(denoised, (x - denoised) / level, level)
-
-
-@torch.no_grad()
-def dpmpp_2m(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Path) -> Tensor:
-    """DPM-Solver++(2M) (Lu et al. 2022, Algorithm 2); second order in ln sigma, one call a step."""
-    sigmas = sigmas.to(noise)
-    x = path.start(sigmas[0]) * noise
-    previous, previous_step = None, None
-    for sigma, lower in pairwise(sigmas):
-        denoised = denoise(x, sigma.expand(len(x)))
-        if lower == 0:
-            return denoised
-        step = (sigma / lower).log()  # in lambda = -ln sigma
-        direction = denoised
-        if previous is not None and previous_step is not None:
-            share = step / (2 * previous_step)
-            direction = (1 + share) * denoised - share * previous
-        x = (lower / sigma) * x - torch.expm1(-step) * direction
-        previous, previous_step = denoised, step
     return x
 
 

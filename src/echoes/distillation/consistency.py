@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from echoes import draws
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoise, Denoiser, expand
+from echoes.diffusion.heun import heun_step
 from echoes.diffusion.paths import Path
-from echoes.diffusion.samplers import heun_step
 from echoes.nets.conditions import Condition
 
 

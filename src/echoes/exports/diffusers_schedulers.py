@@ -5,13 +5,14 @@ whole way from noise to latents, and has no `step` of its own.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from diffusers import ConfigMixin, SchedulerMixin
 from diffusers.configuration_utils import register_to_config
 
 from echoes import params
-from echoes.diffusion.samplers import SolverConfig
+from echoes.diffusion.samplers import SolverConfig, solve
 from echoes.models import methods
 from echoes.models.denoisers import CdParams
 from echoes.models.methods import Generator
@@ -40,7 +41,7 @@ class SolverScheduler(SchedulerMixin, ConfigMixin):
         p = self.params
         levels = p.sigmas if steps is None else replace(p.sigmas, steps=steps)
         guidance = p.guidance if guidance_scale is None else replace(p.guidance, weight=guidance_scale)
-        return methods.ldm(model, SolverConfig(p.solver, p.dopri5), levels, guidance, p.seed)
+        return methods.ldm(model, partial(solve, SolverConfig(p.solver, p.dopri5)), levels, guidance, p.seed)
 
 
 class ConsistencyScheduler(SchedulerMixin, ConfigMixin):

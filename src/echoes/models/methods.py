@@ -13,7 +13,7 @@ from echoes.autoencoder.vae import Vae
 from echoes.compute.precision import half_precision
 from echoes.diffusion.denoiser import Denoise, Denoiser
 from echoes.diffusion.guidance import Guidance
-from echoes.diffusion.samplers import SolverConfig, solve
+from echoes.diffusion.paths import Path
 from echoes.diffusion.schedules import SigmaRange, schedule
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.distillation.samplers import consistency
@@ -22,6 +22,8 @@ from echoes.models.denoisers import CdParams
 
 # Noise and the numbers of the samples it belongs to -> the latents a method gives for it.
 Sample = Callable[[Denoise, Tensor, Sequence[int]], Tensor]
+# Under a condition: noise of deviation 1, noise levels, path, and the noise of each step -> latents.
+Solve = Callable[[Denoise, Tensor, Tensor, Path, Callable[[int], Tensor]], Tensor]
 UNGUIDED = Guidance(1.0, 0.0, float("inf"))
 
 
@@ -58,12 +60,12 @@ def posterior_mean(denoiser: Denoiser, sigma_max: float) -> Generator:
     return Generator(denoiser, sample, UNGUIDED)
 
 
-def ldm(denoiser: Denoiser, solver: SolverConfig, levels: SigmaRange, guidance: Guidance, seed: int) -> Generator:
-    """From the highest noise down to 0 by a solver, of which `ddpm` adds fresh noise on the way."""
+def ldm(denoiser: Denoiser, solve: Solve, levels: SigmaRange, guidance: Guidance, seed: int) -> Generator:
+    """From the highest noise down to 0 by a solver, which may add fresh noise on the way."""
     sigmas = schedule(levels, denoiser.parameterization)
 
     def sample(denoise: Denoise, noise: Tensor, numbers: Sequence[int]) -> Tensor:
-        return solve(solver, denoise, noise, sigmas, denoiser.path, fresh(numbers, noise, seed, "ancestral"))
+        return solve(denoise, noise, sigmas, denoiser.path, fresh(numbers, noise, seed, "ancestral"))
 
     return Generator(denoiser, sample, guidance)
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.diffusion.denoiser import Denoiser
-from echoes.diffusion.dopri5 import Tolerances
-from echoes.diffusion.samplers import SolverConfig
+from echoes.diffusion.denoiser import Denoise, Denoiser
+from echoes.diffusion.dpmpp import dpmpp_2m
+from echoes.diffusion.paths import Path as Trajectory
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import methods
@@ -22,8 +22,11 @@ from echoes.models.radar import previews as clouds
 Preview = Callable[[nn.Module, Path], None]  # of a model, to a PNG
 
 # Enough to see what a denoiser has learned, and the same for all that are compared; what counts is the stage sample.
-SOLVER = SolverConfig("dpmpp_2m", Tolerances(1e-3, 1e-3))
 LEVELS = SigmaRange(spacing="karras", steps=12, low=0.004, high=80.0, rho=7.0, shift=1.0)
+
+
+def _solve(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Trajectory, _: Callable[[int], Tensor]) -> Tensor:
+    return dpmpp_2m(denoise, noise, sigmas, path)
 
 
 def of_denoiser(
@@ -33,7 +36,7 @@ def of_denoiser(
 
     def draw(denoiser: nn.Module, path: Path) -> None:
         assert isinstance(denoiser, Denoiser)
-        generator = methods.ldm(denoiser, SOLVER, LEVELS, UNGUIDED, seed)
+        generator = methods.ldm(denoiser, _solve, LEVELS, UNGUIDED, seed)
         _draw_samples(generator, decoder, data, conditions, shape, seed, path)
 
     return draw

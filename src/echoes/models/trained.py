@@ -1,6 +1,7 @@
 """The models of a trained track, loaded once, each checked against what it was made from."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.denoiser import Denoiser
 from echoes.diffusion.dopri5 import Tolerances
 from echoes.diffusion.guidance import Guidance
-from echoes.diffusion.samplers import Solver, SolverConfig
+from echoes.diffusion.samplers import Solver, SolverConfig, solve
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
@@ -74,7 +75,9 @@ class Trained:
         """The ways to sample that every family compares."""
         between = [denoisers.chosen(self.header, "middle")]
         return {
-            "ldm": methods.ldm(self.denoiser, SolverConfig(p.solver, p.dopri5), p.sigmas, p.guidance, p.seed),
+            "ldm": methods.ldm(
+                self.denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas, p.guidance, p.seed
+            ),
             "cd_1": methods.cd(self.model, self.cd_params, [], p.seed),
             "cd_2": methods.cd(self.model, self.cd_params, between, p.seed),
         }
