@@ -14,8 +14,8 @@ from echoes import initial, latentstore, params
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.distillation.consistency import ConsistencyModel
+from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Band, Gate
-from echoes.evaluation.geometry import BANDS_M
 from echoes.models import autoencoders, conditions, denoisers
 from echoes.models.extraction import Extraction
 from echoes.models.radar import familiarity

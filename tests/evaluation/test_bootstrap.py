@@ -8,7 +8,8 @@ from scipy import stats
 
 from echoes import metrics, seeds
 from echoes.evaluation import blocks, bootstrap
-from echoes.evaluation.clouds import Cells, Target, evaluate_frame
+from echoes.evaluation.cells import Cells, Target
+from echoes.evaluation.clouds import evaluate_frame
 from echoes.evaluation.points import evaluate_points
 from echoes.grids import Grid, Range
 

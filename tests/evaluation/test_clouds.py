@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoes import seeds
-from echoes.evaluation import clouds
-from echoes.evaluation.clouds import Cells, Target, evaluate_frame
+from echoes.evaluation.bands import BANDS_M
+from echoes.evaluation.cells import Cells, Target, agreement
+from echoes.evaluation.clouds import evaluate_frame
 from echoes.grids import Grid, Range
 
 GRID = Grid.of(z=Range(-2.0, 2.0, 4), y=Range(-32.0, 32.0, 64), x=Range(0.0, 64.0, 64))  # cells of 1 m
@@ -144,17 +145,17 @@ def test_a_method_without_doppler_has_no_doppler_error():
 def test_a_band_holds_the_points_of_its_horizontal_range():
     near, middle, far = (1, 32, 10), (1, 32, 30), (1, 32, 50)
     values = evaluate_frame(cells(near, middle, (1, 34, 50)), target(cells(near, middle, far)), GRID)
-    assert [values[f"chamfer_m_{band}"] for band in clouds.BANDS_M] == pytest.approx([0.0, 0.0, 2.0])
-    assert [values[f"f1@1.0m_{band}"] for band in clouds.BANDS_M] == [1.0, 1.0, 0.0]
-    assert [values[f"iou_3d_{band}"] for band in clouds.BANDS_M] == [1.0, 1.0, 0.0]
-    assert [values[f"iou_bev_{band}"] for band in clouds.BANDS_M] == [1.0, 1.0, 0.0]
+    assert [values[f"chamfer_m_{band}"] for band in BANDS_M] == pytest.approx([0.0, 0.0, 2.0])
+    assert [values[f"f1@1.0m_{band}"] for band in BANDS_M] == [1.0, 1.0, 0.0]
+    assert [values[f"iou_3d_{band}"] for band in BANDS_M] == [1.0, 1.0, 0.0]
+    assert [values[f"iou_bev_{band}"] for band in BANDS_M] == [1.0, 1.0, 0.0]
 
 
 def test_what_lies_aside_is_as_far_as_what_lies_ahead():
     aside = cells((1, 2, 5))  # x 5.5 m, y -29.5 m
     values = evaluate_frame(aside, target(aside), GRID)
     for key in ("chamfer_m", "f1@1.0m", "iou_3d", "iou_bev"):
-        assert [np.isnan(values[f"{key}_{band}"]) for band in clouds.BANDS_M] == [True, False, True], key
+        assert [np.isnan(values[f"{key}_{band}"]) for band in BANDS_M] == [True, False, True], key
 
 
 def test_a_pair_across_the_border_of_a_band_is_a_pair_in_both():
@@ -208,3 +209,12 @@ def test_a_cell_given_twice_is_refused():
     truth = cells((0, 0, 0))
     with pytest.raises(AssertionError, match="once"):
         evaluate_frame(cells((0, 0, 0), (0, 0, 0)), target(truth), GRID)
+
+
+def test_the_short_comparison_agrees_with_the_whole_one():
+    here, there, hidden = (1, 32, 10), (1, 32, 30), (1, 34, 50)
+    truth = target(cells(here, there))
+    truth.observed[hidden] = False
+    for made in (cells(), cells(here), cells(here, hidden), cells(here, there, (2, 2, 2))):
+        short, whole = agreement(made, truth, GRID), evaluate_frame(made, truth, GRID)
+        assert short == {key: whole[key] for key in ("iou_3d", "count_ratio")}

@@ -12,8 +12,8 @@ from scipy.special import expit, logit
 
 from echoes import params, seeds
 from echoes.errors import InputError
+from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Band, Gate, Samples, fit, held_out_gain, join
-from echoes.evaluation.geometry import BANDS_M
 
 INPUTS = ("regression", "sample", "return")
 PRIOR = (1.0, 0.0, 0.0)

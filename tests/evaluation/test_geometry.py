@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from echoes.evaluation import geometry
+from echoes.evaluation.bands import BANDS_M, band_of, within
+from echoes.evaluation.cells import iou
 
 FAR_M = 73.0
 clouds = st.integers(1, 12).flatmap(lambda n: arrays(np.float64, (n, 3), elements=st.integers(-20, 20).map(float)))
@@ -64,9 +66,9 @@ def test_an_empty_prediction_has_no_precision_and_two_empty_sets_agree():
 @given(st.lists(st.one_of(st.floats(0, 80), st.sampled_from([0.0, 20.0, 40.0])), min_size=1))
 def test_each_range_is_in_its_band_alone(ranges_m):
     points = np.column_stack([ranges_m, np.zeros((len(ranges_m), 2))])
-    bands = geometry.band_of(np.array(ranges_m))
-    for i, limits_m in enumerate(geometry.BANDS_M.values()):
-        assert (geometry.within(points, *limits_m) == (bands == i)).all()
+    bands = band_of(np.array(ranges_m))
+    for i, limits_m in enumerate(BANDS_M.values()):
+        assert (within(points, *limits_m) == (bands == i)).all()
 
 
 def test_f1_is_the_harmonic_mean():
@@ -75,6 +77,6 @@ def test_f1_is_the_harmonic_mean():
 
 
 def test_iou_is_intersection_over_union():
-    assert geometry.iou(2, 3, 5) == pytest.approx(2 / 6)
-    assert geometry.iou(0, 0, 4) == 0.0
-    assert geometry.iou(0, 0, 0) == 1.0
+    assert iou(2, 3, 5) == pytest.approx(2 / 6)
+    assert iou(0, 0, 4) == 0.0
+    assert iou(0, 0, 0) == 1.0

@@ -10,8 +10,9 @@ from hypothesis.extra.numpy import arrays
 
 from echoes import seeds
 from echoes.errors import InputError
-from echoes.evaluation.clouds import Cells, Target, evaluate_frame
-from echoes.evaluation.geometry import BANDS_M
+from echoes.evaluation.bands import BANDS_M
+from echoes.evaluation.cells import Cells, Target
+from echoes.evaluation.clouds import evaluate_frame
 from echoes.evaluation.points import Region, evaluate_points, inside, restrict
 from echoes.grids import Grid, Range
 

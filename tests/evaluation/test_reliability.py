@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echoes import seeds
-from echoes.evaluation.geometry import BANDS_M
+from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.reliability import BINS, LIKELY, Reliability
 
 cells = st.lists(st.tuples(st.floats(0, 1), st.booleans(), st.integers(0, 2)), min_size=1, max_size=60)

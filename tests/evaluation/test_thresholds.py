@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from echoes import seeds
 from echoes.evaluation import thresholds
-from echoes.evaluation.clouds import Cells, Target, evaluate_frame
+from echoes.evaluation.cells import Cells, Target
+from echoes.evaluation.clouds import evaluate_frame
 from echoes.grids import Grid, Range
 
 GRID = Grid.of(z=Range(-2.0, 2.0, 4), y=Range(-4.0, 4.0, 8), x=Range(0.0, 8.0, 8))

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from echoes import seeds
+from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.blocks import INTERVAL, block_interval, ratio_interval
-from echoes.evaluation.geometry import BANDS_M
 
 BANDED = tuple(f"{key}_{band}" for key in ("chamfer_m", "f1@1.0m", "iou_3d", "iou_bev") for band in BANDS_M)
 WITH_INTERVAL = ("chamfer_m", "f1@0.5m", "f1@1.0m", "iou_3d", "iou_bev", "jsd_bev", "count_ratio", *BANDED)

@@ -10,73 +10,33 @@ and where both are empty they agree (distances 0, shares 1).
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from echoes.evaluation import geometry
+from echoes.evaluation.bands import BANDS_M, within
+from echoes.evaluation.cells import Cells, Target, count_ratio, flat, iou, visible
 from echoes.evaluation.distributions import jensen_shannon
 from echoes.evaluation.doppler import mean_absolute_error
-from echoes.evaluation.geometry import BANDS_M
 from echoes.grids import Grid
-
-
-@dataclass(frozen=True)
-class Cells:
-    """What a method predicts in one frame; each cell occurs once.
-
-    indices      (M, 3) integers (z, y, x).
-    doppler_mps  (M,) radial velocity, positive = receding; None where the method gives none.
-    power_db     (M,); None where the method gives none.
-    """
-
-    indices: np.ndarray
-    doppler_mps: np.ndarray | None
-    power_db: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class Target:
-    """What was there.
-
-    cells          the occupied cells, all of them observed.
-    doppler_valid  (M,) bool: their Doppler and power are known.
-    observed       (D, H, W) bool: free or occupied, as opposed to unknown.
-    """
-
-    cells: Cells
-    doppler_valid: np.ndarray
-    observed: np.ndarray
 
 
 def evaluate_frame(prediction: Cells, target: Target, grid: Grid) -> dict[str, float]:
     """Every metric of one frame, under the keys of metrics/<track>/evaluate.json; `empty` is 0 or 1."""
-    prediction = _observed(prediction, target.observed)
-    predicted, true = (_flat(cells.indices, grid) for cells in (prediction, target.cells))
+    prediction = visible(prediction, target.observed)
+    predicted, true = (flat(cells.indices, grid) for cells in (prediction, target.cells))
     assert target.observed.ravel()[true].all(), "a target cell is occupied, hence observed"
     _, i, j = np.intersect1d(predicted, true, assume_unique=True, return_indices=True)
     valid = target.doppler_valid[j]
     return {
         **_distances(prediction.indices, target.cells.indices, grid),
         **_overlaps(predicted, true, grid),
-        "count_ratio": len(predicted) / len(true) if len(true) else math.nan,
+        "count_ratio": count_ratio(predicted, true),
         "jsd_bev": jensen_shannon(_columns(predicted, grid), _columns(true, grid)),
         "doppler_mae_mps": _error(prediction.doppler_mps, target.cells.doppler_mps, i[valid], j[valid]),
         "power_mae_db": _error(prediction.power_db, target.cells.power_db, i[valid], j[valid]),
         "empty": float(len(predicted) == 0),
     }
-
-
-def _observed(cells: Cells, observed: np.ndarray) -> Cells:
-    seen = observed[tuple(cells.indices.T)]
-    kept = [None if values is None else values[seen] for values in (cells.doppler_mps, cells.power_db)]
-    return Cells(cells.indices[seen], *kept)
-
-
-def _flat(indices: np.ndarray, grid: Grid) -> np.ndarray:
-    flat = np.ravel_multi_index(tuple(indices.T), grid.shape)
-    assert len(np.unique(flat)) == len(flat), "each cell occurs once"
-    return flat
 
 
 def _distances(predicted: np.ndarray, true: np.ndarray, grid: Grid) -> dict[str, float]:
@@ -99,11 +59,11 @@ def _overlaps(predicted: np.ndarray, true: np.ndarray, grid: Grid) -> dict[str, 
         ("iou_bev", np.unique(predicted % columns), np.unique(true % columns)),
     ):
         shared = np.intersect1d(first, second, assume_unique=True)
-        values[key] = geometry.iou(len(shared), len(first), len(second))
+        values[key] = iou(len(shared), len(first), len(second))
         for band, (start_m, stop_m) in BANDS_M.items():
-            inside = geometry.within(_column_centres(grid), start_m, stop_m)
+            inside = within(_column_centres(grid), start_m, stop_m)
             sizes = [int(inside[cells % columns].sum()) for cells in (shared, first, second)]
-            values[f"{key}_{band}"] = geometry.iou(*sizes) if sizes[2] else math.nan
+            values[f"{key}_{band}"] = iou(*sizes) if sizes[2] else math.nan
     return values
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from echoes.errors import InputError
-from echoes.evaluation.geometry import BANDS_M
+from echoes.evaluation.bands import BANDS_M
 
 PRECISION = 1e-12  # of the mean log-likelihood [nats per cell], at which Newton's steps end
 STEPS = 100  # of Newton's method, which needs about ten

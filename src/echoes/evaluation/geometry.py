@@ -1,4 +1,4 @@
-"""How far two sets of points lie apart, and how much two sets of cells share.
+"""How far two sets of points lie apart.
 
 Point metrics start from the two arrays of nearest-neighbour distances, `of_predicted` (each predicted
 point to its nearest target point) and `of_target` (the other way). One rule covers empty sets: the
@@ -12,8 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial import cKDTree
 
+from echoes.evaluation.bands import BANDS_M, within
+
 RADII_M = (0.5, 1.0)  # of precision, recall and F1
-BANDS_M = {"0-20m": (0.0, 20.0), "20-40m": (20.0, 40.0), "40+m": (40.0, math.inf)}  # horizontal range
 ROUNDING_M = 1e-9  # cell centres form a lattice: distances equal to a radius are common, rounding must not decide
 
 
@@ -59,17 +60,6 @@ def by_band(
     return values
 
 
-def within(points: np.ndarray, start_m: float, stop_m: float) -> np.ndarray:
-    """(N,) bool: horizontal range of (N, 2 or more) points from the sensor in [start, stop)."""
-    range_m = np.hypot(points[:, 0], points[:, 1])
-    return np.asarray((range_m >= start_m) & (range_m < stop_m))
-
-
-def band_of(range_m: np.ndarray) -> np.ndarray:
-    """(N,) int64 index in BANDS_M of each horizontal range [m]."""
-    return np.searchsorted([start_m for start_m, _ in BANDS_M.values()], range_m, side="right").astype(np.int64) - 1
-
-
 def directions_m(of_predicted: np.ndarray, of_target: np.ndarray) -> tuple[float, float]:
     """The mean distance from the prediction to the target, and the other way (rules of empty sets as above)."""
     return _both(np.mean, of_predicted, of_target)
@@ -110,12 +100,6 @@ def precision_recall(of_predicted: np.ndarray, of_target: np.ndarray, radius_m: 
 def f1(precision: float, recall: float) -> float:
     """Harmonic mean of the two; 0 where both are 0."""
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def iou(shared: int, predicted: int, target: int) -> float:
-    """Intersection over union from the sizes of the intersection and of the two sets; 1 where both are empty."""
-    union = predicted + target - shared
-    return shared / union if union else 1.0
 
 
 def _both(

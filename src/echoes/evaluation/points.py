@@ -12,6 +12,7 @@ import numpy as np
 
 from echoes.errors import InputError
 from echoes.evaluation import geometry
+from echoes.evaluation.bands import within
 from echoes.grids import Grid
 
 
@@ -46,7 +47,7 @@ def inside(points: np.ndarray, region: Region) -> np.ndarray:
     points   (N, 3 or more) x, y, z [m] in the sensor frame; float32 or float64, of a prediction or of the truth.
     """
     points_m = points[:, :3].astype(np.float64)
-    kept = geometry.within(points_m, 0.0, region.range_m) & region.grid.cells(points_m)[1]
+    kept = within(points_m, 0.0, region.range_m) & region.grid.cells(points_m)[1]
     if region.ground is None:
         return kept
     slope_x, slope_y, height_m = region.ground

@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from echoes.evaluation.geometry import BANDS_M
+from echoes.evaluation.bands import BANDS_M
 
 BINS = 15  # of equal width (Guo et al. 2017, Sec. 4)
 LIKELY = 0.05  # probability from which on a cell counts in `ece_likely`
@@ -32,7 +32,7 @@ class Reliability:
 
         probability   (M,) 0..1 that a cell is occupied, of every cell that is judged, the improbable ones too.
         occupied      (M,) bool: what was there.
-        band          (M,) integers, index in BANDS_M (`geometry.band_of`).
+        band          (M,) integers, index in BANDS_M (`bands.band_of`).
         """
         p = np.asarray(probability, dtype=np.float64)
         if not ((p >= 0) & (p <= 1)).all():

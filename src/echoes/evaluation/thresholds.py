@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from echoes.evaluation.clouds import Target
+from echoes.evaluation.cells import Target
 
 Probable = tuple[np.ndarray, np.ndarray]  # (M, 3) indices (z, y, x) and the (M,) probability that each is occupied
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.evaluation.geometry import BANDS_M, band_of
+from echoes.evaluation.bands import BANDS_M, band_of
 
 NORMAL = 1.4826  # standard deviations in a median absolute deviation, of a normal distribution
 USUAL = 0.99  # share of the training frames that lie nearer than what is told

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import tracks
 from echoes import params, seeds
 from echoes.errors import InputError
+from echoes.evaluation.bands import BANDS_M, band_of
 from echoes.evaluation.gate import Band, Gate
-from echoes.evaluation.geometry import BANDS_M, band_of
 from echoes.grids import Grid, Range
 from echoes.models.radar import readout
 from echoes.models.radar.readout import Fusion, Readout

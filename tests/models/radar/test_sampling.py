@@ -17,7 +17,7 @@ from echoes.models.radar import clouds, comparison, evaluation
 from echoes.models.radar.comparison import CELLS, POINTS, CloudEvaluation
 from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
 from echoes.models.radar.sampling import Sampling
-from echoes.models.radar.validation import THRESHOLDS
+from echoes.models.radar.thresholds import THRESHOLDS
 from echoes.models.trained import SampleParams
 from echoes.provenance import Header
 

@@ -17,7 +17,7 @@ from echoes.models.radar import calibration, clouds, familiarity, reconstruction
 from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
 from echoes.models.radar.onecall import OneCall, of_frames
 from echoes.models.radar.readout import Readout
-from echoes.models.radar.validation import Validation
+from echoes.models.radar.thresholds import THRESHOLDS, Validation
 
 SHAPE = (4, 2, 4, 2)
 
@@ -44,7 +44,7 @@ def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstruc
     generator = methods.cd(track.model, track.cd_params, [], 0)
     found = Validation(decoder, track.grids, track.conditions, SHAPE, 0).threshold(generator)
     scores = {}
-    for threshold in validation.THRESHOLDS:
+    for threshold in THRESHOLDS:
         repeated = reconstruction.reconstruct(track.vae, track.grids, track.grids.frames("val"), threshold)
         scores[threshold] = iou(track, sampled(track, generator, decoder, threshold)) + iou(track, repeated)
     assert scores[found] == pytest.approx(max(scores.values()))
@@ -55,7 +55,7 @@ def test_the_threshold_of_a_method_is_the_best_of_the_candidates_on_the_frames_a
     generator = methods.cd(track.model, track.cd_params, [], 0)
     choice = Validation(decoder, track.grids, track.conditions, SHAPE, 0)
     found = choice.best(choice.sampler(generator))
-    scores = {level: iou(track, sampled(track, generator, decoder, level)) for level in validation.THRESHOLDS}
+    scores = {level: iou(track, sampled(track, generator, decoder, level)) for level in THRESHOLDS}
     assert scores[found] == pytest.approx(max(scores.values()))
     assert choice.iou(generator, found) == pytest.approx(scores[found])
     asked = []
@@ -67,7 +67,7 @@ def test_the_threshold_of_a_method_is_the_best_of_the_candidates_on_the_frames_a
 
 def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decoder):
     p = replace(track.cd_params, sigmas=SigmaRange(18, 0.004, 160.0, 7.0, "karras", 1.0))
-    found = Validation(decoder, track.grids, track.conditions, SHAPE, 0).middle(track.model, p, 0.4)
+    found = validation.middle(Validation(decoder, track.grids, track.conditions, SHAPE, 0), track.model, p, 0.4)
     levels = [level for level in karras_sigmas(p.sigmas).tolist() if 1 / 8 <= level <= 8]
     scores = {
         level: iou(track, sampled(track, methods.cd(track.model, p, [level], 0), decoder, 0.4)) for level in levels
@@ -80,7 +80,7 @@ def test_all_that_was_settled_is_what_the_stage_keeps(track, decoder):
     found = validation.chosen(track.model, track.cd_params, decoder.decoder, track.grids, track.conditions, SHAPE)
     choice = Validation(decoder, track.grids, track.conditions, SHAPE, track.cd_params.seed)
     threshold = choice.threshold(methods.cd(track.model, track.cd_params, [], track.cd_params.seed))
-    middle = choice.middle(track.model, track.cd_params, threshold)
+    middle = validation.middle(choice, track.model, track.cd_params, threshold)
     call = OneCall(methods.cd(track.model, track.cd_params, [], track.cd_params.seed), decoder.decoder, SHAPE, 0)
     say = of_frames(call, track.grids, track.conditions, True)
     readout = calibration.fit(say, track.grids, call.names, torch.device("cpu"), 0)

@@ -9,7 +9,8 @@ import torch
 from echoes import seeds
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
-from echoes.evaluation import gate, geometry, points
+from echoes.evaluation import gate, points
+from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Gate, Samples
 from echoes.evaluation.points import Region, restrict
 from echoes.evaluation.thresholds import choose_threshold, iou_3d
@@ -137,7 +138,7 @@ def _placed(
     of_returns = np.concatenate(
         [p[tuple(grids.cells("radar", v.frame).indices.T)] for p, v in zip(probable, said, strict=True)]
     )
-    helps = tuple(mean_of(fused, f"chamfer_m_{b}") <= mean_of(of_radar, f"chamfer_m_{b}") for b in geometry.BANDS_M)
+    helps = tuple(mean_of(fused, f"chamfer_m_{b}") <= mean_of(of_radar, f"chamfer_m_{b}") for b in BANDS_M)
     placed = replace(readout, bands=helps, outside=float(of_returns.mean()))
     return Settled(placed, mean_of(scores(placed), "chamfer_m"))
 

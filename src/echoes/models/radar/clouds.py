@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from echoes.dataset.grids import Grids
-from echoes.evaluation.clouds import Cells as Predicted
-from echoes.evaluation.clouds import Target
+from echoes.evaluation.cells import Cells as Predicted
+from echoes.evaluation.cells import Target
 from echoes.grids import Grid
 from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling, to_physical

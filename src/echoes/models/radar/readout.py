@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from echoes.errors import InputError
+from echoes.evaluation.bands import BANDS_M, band_of
 from echoes.evaluation.gate import Gate
-from echoes.evaluation.geometry import BANDS_M, band_of
 from echoes.grids import Grid
 from echoes.models.radar.clouds import Cloud, Made, of_returns
 from echoes.models.radar.regressor import OUTPUTS

@@ -7,7 +7,7 @@ from echoes.autoencoder.vae import Vae
 from echoes.compute.precision import half_precision
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
-from echoes.evaluation.clouds import evaluate_frame
+from echoes.evaluation.cells import agreement
 from echoes.models.radar import clouds
 
 BATCH = 16
@@ -19,7 +19,7 @@ def scores(vae: Vae, grids: Grids, split: str) -> dict[str, float]:
     found = []
     for chosen in batches_of(spread(grids.frames(split), FRAMES), BATCH):
         for frame, cloud in zip(chosen, reconstruct(vae, grids, chosen, 0.5), strict=True):
-            found.append(evaluate_frame(cloud.predicted(), clouds.target(grids, int(frame)), grids.grid))
+            found.append(agreement(cloud.predicted(), clouds.target(grids, int(frame)), grids.grid))
     return {f"val_{key}": float(np.nanmean([f[key] for f in found])) for key in ("iou_3d", "count_ratio")}
 
 

@@ -22,7 +22,7 @@ from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
 from echoes.models.radar.onecall import OneCall, Said, of_frames
 from echoes.models.radar.readout import Fusion
 from echoes.models.radar.regressor import OUTPUTS
-from echoes.models.radar.validation import THRESHOLDS, Validation
+from echoes.models.radar.thresholds import THRESHOLDS, Validation
 from echoes.models.trained import SampleParams, Trained
 from echoes.provenance import Header
 
