@@ -22,7 +22,7 @@ from echoes.autoencoder.fitting import objective, spectrogram_objective
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.loss_weights import LossWeights
 from echoes.compute import device
-from echoes.models import autoencoders, denoisers, objectives
+from echoes.models import autoencoders, denoisers, objectives, students
 from echoes.models.batches import LatentBatch
 from echoes.provenance import Header
 from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
@@ -109,12 +109,12 @@ def denoiser_of(track: str, p: denoisers.LdmParams, place: torch.device) -> Trai
 
 
 def consistency(track: str, place: torch.device) -> Training:
-    p = params.load(denoisers.CdParams, f"{track}.cd")
+    p = params.load(students.CdParams, f"{track}.cd")
     teacher, batch = latents_for(track, params.load(denoisers.LdmParams, f"{track}.ldm"), p.batch)
     teacher.to(place).eval().requires_grad_(False)
-    student = denoisers.student_of(teacher, p.sigmas.low)
+    student = students.student_of(teacher, p.sigmas.low)
     target, ema = Ema(student, p.target_ema), Ema(student, p.ema)
-    loss = objectives.distillation(student, target.model, teacher, p, whitening(batch), place)
+    loss = students.distillation(student, target.model, teacher, p, whitening(batch), place)
     networks = [student.denoiser.network, target.model.denoiser.network, teacher.network]
     return Training(student, networks, [target, ema], loss, batch, p)
 

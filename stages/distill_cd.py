@@ -2,29 +2,27 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from echoes import latentstore, metrics, params
 from echoes.compute import device, distributed
 from echoes.dataset import choice
-from echoes.models import autoencoders, batches, denoisers, objectives, previews
+from echoes.models import autoencoders, batches, denoisers, previews, students
 from echoes.models.conditions import conditions
 from echoes.models.methods import Decoder
 from echoes.models.microdoppler import validation as spectrograms
 from echoes.models.radar import validation as clouds
 from echoes.provenance import require_parent
-from echoes.training import launch, sharding
+from echoes.training import launch, loop, sharding
 from echoes.training.ema import Ema
 from echoes.training.following import following
-from echoes.training.loop import train
 from echoes.training.runtime import Runtime
 
-CHOSEN: dict[str, Callable[..., dict[str, Any]]] = {"radar": clouds.chosen, "microdoppler": spectrograms.chosen}
+CHOSEN: dict[str, Callable[..., dict]] = {"radar": clouds.chosen, "microdoppler": spectrograms.chosen}
 ERROR: dict[str, Callable[..., float]] = {"radar": clouds.error, "microdoppler": spectrograms.error}
 
 
 def main(track: str) -> None:
-    p, runtime = params.load(denoisers.CdParams, f"{track}.cd"), params.load(Runtime, "runtime")
+    p, runtime = params.load(students.CdParams, f"{track}.cd"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
     grids, latents = choice.read(data / "grids.zarr"), latentstore.read(data / "latents")
     vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
@@ -33,26 +31,27 @@ def main(track: str) -> None:
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", header, data / "latents", latents.header)
     grids.require_mirror(f"{track}.cd", p.mirror)
-    student = denoisers.student_of(teacher, p.sigmas.low).to(place)
+    student = students.student_of(teacher, p.sigmas.low).to(place)
     target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.ema), denoisers.whitening(header)
     if runtime.sharding == "full":
         sharding.shard(student.denoiser, target.model.denoiser, ema.model.denoiser)
     by, shape = denoisers.ldm_params(header, data / "ldm.safetensors").condition.by, header.content["latent_shape"]
     given, decoder = conditions(grids, latents, by), Decoder(vae, whitening)
     load = batches.load_latents(latents, given, p.mirror, "distill_cd", p.seed)
-    loss = objectives.distillation(student, target.model, teacher, p, whitening, place)
-    draw, measured = previews.of_consistency(p, decoder, grids, given, shape), (p, decoder, grids, given, shape)
+    loss = students.distillation(student, target.model, teacher, p, whitening, place)
+    measured = (p, decoder, grids, given, shape)
+    draw = previews.of(students.once(p), *measured[1:], p.seed)
     parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
     with following(
         Path(__file__), track, p, runtime, parents, averages, lambda model: ERROR[grids.family](model, *measured)
     ) as training:
-        steps = train("distill_cd", student, load, loss, grids.frames("train"), p, training.checkpoints)
+        steps = loop.train("distill_cd", student, load, loss, grids.frames("train"), p, training.checkpoints)
         training.to_the_end(steps, draw)
-        model = training.selection.into(denoisers.student_of(teacher, p.sigmas.low).to(place))
+        model = training.selection.into(students.student_of(teacher, p.sigmas.low).to(place))
         if distributed.is_first():
             draw(model, training.log.picture(p.steps - 1))
             chosen = CHOSEN[grids.family](model, *measured)
-            denoisers.save_cd(model, p, header, chosen, data / "cd.safetensors")
+            students.save_cd(model, p, header, chosen, data / "cd.safetensors")
             numbers = {name: value for name, value in chosen.items() if isinstance(value, float)}
             metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": training.log.last("loss"), **numbers})
 

@@ -13,10 +13,9 @@ from echoes.models.methods import Decoder
 from echoes.models.radar import regression
 from echoes.models.starting import start
 from echoes.provenance import require_parent
-from echoes.training import launch, sharding
+from echoes.training import launch, loop, sharding
 from echoes.training.ema import Ema
 from echoes.training.following import following
-from echoes.training.loop import train
 from echoes.training.runtime import Runtime
 
 
@@ -46,7 +45,7 @@ def main(track: str) -> None:
     with following(
         Path(__file__), track, p, runtime, parents, averages, lambda model: scores(model)["val_loss"]
     ) as training:
-        steps = train("train_ldm", denoiser, load, loss, grids.frames("train"), p, training.checkpoints)
+        steps = loop.train("train_ldm", denoiser, load, loss, grids.frames("train"), p, training.checkpoints)
         training.to_the_end(steps, draw)
         chosen = training.selection.into(denoisers.build(latents.header, p).to(place))
         if distributed.is_first():

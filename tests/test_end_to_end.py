@@ -13,7 +13,7 @@ from distributed import LocalCluster
 from echoes import arrays, files, metrics
 from echoes.dataset import choice
 from echoes.errors import InputError
-from echoes.models import denoisers
+from echoes.models import students
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate")
@@ -180,7 +180,7 @@ def test_every_label_of_the_scenario_is_trained_tested_and_generated(workspace: 
     assert known == {tuple(labels) for labels in grids.labels(grids.frames("test")).tolist()}
     samples = arrays.Reader(workspace.data / "samples.zarr", "samples")
     assert {tuple(labels) for labels in samples.all("labels").tolist()} == known
-    header = denoisers.load_cd(workspace.data / "cd.safetensors", torch.device("cpu"))[2]
+    header = students.load_cd(workspace.data / "cd.safetensors", torch.device("cpu"))[2]
     assert len(header.content["combinations"]) == len(known)
 
 

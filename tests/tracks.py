@@ -16,7 +16,7 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Band, Gate
-from echoes.models import autoencoders, conditions, denoisers
+from echoes.models import autoencoders, conditions, denoisers, students
 from echoes.models.extraction import Extraction
 from echoes.models.radar import familiarity
 from echoes.models.radar.readout import Readout
@@ -162,7 +162,7 @@ def built(
     """All artifacts up to cd.safetensors, each naming its parents, and what was saved in them."""
     vae_params = params.build(autoencoders.VaeParams, vae, "vae")
     ldm_params = params.build(denoisers.LdmParams, ldm, "ldm")
-    cd_params = params.build(denoisers.CdParams, cd, "cd")
+    cd_params = params.build(students.CdParams, cd, "cd")
     torch.manual_seed(1)
     encoder = shaken(autoencoders.build(vae_params, grids.rank, grids.channels))
     with torch.no_grad():  # a codebook is empty until it has seen data
@@ -180,7 +180,7 @@ def built(
     denoisers.save_ldm(denoiser, ldm_params, latents.header, made_from, data / "ldm.safetensors")
     model = ConsistencyModel(denoiser, cd_params.sigmas.low)
     teacher = denoisers.load_ldm(data / "ldm.safetensors", CPU)[1]
-    denoisers.save_cd(model, cd_params, teacher, chosen, data / "cd.safetensors")
+    students.save_cd(model, cd_params, teacher, chosen, data / "cd.safetensors")
     return SimpleNamespace(
         data=data,
         grids=grids,

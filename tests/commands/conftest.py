@@ -14,9 +14,10 @@ from echoes import arrays, params
 from echoes.dataset.grids import Grids
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.grids import Grid, Range
-from echoes.models import autoencoders, denoisers
+from echoes.models import autoencoders, denoisers, students
 from echoes.models.autoencoders import VaeParams
-from echoes.models.denoisers import CdParams, LdmParams
+from echoes.models.denoisers import LdmParams
+from echoes.models.students import CdParams
 from echoes.provenance import Header
 from echoes.rasters import visibility, voxels
 from echoes.rasters.cells import pack
@@ -113,4 +114,4 @@ def write_models(data: Path, grids: Grids, by: str) -> None:
     _, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
     cd_params = params.build(CdParams, CD, "cd")
     model = ConsistencyModel(denoiser, cd_params.sigmas.low)
-    denoisers.save_cd(model, cd_params, ldm_header, tracks.settled(grids, 0.5, 0.5), data / "cd.safetensors")
+    students.save_cd(model, cd_params, ldm_header, tracks.settled(grids, 0.5, 0.5), data / "cd.safetensors")

@@ -21,7 +21,7 @@ from echoes.commands.enhancer import Choice, Enhancer, RadarFrame
 from echoes.commands.outputs import Row
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
-from echoes.models import denoisers, methods
+from echoes.models import denoisers, methods, students
 from echoes.models.autoencoders import load as load_vae
 from echoes.models.extraction import Extraction
 from echoes.models.methods import Decoder
@@ -142,12 +142,12 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
     data = project / "data" / "radar"
     frames = np.array([0, 1])
     vae, header = load_vae(data / "vae.safetensors", CPU)
-    model, p, cd = denoisers.load_cd(data / "cd.safetensors", CPU)
+    model, p, cd = students.load_cd(data / "cd.safetensors", CPU)
     rows = next(Extraction(vae, grids, header).batches(2))
     cond = torch.from_numpy(rows["cond"] if condition == "vae" else grids.radar_batch(frames))
     decoder = CloudDecoder(Decoder(vae, denoisers.whitening(cd)), grids.scaling, cd.content["threshold"])
     shape = cd.content["latent_shape"]
-    expected, _ = decoded_clouds(methods.cd(model, p, [], p.seed), decoder, cond, [0, 1], shape, p.seed)
+    expected, _ = decoded_clouds(students.cd(model, p, [], p.seed), decoder, cond, [0, 1], shape, p.seed)
     found, _ = enhancer_of(project, "sample").clouds([0, 1], [radar_of(grids)] * 2)
     for cloud, pipeline in zip(found, expected, strict=True):
         np.testing.assert_allclose(cloud[:, :3], grids.grid.centres(pipeline.indices), atol=1e-5)

@@ -9,9 +9,10 @@ from torch import nn
 
 from echoes import params, weights
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.models import autoencoders, denoisers
+from echoes.models import autoencoders, denoisers, students
 from echoes.models.autoencoders import VaeParams
-from echoes.models.denoisers import CdParams, LdmParams
+from echoes.models.denoisers import LdmParams
+from echoes.models.students import CdParams
 from echoes.provenance import Header
 from tracks import STAGE_SCHEDULE
 
@@ -96,4 +97,4 @@ def write(data: Path, variant: str = "vq", parameterization: str = "flow", by: s
     teacher = denoisers.load_ldm(data / "ldm.safetensors", CPU)[1]
     cd: CdParams = params.build(CdParams, CD, "cd")
     student = ConsistencyModel(denoiser, cd.sigmas.low)
-    denoisers.save_cd(student, cd, teacher, {"middle": 1.2}, data / "cd.safetensors")
+    students.save_cd(student, cd, teacher, {"middle": 1.2}, data / "cd.safetensors")

@@ -21,7 +21,7 @@ from echoes.autoencoder import teachers
 from echoes.dataset import choice
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.models import autoencoders, denoisers
+from echoes.models import autoencoders, denoisers, students
 from echoes.models.radar import familiarity, readout
 from echoes.nets.classifiers import ConvClassifier
 from echoes.provenance import Header
@@ -130,8 +130,8 @@ def check_latents(found: np.ndarray) -> None:
 
 def read_cd(root: Path) -> torch.nn.Module:
     """With what travels with it: how clouds are read out, and what was seen in training."""
-    model, _, header = denoisers.load_cd(root / "cd.safetensors", CPU)
-    readout.told(denoisers.readout(header))
+    model, _, header = students.load_cd(root / "cd.safetensors", CPU)
+    readout.told(students.readout(header))
     familiarity.stored(header)
     return model
 

@@ -18,7 +18,8 @@ from rosbags.rosbag1 import Writer
 
 from echoes import params
 from echoes.models.autoencoders import VaeParams
-from echoes.models.denoisers import CdParams, LdmParams
+from echoes.models.denoisers import LdmParams
+from echoes.models.students import CdParams
 from echoes.models.trained import SampleParams
 from echoes.readers import (
     acconeer,

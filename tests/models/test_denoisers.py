@@ -11,8 +11,9 @@ from echoes import params
 from echoes.autoencoder.latents import Whitening
 from echoes.diffusion.denoiser import given
 from echoes.errors import InputError
-from echoes.models import batches, denoisers, objectives
-from echoes.models.denoisers import CdParams, LdmParams
+from echoes.models import batches, denoisers, students
+from echoes.models.denoisers import LdmParams
+from echoes.models.students import CdParams
 from echoes.provenance import Header
 from echoes.training.ema import Ema
 from echoes.training.loop import train
@@ -50,7 +51,7 @@ def test_a_denoiser_repeats_its_answers_bit_for_bit_under_any_condition(name, re
 @pytest.mark.parametrize("name", TRACKS)
 def test_a_consistency_model_repeats_its_answers_and_its_boundary(name, request):
     track = request.getfixturevalue(name)
-    model, p, header = denoisers.load_cd(track.data / "cd.safetensors", CPU)
+    model, p, header = students.load_cd(track.data / "cd.safetensors", CPU)
     noisy, cond, _ = inputs(track)
     assert torch.equal(said(model, noisy, cond), said(track.model, noisy, cond))
     assert torch.equal(given(model, model.condition(cond))(noisy, torch.full((2,), 0.004)), noisy)
@@ -60,7 +61,7 @@ def test_a_consistency_model_repeats_its_answers_and_its_boundary(name, request)
 
 
 def test_what_was_chosen_on_validation_travels_with_the_consistency_model(track, people):
-    cloud, spectrogram = (denoisers.load_cd(one.data / "cd.safetensors", CPU)[2].content for one in (track, people))
+    cloud, spectrogram = (students.load_cd(one.data / "cd.safetensors", CPU)[2].content for one in (track, people))
     assert (cloud["threshold"], cloud["middle"]) == (0.4, 1.5)
     assert spectrogram["middle"] == 1.2
     assert "threshold" not in spectrogram
@@ -70,7 +71,7 @@ def test_what_was_chosen_on_validation_travels_with_the_consistency_model(track,
 def test_every_artifact_names_all_it_was_made_from(name, request):
     track = request.getfixturevalue(name)
     _, ldm = denoisers.load_ldm(track.data / "ldm.safetensors", CPU)
-    cd = denoisers.load_cd(track.data / "cd.safetensors", CPU)[2]
+    cd = students.load_cd(track.data / "cd.safetensors", CPU)[2]
     grids, latents = track.grids.header.identity, track.latents.header
     assert ldm.parents == {"grids": grids, "vae": latents.parents["vae"], "latents": latents.identity}
     assert cd.parents == {**ldm.parents, "ldm": ldm.identity}
@@ -81,12 +82,12 @@ def test_the_whitening_travels_with_the_weights(track):
     assert isinstance(expected, Whitening)
     assert len(expected.mean) == len(expected.std) == 4
     assert denoisers.whitening(denoisers.load_ldm(track.data / "ldm.safetensors", CPU)[1]) == expected
-    assert denoisers.whitening(denoisers.load_cd(track.data / "cd.safetensors", CPU)[2]) == expected
+    assert denoisers.whitening(students.load_cd(track.data / "cd.safetensors", CPU)[2]) == expected
 
 
 def test_files_of_other_kinds_are_refused(track):
     with pytest.raises(InputError, match="expected an artifact of kind cd, got ldm"):
-        denoisers.load_cd(track.data / "ldm.safetensors", CPU)
+        students.load_cd(track.data / "ldm.safetensors", CPU)
     with pytest.raises(InputError, match="expected an artifact of kind ldm, got vae"):
         denoisers.load_ldm(track.data / "vae.safetensors", CPU)
 
@@ -162,16 +163,16 @@ def test_the_regression_goes_where_the_denoiser_goes(track, people):
     expected = track.denoiser.regression(radar)
     assert expected.shape == (2, 8, *track.grids.shape)
     denoiser, _ = denoisers.load_ldm(track.data / "ldm.safetensors", CPU)
-    model, _, _ = denoisers.load_cd(track.data / "cd.safetensors", CPU)
+    model, _, _ = students.load_cd(track.data / "cd.safetensors", CPU)
     assert torch.equal(denoiser.regression(radar), expected)
     assert torch.equal(model.denoiser.regression(radar), expected)
     assert people.denoiser.regression is None
 
 
 def test_the_readout_travels_with_the_consistency_model(track, people):
-    assert denoisers.readout(denoisers.load_cd(track.data / "cd.safetensors", CPU)[2]) == tracks.READOUT
+    assert students.readout(students.load_cd(track.data / "cd.safetensors", CPU)[2]) == tracks.READOUT
     with pytest.raises(InputError, match=r"^cd: readout: expected a mapping, got None$"):
-        denoisers.readout(denoisers.load_cd(people.data / "cd.safetensors", CPU)[2])
+        students.readout(students.load_cd(people.data / "cd.safetensors", CPU)[2])
 
 
 @pytest.mark.parametrize("network", ["unet", "dit"])
@@ -190,7 +191,7 @@ def test_every_parameterization_drives_every_network(parameterization, network, 
 def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_teacher_alone(people):
     section = {**tracks.PEOPLE_LDM, "unet": {**tracks.LDM["unet"], "dropout": 0.5}}
     teacher = tracks.shaken(denoisers.build(people.latents.header, params.build(LdmParams, section, "ldm")))
-    student = denoisers.student_of(teacher, 0.004).train()
+    student = students.student_of(teacher, 0.004).train()
     noisy, cond, _ = inputs(people)
     assert torch.equal(said(student.denoiser, noisy, cond), said(teacher, noisy, cond))
     assert all(p.requires_grad for p in student.parameters())
@@ -200,7 +201,7 @@ def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_t
 
 def test_distillation_trains_all_but_the_regression_which_comes_through_bit_for_bit(track):
     teacher, p = track.denoiser, replace(track.cd_params, steps=3, weight_decay=0.5)
-    student = denoisers.student_of(teacher, p.sigmas.low)
+    student = students.student_of(teacher, p.sigmas.low)
     target, ema = Ema(student, 0.5), Ema(student, 0.9)
     named = dict(student.denoiser.named_parameters())
     assert {name for name, w in named.items() if not w.requires_grad} == {
@@ -208,7 +209,7 @@ def test_distillation_trains_all_but_the_regression_which_comes_through_bit_for_
     }
     load = batches.load_latents(track.latents, track.conditions, False, "distill_cd", 0)
     whitening = denoisers.whitening(track.latents.header)
-    loss = objectives.distillation(student, target.model, teacher, p, whitening, CPU)
+    loss = students.distillation(student, target.model, teacher, p, whitening, CPU)
     for step, _ in train("distill_cd", student, load, loss, track.grids.frames("train"), p):
         target.update(step)
         ema.update(step)

@@ -13,7 +13,7 @@ from echoes import params
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.schedules import SigmaRange, schedule
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.models import batches, denoisers, objectives
+from echoes.models import batches, denoisers, objectives, students
 from echoes.models.denoisers import LdmParams
 
 CPU = torch.device("cpu")
@@ -113,7 +113,7 @@ def distil(case, student=None, target=None, teacher=None, seed=0, p=None):
     track, spread, batch = case
     nets = [copy.deepcopy(given or track.denoiser) for given in (student, target, teacher)]
     models = [ConsistencyModel(net, track.cd_params.sigmas.low) for net in nets[:2]]
-    return seeded(objectives.distillation(*models, nets[2], p or track.cd_params, spread, CPU), batch, seed)
+    return seeded(students.distillation(*models, nets[2], p or track.cd_params, spread, CPU), batch, seed)
 
 
 def test_distillation_is_one_loss_per_frame_and_depends_on_all_three_networks(case):
@@ -164,7 +164,7 @@ def test_only_the_student_gets_a_gradient(case):
     nets = [copy.deepcopy(track.denoiser).requires_grad_(True) for _ in range(3)]
     student, target = (ConsistencyModel(net, track.cd_params.sigmas.low) for net in nets[:2])
     torch.manual_seed(0)
-    objectives.distillation(student, target, nets[2], track.cd_params, spread, CPU)(batch).sum().backward()
+    students.distillation(student, target, nets[2], track.cd_params, spread, CPU)(batch).sum().backward()
     assert any(p.grad is not None and p.grad.any() for p in nets[0].network.parameters())
     assert any(p.grad is not None and p.grad.any() for p in nets[0].conditioner.parameters())
     assert all(p.grad is None for net in nets[1:] for p in net.parameters())

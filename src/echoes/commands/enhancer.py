@@ -14,7 +14,7 @@ from echoes.compute.precision import half_precision
 from echoes.dataset.facts import RadarFacts
 from echoes.errors import InputError
 from echoes.grids import Grid
-from echoes.models import autoencoders, denoisers, methods
+from echoes.models import autoencoders, denoisers, students
 from echoes.models.methods import Decoder, clock
 from echoes.models.radar import clouds, familiarity, readout
 from echoes.models.radar.clouds import Made
@@ -49,15 +49,15 @@ class Enhancer:
         vae_path, cd_path = data / "vae.safetensors", data / "cd.safetensors"
         require_files(vae_path, cd_path)
         self._vae, vae_header = autoencoders.load(vae_path, place)
-        model, p, header = denoisers.load_cd(cd_path, place)
+        model, p, header = students.load_cd(cd_path, place)
         require_parent(cd_path, header, vae_path, vae_header)
         told: RadarFacts = params.build_known(RadarFacts, vae_header.content, f"{vae_path}: header")
         self.grid, self._scaling, self.ego_motion = Grid(told.axes), told.scaling, told.ego_motion
-        self._threshold = denoisers.chosen(header, "threshold")
-        between = [denoisers.chosen(header, "middle")] * (steps - 1)
-        generator, decoder = methods.cd(model, p, between, p.seed), Decoder(self._vae, denoisers.whitening(header))
+        self._threshold = students.chosen(header, "threshold")
+        between = [students.chosen(header, "middle")] * (steps - 1)
+        generator, decoder = students.cd(model, p, between, p.seed), Decoder(self._vae, denoisers.whitening(header))
         self._call = OneCall(generator, decoder, latentstore.shape(header), p.seed)
-        self.readout, self.seen = denoisers.readout(header), familiarity.stored(header)
+        self.readout, self.seen = students.readout(header), familiarity.stored(header)
         self._fusion = Fusion(self.readout, self.grid, self._scaling, place)
         self._condition = denoisers.ldm_params(header, cd_path).condition.by
         self.choice, self._samples, self._place = choice, samples, place

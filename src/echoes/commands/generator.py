@@ -12,7 +12,7 @@ from echoes import latentstore, params
 from echoes.dataset.facts import SpectrogramFacts
 from echoes.diffusion.samplers import SolverConfig, solve
 from echoes.errors import InputError
-from echoes.models import autoencoders, denoisers, methods
+from echoes.models import autoencoders, denoisers, methods, students
 from echoes.models.methods import Decoder, Generator
 from echoes.models.trained import SampleParams, require_files
 from echoes.provenance import Header, require_parent
@@ -85,6 +85,6 @@ def _load(path: Path, method: Method, p: SampleParams, seed: int, place: torch.d
         return methods.ldm(
             denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas, p.guidance, seed
         ), header
-    model, cd_params, header = denoisers.load_cd(path, place)
-    between = [denoisers.chosen(header, "middle")] if method == "cd_2" else []
-    return methods.cd(model, cd_params, between, seed), header
+    model, cd_params, header = students.load_cd(path, place)
+    between = [students.chosen(header, "middle")] if method == "cd_2" else []
+    return students.cd(model, cd_params, between, seed), header

@@ -1,5 +1,6 @@
 """A denoiser: a network, the parameterization that makes its answer a clean sample, and what conditions it."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
@@ -27,6 +28,22 @@ class Conditional(Protocol):
     """A denoiser, or a consistency model: (noisy, sigma, condition) -> (B, C, *S)."""
 
     def __call__(self, noisy: Tensor, sigma: Tensor, condition: Condition, /) -> Tensor: ...
+
+
+class Model(Conditional, Protocol):
+    """The same, with its own encoder of a condition; what its network is, and the regression that goes with it."""
+
+    @property
+    def network(self) -> nn.Module: ...
+
+    @property
+    def regression(self) -> nn.Module | None: ...
+
+    def condition(self, cond: Tensor, drop: Tensor | None = None) -> Condition: ...
+
+    def unconditional(self, cond: Tensor) -> Condition: ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 class Conditioner(Protocol):

@@ -22,6 +22,14 @@ class ConsistencyModel(nn.Module):
         super().__init__()
         self.denoiser, self.sigma_min = denoiser, sigma_min
 
+    @property
+    def network(self) -> nn.Module:
+        return self.denoiser.network
+
+    @property
+    def regression(self) -> nn.Module | None:
+        return self.denoiser.regression
+
     def condition(self, cond: Tensor, drop: Tensor | None = None) -> Condition:
         return self.denoiser.condition(cond, drop)
 

@@ -10,7 +10,7 @@ from echoes.errors import InputError
 from echoes.exports.diffusers_models import Autoencoder, LatentDenoiser
 from echoes.exports.diffusers_pipeline import SpectrogramPipeline
 from echoes.exports.diffusers_schedulers import ConsistencyScheduler, Scheduler, SolverScheduler
-from echoes.models import autoencoders, denoisers
+from echoes.models import autoencoders, denoisers, students
 from echoes.models.trained import SampleParams, require_files
 from echoes.provenance import require_parent
 
@@ -31,7 +31,7 @@ def pipeline(data: Path, model: Model, p: SampleParams) -> SpectrogramPipeline:
         denoiser, header = denoisers.load_ldm(path, CPU)
         weights, scheduler = denoiser.state_dict(), SolverScheduler(sample=asdict(p))
     else:
-        student, cd_params, header = denoisers.load_cd(path, CPU)
+        student, cd_params, header = students.load_cd(path, CPU)
         weights = student.state_dict()
         scheduler = ConsistencyScheduler(cd=asdict(cd_params), middle=float(header.content["middle"]))
     require_parent(path, header, vae_path, vae_header)

@@ -11,7 +11,7 @@ from echoes import params
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import autoencoders, denoisers
 from echoes.models.autoencoders import VaeParams
-from echoes.models.denoisers import CdParams
+from echoes.models.students import CdParams
 from echoes.nets.conditions import Condition
 from echoes.provenance import Header
 

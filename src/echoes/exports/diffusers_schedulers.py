@@ -13,9 +13,9 @@ from diffusers.configuration_utils import register_to_config
 
 from echoes import params
 from echoes.diffusion.samplers import SolverConfig, solve
-from echoes.models import methods
-from echoes.models.denoisers import CdParams
+from echoes.models import methods, students
 from echoes.models.methods import Generator
+from echoes.models.students import CdParams
 from echoes.models.trained import SampleParams
 
 CONFIG = "scheduler_config.json"
@@ -58,4 +58,4 @@ class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
             raise ValueError(f"num_inference_steps: expected 1 or 2 of a consistency model, got {steps}")
         if guidance_scale is not None:
             raise ValueError(f"guidance_scale: expected none, because guidance is distilled, got {guidance_scale}")
-        return methods.cd(model, self.params, [self.middle] if steps == 2 else [], self.params.seed)
+        return students.cd(model, self.params, [self.middle] if steps == 2 else [], self.params.seed)

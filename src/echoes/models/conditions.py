@@ -8,9 +8,8 @@ from torch import Tensor
 
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.diffusion.denoiser import Denoise, Denoiser, given
+from echoes.diffusion.denoiser import Denoise, Model, given
 from echoes.diffusion.guidance import Guidance, guided
-from echoes.distillation.consistency import ConsistencyModel
 from echoes.grids import Y_AXIS
 from echoes.latentstore import LatentStore
 
@@ -27,7 +26,7 @@ def conditions(data: Grids | Spectrograms, store: LatentStore, by: str) -> Condi
     return lambda frames, flipped: _radar(data, frames, flipped)
 
 
-def under(model: Denoiser | ConsistencyModel, cond: Tensor, guidance: Guidance) -> Denoise:
+def under(model: Model, cond: Tensor, guidance: Guidance) -> Denoise:
     """A model under a condition (B, ...), guided away from what it says without any."""
     condition = model.condition(cond)
     if guidance.weight == 1:

@@ -1,10 +1,9 @@
-"""The denoiser of a track and its consistency model: built from params, saved, rebuilt from files."""
+"""The denoiser of a track: built from params, saved, rebuilt from its file."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -14,12 +13,8 @@ from echoes.autoencoder.latents import Whitening
 from echoes.dataset.facts import LabelNames
 from echoes.diffusion import ddpm, edm, flow
 from echoes.diffusion.denoiser import Denoiser, Parameterization
-from echoes.diffusion.guidance import Guidance
-from echoes.diffusion.schedules import SigmaRange
-from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
 from echoes.models.radar import regressor
-from echoes.models.radar.readout import Readout
 from echoes.models.radar.regressor import BirdseyeRegression, NoRegression
 from echoes.nets.conditions import FieldConditioner, LabelConditioner
 from echoes.nets.dit import DiT, DiTConfig
@@ -89,27 +84,6 @@ class LdmParams(StageSchedule):
         super().__post_init__()
         if not 0 <= self.drop <= 1:
             raise InputError(f"drop: expected 0 to 1, got {self.drop}")
-        check_share("ema", self.ema)
-
-
-@dataclass(frozen=True)
-class CdParams(StageSchedule):
-    """The section `<track>.cd`.
-
-    sigmas       noise levels whose neighbours are distilled across.
-    guidance     of the teacher: the student learns the guided trajectories.
-    target_ema   decay of the target network; ema: of the weights that are kept.
-    """
-
-    sigmas: SigmaRange
-    guidance: Guidance
-    mirror: bool
-    target_ema: float
-    ema: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share("target_ema", self.target_ema)
         check_share("ema", self.ema)
 
 
@@ -190,42 +164,11 @@ def load_ldm(path: Path, device: torch.device) -> tuple[Denoiser, Header]:
     return denoiser.to(device).eval().requires_grad_(False), header
 
 
-def save_cd(model: ConsistencyModel, p: CdParams, teacher: Header, chosen: dict[str, Any], path: Path) -> None:
-    """chosen: what was settled on validation, such as `middle`, the noise level from which a second step starts."""
-    content = {**teacher.content, "ldm_params": teacher.params, **chosen}
-    parents = {**teacher.parents, "ldm": teacher.identity}
-    weights.save(model.denoiser.state_dict(), Header("cd", asdict(p), parents, content), path)
-
-
-def load_cd(path: Path, device: torch.device) -> tuple[ConsistencyModel, CdParams, Header]:
-    """The averaged consistency model for inference, its params and its header."""
-    tensors, header = weights.load(path, "cd")
-    p: CdParams = params.build(CdParams, header.params, f"{path}: params")
-    of_ldm = ldm_params(header, path)
-    denoiser = weights.rebuilt(lambda: build(header, of_ldm), tensors, path)
-    model = ConsistencyModel(denoiser, p.sigmas.low).to(device).eval().requires_grad_(False)
-    return model, p, header
-
-
 def ldm_params(header: Header, path: Path) -> LdmParams:
     """The params of the denoiser that an ldm holds, or that a cd was distilled from."""
     stored = header.params if header.kind == "ldm" else header.content.get("ldm_params")
     p: LdmParams = params.build(LdmParams, stored, f"{path}: params of the ldm")
     return p
-
-
-def student_of(teacher: Denoiser, sigma_min: float) -> ConsistencyModel:
-    """A consistency model that starts from the teacher's weights and trains without dropout.
-
-    Dropout in the student alone would be one more difference that the loss takes for an error.
-    """
-    student = copy.deepcopy(teacher).requires_grad_(True)
-    for module in student.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    if student.regression is not None:  # it is no part of what is distilled
-        student.regression.requires_grad_(False)
-    return ConsistencyModel(student, sigma_min)
 
 
 def whitening(header: Header) -> Whitening:
@@ -235,17 +178,3 @@ def whitening(header: Header) -> Whitening:
     if len(stored.mean) != channels:
         raise InputError(f"{header.kind}: whitening: expected {channels} channels, got {len(stored.mean)}")
     return stored
-
-
-def readout(header: Header) -> Readout:
-    """How the clouds of a track are read out, which travels with its cd; raises InputError where it does not."""
-    found: Readout = params.build(Readout, header.content.get("readout"), f"{header.kind}: readout")
-    return found
-
-
-def chosen(header: Header, name: str) -> float:
-    """What was settled on validation and travels with a cd, such as `middle`; raises InputError for no such number."""
-    found: float = params.build(float, header.content.get(name), f"{header.kind}: {name}")
-    if not found > 0:
-        raise InputError(f"{header.kind}: {name}: expected more than 0, got {found}")
-    return found

@@ -11,14 +11,11 @@ from echoes import seeds
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.vae import Vae
 from echoes.compute.precision import half_precision
-from echoes.diffusion.denoiser import Denoise, Denoiser
+from echoes.diffusion.denoiser import Denoise, Denoiser, Model
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.paths import Path
 from echoes.diffusion.schedules import SigmaRange, schedule
-from echoes.distillation.consistency import ConsistencyModel
-from echoes.distillation.samplers import consistency
 from echoes.models.conditions import under
-from echoes.models.denoisers import CdParams
 
 # Noise and the numbers of the samples it belongs to -> the latents a method gives for it.
 Sample = Callable[[Denoise, Tensor, Sequence[int]], Tensor]
@@ -31,7 +28,7 @@ UNGUIDED = Guidance(1.0, 0.0, float("inf"))
 class Generator:
     """A network with its own encoder of the condition, how it is guided, and how it is called."""
 
-    model: Denoiser | ConsistencyModel
+    model: Model
     sample: Sample
     guidance: Guidance
 
@@ -68,15 +65,6 @@ def ldm(denoiser: Denoiser, solve: Solve, levels: SigmaRange, guidance: Guidance
         return solve(denoise, noise, sigmas, denoiser.path, fresh(numbers, noise, seed, "ancestral"))
 
     return Generator(denoiser, sample, guidance)
-
-
-def cd(model: ConsistencyModel, p: CdParams, between: Sequence[float], seed: int) -> Generator:
-    """The consistency model in one call, and one more from each noise level in `between`, with fresh noise."""
-
-    def sample(denoise: Denoise, noise: Tensor, numbers: Sequence[int]) -> Tensor:
-        return consistency(denoise, noise, p.sigmas.high, p.sigmas.low, between, fresh(numbers, noise, seed, "renoise"))
-
-    return Generator(model, sample, UNGUIDED)
 
 
 def fresh(numbers: Sequence[int], like: Tensor, seed: int, purpose: str) -> Callable[[int], Tensor]:
@@ -128,9 +116,7 @@ def calls(generator: Generator, cond: Tensor, latent_shape: Sequence[int]) -> in
         nonlocal count
         count += len(inputs[0]) // len(cond)
 
-    model = generator.model
-    network = model.denoiser.network if isinstance(model, ConsistencyModel) else model.network
-    hook = network.register_forward_hook(count_call)
+    hook = generator.model.network.register_forward_hook(count_call)
     with torch.no_grad():
         noise = torch.zeros(len(cond), *latent_shape, device=cond.device)
         generator.latents(cond, noise, [0] * len(cond))

@@ -3,7 +3,7 @@
 from echoes.diffusion.schedules import schedule
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
-from echoes.models.denoisers import CdParams
+from echoes.models.students import CdParams
 
 WIDEST = 8.0  # between sigma_data / WIDEST and sigma_data * WIDEST
 

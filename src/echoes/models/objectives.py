@@ -1,4 +1,4 @@
-"""What the training loop minimises for the denoiser and for its consistency model, batch by batch."""
+"""What the training loop minimises for the denoiser, batch by batch, and what validation measures."""
 
 from collections.abc import Callable
 
@@ -9,14 +9,11 @@ from torch import Tensor
 from echoes import draws, seeds
 from echoes.autoencoder.latents import Whitening
 from echoes.dataset.frames import batches_of
-from echoes.diffusion.denoiser import Denoiser, given
-from echoes.diffusion.schedules import schedule
-from echoes.distillation import consistency, curriculum
-from echoes.distillation.consistency import ConsistencyModel
+from echoes.diffusion.denoiser import Denoiser
 from echoes.latentstore import LatentStore
 from echoes.models.batches import LatentBatch
-from echoes.models.conditions import Conditions, straight, under
-from echoes.models.denoisers import CdParams, LdmParams
+from echoes.models.conditions import Conditions, straight
+from echoes.models.denoisers import LdmParams
 
 BATCH = 16
 
@@ -30,28 +27,6 @@ def denoising(
         clean = batch.draw(spread, device)
         drop = draws.uniform(len(clean), denoiser.parts, device=device) < p.drop
         return denoiser.parameterization.loss(denoiser, clean, denoiser.condition(batch.cond.to(device), drop))
-
-    return loss
-
-
-def distillation(
-    student: ConsistencyModel,
-    target: ConsistencyModel,
-    teacher: Denoiser,
-    p: CdParams,
-    spread: Whitening,
-    device: torch.device,
-) -> Callable[[LatentBatch], Tensor]:
-    """batch -> (B,) consistency loss; each network encodes the condition with its own conditioner."""
-    sigmas = schedule(p.sigmas, teacher.parameterization)[:-1].float().to(device)
-
-    def loss(batch: LatentBatch) -> Tensor:
-        clean, cond = batch.draw(spread, device), batch.cond.to(device)
-        high, low = curriculum.neighbours(sigmas, len(clean))
-        with torch.no_grad():
-            goal = given(target, target.condition(cond))
-            guide = under(teacher, cond, p.guidance)
-        return consistency.loss(given(student, student.condition(cond)), goal, guide, clean, high, low, teacher.path)
 
     return loss
 

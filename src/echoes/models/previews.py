@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.diffusion.denoiser import Denoise, Denoiser
+from echoes.diffusion.denoiser import Denoise
 from echoes.diffusion.dpmpp import dpmpp_2m
 from echoes.diffusion.paths import Path as Trajectory
 from echoes.diffusion.schedules import SigmaRange
-from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import methods
 from echoes.models.conditions import Conditions
-from echoes.models.denoisers import CdParams
 from echoes.models.methods import UNGUIDED, Decoder, Generator
 from echoes.models.microdoppler import previews as spectrograms
 from echoes.models.radar import previews as clouds
@@ -33,25 +32,21 @@ def of_denoiser(
     decoder: Decoder, data: Grids | Spectrograms, conditions: Conditions, shape: Sequence[int], seed: int
 ) -> Preview:
     """Pictures of samples by a solver beside the truth."""
-
-    def draw(denoiser: nn.Module, path: Path) -> None:
-        assert isinstance(denoiser, Denoiser)
-        generator = methods.ldm(denoiser, _solve, LEVELS, UNGUIDED, seed)
-        _draw_samples(generator, decoder, data, conditions, shape, seed, path)
-
-    return draw
+    return of(
+        lambda denoiser: methods.ldm(denoiser, _solve, LEVELS, UNGUIDED, seed), decoder, data, conditions, shape, seed
+    )
 
 
-def of_consistency(
-    p: CdParams, decoder: Decoder, data: Grids | Spectrograms, conditions: Conditions, shape: Sequence[int]
+def of(
+    sampler: Callable[[Any], Generator],
+    decoder: Decoder,
+    data: Grids | Spectrograms,
+    conditions: Conditions,
+    shape: Sequence[int],
+    seed: int,
 ) -> Preview:
-    """Pictures of one-step samples beside the truth."""
-
-    def draw(model: nn.Module, path: Path) -> None:
-        assert isinstance(model, ConsistencyModel)
-        _draw_samples(methods.cd(model, p, [], p.seed), decoder, data, conditions, shape, p.seed, path)
-
-    return draw
+    """Pictures of samples beside the truth. sampler: model -> how it is sampled."""
+    return lambda model, path: _draw_samples(sampler(model), decoder, data, conditions, shape, seed, path)
 
 
 def _draw_samples(

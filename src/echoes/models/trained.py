@@ -17,11 +17,11 @@ from echoes.diffusion.samplers import Solver, SolverConfig, solve
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
-from echoes.models import autoencoders, conditions, denoisers, methods
+from echoes.models import autoencoders, conditions, denoisers, methods, students
 from echoes.models.conditions import Conditions
-from echoes.models.denoisers import CdParams
 from echoes.models.methods import Decoder, Generator
 from echoes.models.radar.readout import Readout
+from echoes.models.students import CdParams
 from echoes.provenance import Header, require_parent
 
 
@@ -65,7 +65,7 @@ class Trained:
     @property
     def readout(self) -> Readout:
         """How clouds are read out, as it was settled on validation; of a track of radar clouds."""
-        return denoisers.readout(self.header)
+        return students.readout(self.header)
 
     @property
     def latent_shape(self) -> list[int]:
@@ -73,13 +73,13 @@ class Trained:
 
     def generators(self, p: SampleParams) -> dict[str, Generator]:
         """The ways to sample that every family compares."""
-        between = [denoisers.chosen(self.header, "middle")]
+        between = [students.chosen(self.header, "middle")]
         return {
             "ldm": methods.ldm(
                 self.denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas, p.guidance, p.seed
             ),
-            "cd_1": methods.cd(self.model, self.cd_params, [], p.seed),
-            "cd_2": methods.cd(self.model, self.cd_params, between, p.seed),
+            "cd_1": students.cd(self.model, self.cd_params, [], p.seed),
+            "cd_2": students.cd(self.model, self.cd_params, between, p.seed),
         }
 
 
@@ -95,7 +95,7 @@ def load(data: Path, grids: Grids | Spectrograms, place: torch.device) -> Traine
     latents = latentstore.read(data / "latents")
     vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
     denoiser, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
-    model, cd_params, header = denoisers.load_cd(data / "cd.safetensors", place)
+    model, cd_params, header = students.load_cd(data / "cd.safetensors", place)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", ldm_header, data / "latents", latents.header)

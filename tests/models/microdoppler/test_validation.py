@@ -6,7 +6,7 @@ import torch
 
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.evaluation.distributions import frechet
-from echoes.models import denoisers, methods, middles
+from echoes.models import denoisers, methods, middles, students
 from echoes.models.conditions import straight
 from echoes.models.methods import Decoder
 from echoes.models.microdoppler import validation
@@ -30,7 +30,7 @@ def test_the_level_has_the_least_distance_of_all_candidates(name, request):
         encoded = track.vae.encode(torch.from_numpy(track.grids.target_batch(frames))).mean
     real, distances = pooled(decoder.whitening.whiten(encoded)), {}
     for level in middles.candidates(track.model, track.cd_params):
-        generator = methods.cd(track.model, track.cd_params, [level], track.cd_params.seed)
+        generator = students.cd(track.model, track.cd_params, [level], track.cd_params.seed)
         made = []
         for numbers in (frames, len(track.grids) + frames):  # each is drawn twice
             noise = methods.noise_of(numbers.tolist(), SHAPE, track.cd_params.seed, "validation")

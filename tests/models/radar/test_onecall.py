@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from echoes.models import denoisers, methods
+from echoes.models import denoisers, methods, students
 from echoes.models.conditions import straight
 from echoes.models.methods import Decoder
 from echoes.models.radar import readout
@@ -21,7 +21,7 @@ SEED = 3
 @pytest.fixture(scope="module")
 def call(track):
     decoder = Decoder(track.vae, denoisers.whitening(track.latents.header))
-    return OneCall(methods.cd(track.model, track.cd_params, [], 0), decoder, SHAPE, SEED)
+    return OneCall(students.cd(track.model, track.cd_params, [], 0), decoder, SHAPE, SEED)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from echoes import params
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.evaluation.clouds import evaluate_frame
-from echoes.models import denoisers, methods
+from echoes.models import denoisers, students
 from echoes.models.conditions import straight
 from echoes.models.methods import Decoder
 from echoes.models.radar import calibration, clouds, familiarity, reconstruction, validation
@@ -41,7 +41,7 @@ def sampled(track, generator, decoder, threshold):
 
 
 def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstructions(track, decoder):
-    generator = methods.cd(track.model, track.cd_params, [], 0)
+    generator = students.cd(track.model, track.cd_params, [], 0)
     found = Validation(decoder, track.grids, track.conditions, SHAPE, 0).threshold(generator)
     scores = {}
     for threshold in THRESHOLDS:
@@ -52,7 +52,7 @@ def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstruc
 
 
 def test_the_threshold_of_a_method_is_the_best_of_the_candidates_on_the_frames_asked_for(track, decoder):
-    generator = methods.cd(track.model, track.cd_params, [], 0)
+    generator = students.cd(track.model, track.cd_params, [], 0)
     choice = Validation(decoder, track.grids, track.conditions, SHAPE, 0)
     found = choice.best(choice.sampler(generator))
     scores = {level: iou(track, sampled(track, generator, decoder, level)) for level in THRESHOLDS}
@@ -70,7 +70,7 @@ def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decod
     found = validation.middle(Validation(decoder, track.grids, track.conditions, SHAPE, 0), track.model, p, 0.4)
     levels = [level for level in karras_sigmas(p.sigmas).tolist() if 1 / 8 <= level <= 8]
     scores = {
-        level: iou(track, sampled(track, methods.cd(track.model, p, [level], 0), decoder, 0.4)) for level in levels
+        level: iou(track, sampled(track, students.cd(track.model, p, [level], 0), decoder, 0.4)) for level in levels
     }
     assert scores[found] == pytest.approx(max(scores.values()))
     assert len(set(scores.values())) > 2
@@ -79,9 +79,9 @@ def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decod
 def test_all_that_was_settled_is_what_the_stage_keeps(track, decoder):
     found = validation.chosen(track.model, track.cd_params, decoder.decoder, track.grids, track.conditions, SHAPE)
     choice = Validation(decoder, track.grids, track.conditions, SHAPE, track.cd_params.seed)
-    threshold = choice.threshold(methods.cd(track.model, track.cd_params, [], track.cd_params.seed))
+    threshold = choice.threshold(students.cd(track.model, track.cd_params, [], track.cd_params.seed))
     middle = validation.middle(choice, track.model, track.cd_params, threshold)
-    call = OneCall(methods.cd(track.model, track.cd_params, [], track.cd_params.seed), decoder.decoder, SHAPE, 0)
+    call = OneCall(students.cd(track.model, track.cd_params, [], track.cd_params.seed), decoder.decoder, SHAPE, 0)
     say = of_frames(call, track.grids, track.conditions, True)
     readout = calibration.fit(say, track.grids, call.names, torch.device("cpu"), 0)
     assert set(found) == {"threshold", "middle", "readout", "seen"}

@@ -11,10 +11,10 @@ from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.distributions import frechet
-from echoes.models import methods, middles
+from echoes.models import methods, middles, students
 from echoes.models.conditions import Conditions, straight
-from echoes.models.denoisers import CdParams
 from echoes.models.methods import Decoder, Generator
+from echoes.models.students import CdParams
 
 BATCH = 32
 FRAMES = 512  # of the validation split, evenly spread
@@ -33,7 +33,7 @@ def chosen(
     """middle: the noise level of the second step whose latents are nearest to the validation split's."""
     distance = _distance(p, decoder, data, conditions, shape)
     levels = middles.candidates(student, p)
-    distances = [distance(methods.cd(student, p, [sigma], p.seed)) for sigma in levels]
+    distances = [distance(students.cd(student, p, [sigma], p.seed)) for sigma in levels]
     return {"middle": levels[int(np.argmin(distances))]}
 
 
@@ -46,7 +46,7 @@ def error(
     shape: Sequence[int],
 ) -> float:
     """The distance of one-step latents to the validation split's."""
-    return _distance(p, decoder, data, conditions, shape)(methods.cd(student, p, [], p.seed))
+    return _distance(p, decoder, data, conditions, shape)(students.cd(student, p, [], p.seed))
 
 
 def _distance(

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from echoes.compute.precision import half_precision
 from echoes.dataset.grids import Grids
-from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import methods
 from echoes.models.conditions import Conditions, straight
 from echoes.models.methods import Decoder, Generator, clock
@@ -53,8 +52,7 @@ class OneCall:
 
     @property
     def regression(self) -> torch.nn.Module | None:
-        model = self.generator.model
-        return model.denoiser.regression if isinstance(model, ConsistencyModel) else model.regression
+        return self.generator.model.regression
 
     @torch.no_grad()
     def __call__(self, radar: Tensor, cond: Tensor, numbers: Sequence[int], samples: int, latent: bool) -> Said:

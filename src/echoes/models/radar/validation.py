@@ -8,14 +8,14 @@ import numpy as np
 
 from echoes.dataset.grids import Grids
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.models import methods, middles
+from echoes.models import middles, students
 from echoes.models.conditions import Conditions
-from echoes.models.denoisers import CdParams
 from echoes.models.methods import Decoder
 from echoes.models.radar import calibration, familiarity
 from echoes.models.radar.decoding import CloudDecoder
 from echoes.models.radar.onecall import OneCall, of_frames
 from echoes.models.radar.thresholds import Validation
+from echoes.models.students import CdParams
 
 
 def error(
@@ -23,7 +23,7 @@ def error(
 ) -> float:
     """1 - mean IoU of the cells of one-step samples at probability 0.5."""
     validation = Validation(CloudDecoder(decoder, grids.scaling, 0.5), grids, conditions, shape, p.seed)
-    return 1 - validation.iou(methods.cd(student, p, [], p.seed), 0.5)
+    return 1 - validation.iou(students.cd(student, p, [], p.seed), 0.5)
 
 
 def chosen(
@@ -33,7 +33,7 @@ def chosen(
     second step, the `readout` of enhanced clouds, and what the radar of the training frames was like (`seen`).
     """
     validation = Validation(CloudDecoder(decoder, grids.scaling, 0.5), grids, conditions, shape, p.seed)
-    generator = methods.cd(student, p, [], p.seed)
+    generator = students.cd(student, p, [], p.seed)
     threshold = validation.threshold(generator)
     call = OneCall(generator, decoder, tuple(shape), p.seed)
     place = next(student.parameters()).device
@@ -49,5 +49,5 @@ def chosen(
 def middle(validation: Validation, model: ConsistencyModel, p: CdParams, threshold: float) -> float:
     """The noise level of the schedule from which the second step has the best mean IoU of cells."""
     levels = middles.candidates(model, p)
-    scores = [validation.iou(methods.cd(model, p, [sigma], p.seed), threshold) for sigma in levels]
+    scores = [validation.iou(students.cd(model, p, [sigma], p.seed), threshold) for sigma in levels]
     return levels[int(np.argmax(scores))]
