@@ -10,7 +10,8 @@ from echoes.compute import distributed
 from echoes.dataset.frames import spread
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models.microdoppler import reconstruction
-from echoes.reports.spectrograms import View, side_by_side
+from echoes.reports import thumbnails
+from echoes.reports.thumbnails import Row
 
 FRAMES = 6
 
@@ -31,10 +32,10 @@ def draw(made: Tensor, title: str, frames: np.ndarray, data: Spectrograms, path:
     if not distributed.is_first():
         return
     names = list(data.label_names.values())
-    rows = {}
-    for i, frame in enumerate(frames):
+    rows = []
+    for frame, one in zip(frames, made.clamp(-1, 1).float().cpu().numpy(), strict=True):
         labels = data.labels(np.array([frame]))[0]
         words = " ".join(of_kind[label] for of_kind, label in zip(names, labels, strict=True))
-        real = data.target_batch(np.array([frame]))
-        rows[f"{frame}: {words}"] = {"real": real, title: made[i : i + 1].clamp(-1, 1).float().cpu().numpy()}
-    side_by_side(rows, View(data.velocity, data.time, (data.floor_db, data.ceiling_db)), path)
+        pictures = [thumbnails.spectrogram(values) for values in (data.target_batch(np.array([frame]))[0], one)]
+        rows.append(Row(f"{frame}: {words}", pictures))
+    thumbnails.sheet(["real", title], rows, path)

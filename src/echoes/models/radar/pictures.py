@@ -11,8 +11,8 @@ from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
 from echoes.models.radar import clouds, reconstruction
 from echoes.models.radar.clouds import Cloud
-from echoes.reports import figures
-from echoes.reports.figures import Panel
+from echoes.reports import thumbnails
+from echoes.reports.thumbnails import Row
 
 FRAMES = 3
 THRESHOLD = 0.5  # of occupancy: the one that is deployed is chosen later
@@ -34,18 +34,12 @@ def draw(made: Sequence[Cloud], title: str, frames: np.ndarray, grids: Grids, pa
     if not distributed.is_first():
         return
 
-    def panel(title: str, cloud: Cloud) -> Panel:
-        return Panel(title, grids.grid.centres(cloud.indices), None, "")
-
-    rows = [
-        [
-            panel("radar", _measured("radar", grids, frame)),
-            panel(title, cloud),
-            panel("target", _measured("target", grids, frame)),
-        ]
-        for frame, cloud in zip(frames, made, strict=True)
-    ]
-    figures.birdseye(rows, grids.grid, path, "height [m]")
+    rows = []
+    for frame, cloud in zip(frames, made, strict=True):
+        shown = (_measured("radar", grids, frame), cloud, _measured("target", grids, frame))
+        pictures = [thumbnails.from_above(one.indices, grids.shape) for one in shown]
+        rows.append(Row(f"frame {frame}, colour: height", pictures))
+    thumbnails.sheet(["radar", title, "target"], rows, path)
 
 
 def _measured(name: str, grids: Grids, frame: int) -> Cloud:
