@@ -20,8 +20,9 @@ from echoes.models.radar.readout import LATENT, REGRESSION, Fusion, Readout, ban
 
 BATCH, FRAMES = 16, 40  # of the validation split, evenly spread
 EMPTY_SHARE = 0.02  # of empty cells without a return near: enough to fit a handful of numbers
-WORTH = 0.01  # of the distance to the target
-GHOST = 0.02  # of it: what leaving returns out must bring, or all are kept
+WORTH = 0.02  # of the cost of a readout, which is of two things
+GHOST = 0.04  # of it: what leaving returns out must bring, or all are kept
+RADIUS_M = 1.0  # within which a point of one cloud is right where the other has one
 KEEP = (0.005, 0.01, 0.02, 0.04, 0.08)
 RIDGE = 10.0  # of the gate: as much as ten cells say for trusting the regression as it is
 TRUTH = 2500  # points of the truth that a candidate is measured by
@@ -48,16 +49,16 @@ class Validated:
 
 @dataclass(frozen=True)
 class Settled:
-    """A readout, and how far its points are from the target's in the mean over validation frames."""
+    """A readout, and its cost on validation frames."""
 
     readout: Readout
-    chamfer_m: float
+    cost: float
 
 
 def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Readout:
     """The readout that is best on validation frames.
 
-    Beside a regression the latent model must bring the points nearer by WORTH, or it is not used: it doubles the time.
+    Beside a regression the latent model must lower the cost by WORTH, or it is not used: it doubles the time.
 
     say   what the networks say of frames; names: of the inputs of the gate.
     """
@@ -67,7 +68,7 @@ def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed:
     if REGRESSION not in names or not both.readout.uses_latent:
         return both.readout
     alone = _settled([v.without(names.index(LATENT)) for v in said], grids, names, place, seed)
-    return both.readout if both.chamfer_m < alone.chamfer_m * (1 - WORTH) else alone.readout
+    return both.readout if both.cost < alone.cost * (1 - WORTH) else alone.readout
 
 
 def _settled(said: Sequence[Validated], grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Settled:
@@ -106,7 +107,7 @@ def _placed(
     place: torch.device,
     seed: int,
 ) -> Settled:
-    """The thresholds of the points nearest to the LiDAR in the mean over frames, and the bands they help in.
+    """The thresholds of the points with the least cost, and the bands in which these are nearer to the LiDAR.
 
     Near to returns and far from them by one threshold first, then far by a higher one, then near; then returns are left
     out where that brings GHOST.
@@ -121,14 +122,13 @@ def _placed(
         ]
 
     def best(candidates: Sequence[Readout]) -> Readout:
-        means = [np.mean([s["chamfer_m"] for s in scores(candidate)]) for candidate in candidates]
-        return candidates[int(np.argmin(means))]
+        return candidates[int(np.argmin([cost(scores(candidate)) for candidate in candidates]))]
 
     readout = best([replace(readout, near=level, far=level) for level in LEVELS])
     readout = best([replace(readout, far=level) for level in LEVELS if level >= readout.near])
     readout = best([replace(readout, near=level) for level in LEVELS if level <= readout.far])
     fewer = best([replace(readout, keep=level) for level in KEEP])
-    if mean_of(scores(fewer), "chamfer_m") < mean_of(scores(readout), "chamfer_m") * (1 - GHOST):
+    if cost(scores(fewer)) < cost(scores(readout)) * (1 - GHOST):
         readout = fewer
     of_radar = [
         points.evaluate_points(restrict(grids.points("radar", v.frame), region), true, grids.grid.diagonal_m)
@@ -140,7 +140,16 @@ def _placed(
     )
     helps = tuple(mean_of(fused, f"chamfer_m_{b}") <= mean_of(of_radar, f"chamfer_m_{b}") for b in BANDS_M)
     placed = replace(readout, bands=helps, outside=float(of_returns.mean()))
-    return Settled(placed, mean_of(scores(placed), "chamfer_m"))
+    return Settled(placed, cost(scores(placed)))
+
+
+def cost(frames: Sequence[dict[str, float]]) -> float:
+    """Chamfer distance over F1, both means over frames.
+
+    Neither is enough alone. The least distance is that of a block of doubtful cells, because a surface that is missed
+    costs metres and a wrong point beside a right one nothing; the best F1 leaves out what is not sure.
+    """
+    return mean_of(frames, "chamfer_m") / max(mean_of(frames, f"f1@{RADIUS_M}m"), 1e-6)
 
 
 def mean_of(frames: Sequence[dict[str, float]], key: str) -> float:
