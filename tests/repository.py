@@ -128,6 +128,15 @@ def documented(word: str) -> str:
 def build(folder: Path) -> None:
     """The radar track at the smallest size, every stage run once, all of it committed."""
     folder.mkdir(parents=True)
+    repository = checked_out(folder, _smallest())
+    repository.stages(*ARTIFACTS, "evaluate")
+    repository.dvc("commit", "--force", "--quiet")
+    repository.run("git", "add", ".")
+    repository.run("git", "commit", "--quiet", "-m", "first results")
+
+
+def checked_out(folder: Path, numbers: dict[str, Any]) -> Repository:
+    """The project with these params, as one commit, in which nothing has run yet."""
     repository = Repository(folder / "repository", folder / "home")
     repository.home.mkdir()
     repository.root.mkdir()
@@ -135,14 +144,11 @@ def build(folder: Path) -> None:
         target = repository.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(test_end_to_end.ROOT / path, target)
-    (repository.root / "params.yaml").write_text(yaml.safe_dump(_smallest(), sort_keys=False))
+    (repository.root / "params.yaml").write_text(yaml.safe_dump(numbers, sort_keys=False))
     repository.run("git", "init", "--quiet", "--initial-branch", "main")
     repository.run("git", "add", ".")
     repository.run("git", "commit", "--quiet", "-m", "the project")
-    repository.stages(*ARTIFACTS, "evaluate")
-    repository.dvc("commit", "--force", "--quiet")
-    repository.run("git", "add", ".")
-    repository.run("git", "commit", "--quiet", "-m", "first results")
+    return repository
 
 
 def _project() -> list[str]:
