@@ -80,3 +80,10 @@ def test_a_split_without_folds_is_refused_with_the_path_of_the_key():
     assert projects.require_stretches("a", split) is split
     with pytest.raises(InputError, match=r"^a\.split\.by: expected stretch, of which folds are made, got sequence$"):
         projects.require_stretches("a", BySequence("sequence", 0.1, 0.2, 0))
+
+
+def test_a_track_without_a_start_is_refused_by_the_key(root):
+    with pytest.raises(InputError, match=r"^init_from\.b: missing; scratch, or the track that it starts from$"):
+        projects.write(root, {**NUMBERS, "init_from": {"a": "b"}}, "a", 1, root / "cache")
+    with pytest.raises(InputError, match=r"^init_from: expected a mapping, got None$"):
+        projects.write(root, {**NUMBERS, "init_from": None}, "a", 1, root / "cache")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import tracks
-from echoes import params
+from echoes import initial, params
 from echoes.autoencoder.vae import SIZES
 from echoes.errors import InputError
 from echoes.models import autoencoders
@@ -20,7 +20,8 @@ def test_it_repeats_its_answers_bit_for_bit(name, request):
     x = torch.from_numpy(track.grids.target_batch([0, 1]))
     expected = track.vae.decode(track.vae.encode(x).mean)
     assert torch.equal(vae.decode(vae.encode(x).mean), expected)
-    assert header.parents == {"grids": track.grids.header.identity}
+    init = initial.read(track.data / "init").identity
+    assert header.parents == {"grids": track.grids.header.identity, "init": init}
     assert params.build(VaeParams, header.params, "params") == track.vae_params
     assert not vae.training
     assert not any(p.requires_grad for p in vae.parameters())

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import tracks
-from echoes import params
+from echoes import initial, params
 from echoes.autoencoder.latents import Whitening
 from echoes.diffusion.denoiser import given
 from echoes.errors import InputError
@@ -73,7 +73,9 @@ def test_every_artifact_names_all_it_was_made_from(name, request):
     _, ldm = denoisers.load_ldm(track.data / "ldm.safetensors", CPU)
     cd = students.load_cd(track.data / "cd.safetensors", CPU)[2]
     grids, latents = track.grids.header.identity, track.latents.header
-    assert ldm.parents == {"grids": grids, "vae": latents.parents["vae"], "latents": latents.identity}
+    init = initial.read(track.data / "init").identity
+    made_from = {"grids": grids, "vae": latents.parents["vae"], "latents": latents.identity, "init": init}
+    assert ldm.parents == made_from
     assert cd.parents == {**ldm.parents, "ldm": ldm.identity}
 
 

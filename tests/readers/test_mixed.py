@@ -70,8 +70,7 @@ def test_a_frame_is_that_of_its_own_reader(root):
 
 def test_the_sensor_of_a_mixed_track_is_that_of_the_measured_source():
     source = built()
-    assert mixed.sensor(source) is source.sources["town"]
-    assert mixed.sensor(source.sources["suburb"]) is source.sources["suburb"]
+    assert source.sensor is source.sources["town"]
     assert (source.ego_motion, source.doppler) == ("none", source.sources["town"].doppler)
     assert replace(source, measured="suburb").ego_motion == "recorded"
 

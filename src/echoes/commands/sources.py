@@ -24,7 +24,7 @@ def chosen(command: str, reader: str, track: str, path: Path) -> Source:
     source: Source = params.load(Source, f"{name}.source", path)
     if reader and source.reader != reader:
         raise InputError(f"{name}.source.reader: expected {reader} as in --reader, got {source.reader}")
-    return source if reader else mixed.sensor(source)
+    return source.sensor if isinstance(source, mixed.Source) and not reader else source
 
 
 def _check_clouds(key: str, reader: str) -> None:

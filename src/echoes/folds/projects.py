@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from echoes import files, initial
+from echoes import files, initial, params
 from echoes.errors import InputError
 from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime
 
@@ -48,9 +48,9 @@ def write(root: Path, numbers: Mapping[str, Any], track: str, fold: int, cache: 
     (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache.resolve()))
     for name in COPIED:
         shutil.copyfile(root / name, folder / name)
-    tracks = _with_sources(numbers["init_from"], track)
-    for path in (*CODE, Path("data", initial.SCRATCH), *(Path("data", "raw", each) for each in tracks)):
-        _link(root / path, folder / path)
+    tracks = _with_sources(params.build(dict[str, str], numbers.get("init_from"), "init_from"), track)
+    for linked in (*map(Path, CODE), Path("data", initial.SCRATCH), *(Path("data", "raw", each) for each in tracks)):
+        _link(root / linked, folder / linked)
     with files.replacing(folder / "params.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(_params(numbers, tracks, fold), sort_keys=False))
     return folder
@@ -59,9 +59,12 @@ def write(root: Path, numbers: Mapping[str, Any], track: str, fold: int, cache: 
 def _with_sources(init_from: Mapping[str, str], track: str) -> list[str]:
     """The track, the one it starts from, the one that this starts from, and so on."""
     tracks = [track]
-    while (source := init_from[tracks[-1]]) not in (initial.SCRATCH, *tracks):
+    while True:
+        if tracks[-1] not in init_from:
+            raise InputError(f"init_from.{tracks[-1]}: missing; scratch, or the track that it starts from")
+        if (source := init_from[tracks[-1]]) in (initial.SCRATCH, *tracks):
+            return tracks
         tracks.append(source)
-    return tracks
 
 
 def _params(numbers: Mapping[str, Any], tracks: list[str], fold: int) -> dict[str, Any]:

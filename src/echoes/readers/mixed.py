@@ -53,13 +53,17 @@ class Source:
                 raise InputError(f"weights.{name}: expected more than 0, got {weight:g}")
 
     @property
+    def sensor(self) -> Single:
+        """The source whose sensor the track is for."""
+        return self.sources[self.measured]
+
+    @property
     def ego_motion(self) -> EgoMotion:
-        """Of the sensor that the track is for."""
-        return self.sources[self.measured].ego_motion
+        return self.sensor.ego_motion
 
     @property
     def doppler(self) -> Doppler:
-        return self.sources[self.measured].doppler
+        return self.sensor.doppler
 
 
 def index(root: Path, source: Source) -> list[Entry]:
@@ -88,8 +92,3 @@ def name_of(entry: Entry) -> str:
 def single(source: Source | Single, entry: Entry) -> Single:
     """The source that a frame comes from."""
     return source.sources[name_of(entry)] if isinstance(source, Source) else source
-
-
-def sensor(source: Source | Single) -> Single:
-    """The source whose sensor a track is for."""
-    return source.sources[source.measured] if isinstance(source, Source) else source

@@ -22,11 +22,11 @@ def assigned(entries: Sequence[Entry], source: CloudSource, split: Split) -> lis
     if not isinstance(source, mixed.Source):
         return assign(entries, split)
     names = np.array([mixed.name_of(entry) for entry in entries])
-    splits = np.full(len(entries), "purged", dtype="<U6")
-    measured = np.flatnonzero(names == source.measured)
+    splits: np.ndarray = np.full(len(entries), "purged", dtype="<U6")
+    measured = np.flatnonzero(names == source.measured).tolist()
     splits[measured] = assign([entries[i] for i in measured], split)
     trained = Counter(splits[measured].tolist())["train"]
-    for name in source.sources.keys() - {source.measured}:
+    for name in (each for each in source.sources if each != source.measured):
         found = np.flatnonzero(names == name)
         wanted = round(trained * source.weights[name] / source.weights[source.measured])
         if not 1 <= wanted <= len(found):

@@ -107,7 +107,7 @@ def test_latency_and_calls_are_reported_for_every_method(case):
 def test_the_header_names_every_artifact_it_was_made_from(case):
     track, made = case
     header = made.samples.header
-    assert set(header.parents) == {"grids", "vae", "latents", "ldm", "cd"}
+    assert set(header.parents) == {"init", "grids", "vae", "latents", "ldm", "cd"}
     assert header.parents["grids"] == track.grids.header.identity
     assert header.params["guidance"] == tracks.PEOPLE_SAMPLE["guidance"]
 

@@ -155,7 +155,7 @@ def test_how_far_the_probability_of_the_gate_can_be_believed_stands_beside_its_c
 
 def test_the_header_names_every_artifact_it_was_made_from(made, track):
     header = arrays.Reader(made.path, "samples").header
-    assert set(header.parents) == {"grids", "vae", "latents", "ldm", "cd"}
+    assert set(header.parents) == {"init", "grids", "vae", "latents", "ldm", "cd"}
     assert header.parents["grids"] == track.grids.header.identity
     assert header.params["solver"] == "heun"
     assert header.content["methods"] == METHODS
