@@ -56,10 +56,13 @@ def assert_one_line(result: Result, message: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((STREET,), "inspect: expected --reader (simulated, astyx, raflow, ntu4dradlm, vod) or --track, got neither"),
+        (
+            (STREET,),
+            "inspect: expected --reader (simulated, astyx, raflow, ntu4dradlm, vod, mixed) or --track, got neither",
+        ),
         (
             (STREET, "--reader", "sonar"),
-            "--reader: expected one of simulated, astyx, raflow, ntu4dradlm, vod, got 'sonar'",
+            "--reader: expected one of simulated, astyx, raflow, ntu4dradlm, vod, mixed, got 'sonar'",
         ),
         ((STREET, "--track", "sonar"), "sonar: missing in params.yaml"),
         (

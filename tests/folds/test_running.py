@@ -16,7 +16,13 @@ from echoes.folds import projects, running
 from folds import small
 
 SPLIT = {"by": "stretch", "gap_s": 1.0, "folds": 2, "fold": 0, "val": 0.2, "seed": 0}
-NUMBERS = {"tracks": [], "folds": ["radar"], "runtime": {}, "radar": {"split": SPLIT}}
+NUMBERS = {
+    "tracks": [],
+    "init_from": {"radar": "scratch"},
+    "folds": ["radar"],
+    "runtime": {},
+    "radar": {"split": SPLIT},
+}
 DRIVER = """\
 import sys
 from pathlib import Path
