@@ -10,6 +10,7 @@ import pytest
 from echoes import params
 from echoes.errors import InputError
 from echoes.readers import mixed, simulated
+from echoes.voxelization import pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 DOPPLER = {"span_mps": 40.0, "static_mps": 0.5, "static_share": 0.2, "max_speed_mps": 30.0}
@@ -66,6 +67,13 @@ def test_a_frame_is_that_of_its_own_reader(root):
     np.testing.assert_array_equal(frame.target, alone.target)
     assert frame.sequence == entry.sequence == f"suburb-{alone.sequence}"
     assert mixed.single(source, entry) is single
+
+
+def test_the_doppler_of_a_frame_is_put_over_ground_as_its_own_source_says(root):
+    source = built()  # the town knows no velocity of its own, the suburb has recorded one
+    for entry in (mixed.index(root, source)[0], mixed.index(root, source)[-1]):
+        velocity = pairs.over_ground(mixed.read(root, source, entry), source, entry)[1]
+        assert np.isfinite(velocity).all() == (mixed.name_of(entry) == "suburb")
 
 
 def test_the_sensor_of_a_mixed_track_is_that_of_the_measured_source():

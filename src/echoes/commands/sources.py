@@ -1,10 +1,10 @@
 """The recording that a command is given: its frames, and the parameters of its reader."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from echoes import params
+from echoes.commands.sections import tracks
 from echoes.errors import InputError
 from echoes.readers import mixed
 from echoes.readers.choice import CLOUDS, READERS, Source
@@ -37,11 +37,9 @@ def _check_clouds(key: str, reader: str) -> None:
 
 
 def _with_reader(reader: str, path: Path) -> str:
-    document = params.document(path)
-    for track, section in document.items() if isinstance(document, Mapping) else ():
-        source = section.get("source") if isinstance(section, Mapping) else None
-        if isinstance(source, Mapping) and source.get("reader") == reader:
-            return str(track)
+    for track, section in tracks(params.document(path)).items():
+        if section["source"].get("reader") == reader:
+            return track
     raise InputError(f"{path}: expected a track with source.reader: {reader}, got none; add one, or name a --track")
 
 

@@ -77,7 +77,7 @@ def prepare(
 
 def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, entry: Entry) -> Pair | None:
     grid = params.grid()
-    radar, velocity = over_ground(frame, mixed.single(source, entry), entry)
+    radar, velocity = over_ground(frame, source, entry)
     if not grid.cells(radar)[1].any():
         return None
     assert frame.target is not None, "checked before"
@@ -105,9 +105,10 @@ def _below(grid: Grid, height_m: float) -> Plane:
 def over_ground(frame: Frame, source: Any, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     """The radar points with Doppler over ground, and the velocity [m/s] that was taken out (NaN for none).
 
-    Where the velocity cannot be estimated the frame has no points: Doppler without its reference would mislead.
+    Where the velocity cannot be estimated the frame has no points: Doppler without its reference would mislead. Of a
+    mixed source, each frame is measured by the sensor that it comes from.
     """
-    unknown = np.full(3, np.nan)
+    source, unknown = mixed.single(source, entry), np.full(3, np.nan)
     if source.ego_motion == "none":
         return frame.radar, unknown
     velocity = frame.ego_velocity
