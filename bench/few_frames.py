@@ -1,0 +1,156 @@
+"""What augmentation, size and regularisation bring where real frames are few, on the validation stretches of folds.
+
+python bench/few_frames.py TRACK [FOLD ...]
+
+For each variant and fold: DVC voxelizes the fold in a project of its own, the regression is trained alone with the
+schedule of `ldm`, its readout is settled, all on training and validation stretches. No test frame is looked at. Prints
+a table whose numbers are ratios to the validation frames' radar, means over the folds.
+"""
+
+import copy
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from echoes import params, seeds
+from echoes.compute import device
+from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.grids import Grids
+from echoes.evaluation import points
+from echoes.evaluation.points import restrict
+from echoes.folds import projects, running
+from echoes.models import batches
+from echoes.models.denoisers import LdmParams
+from echoes.models.radar import calibration, readout, regression, regressor
+from echoes.models.radar.onecall import Said
+from echoes.models.radar.readout import Fusion
+from echoes.models.radar.regressor import BirdseyeRegression
+from echoes.nets.birdseye import BirdseyeUNet
+from echoes.training.loop import train
+
+NONE = {"count": 0, "most_rad": 0.0, "least_share": 1.0, "power_db": 0.0, "noise_m": 0.0, "fade": 0.0}
+TURN, THIN = {"most_rad": 0.4}, {"least_share": 0.5}
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What of the track is changed; copies: beside those of no augmentation at all."""
+
+    name: str
+    copies: Mapping[str, Any]
+    unet: Mapping[str, Any]
+    ldm: Mapping[str, Any]
+
+
+def copies(name: str, **numbers: Any) -> Variant:
+    return Variant(name, numbers, {}, {})
+
+
+AS_SHIPPED = {"count": 7, **TURN, **THIN}
+VARIANTS = [
+    Variant("none, not even the mirror", {}, {}, {"mirror": False}),
+    copies("mirror"),
+    copies("mirror, turn", count=7, **TURN),
+    copies("mirror, turn, thin (as shipped)", **AS_SHIPPED),
+    copies("... and power 3 dB", **AS_SHIPPED, power_db=3.0),
+    copies("... and noise .15 m", **AS_SHIPPED, noise_m=0.15),
+    copies("... and fade .5", **AS_SHIPPED, fade=0.5),
+    copies("... and power, noise, fade", **AS_SHIPPED, power_db=3.0, noise_m=0.15, fade=0.5),
+    Variant("shipped, channels halved", AS_SHIPPED, {"channels": [16, 32, 48]}, {}),
+    Variant("shipped, channels doubled", AS_SHIPPED, {"channels": [64, 128, 192]}, {}),
+    Variant("shipped, dropout .3", AS_SHIPPED, {"dropout": 0.3}, {}),
+    Variant("shipped, weight decay .1", AS_SHIPPED, {}, {"weight_decay": 0.1}),
+    Variant("shipped, half the steps", AS_SHIPPED, {}, {"steps": 200}),
+]
+
+
+def main(track: str, *folds: str) -> None:
+    numbers = params.document(Path("params.yaml"))
+    print("| augmentation | loss | Chamfer x | F1@1m x | worse frames |\n|---|---:|---:|---:|---:|", flush=True)
+    for variant in VARIANTS:
+        rows = [measured(changed(numbers, track, variant), track, int(fold)) for fold in folds or ("0",)]
+        loss, chamfer, f1, worse = np.mean(rows, axis=0)
+        print(f"| {variant.name} | {loss:.3f} | {chamfer:.3f} | {f1:.3f} | {worse:.2f} |", flush=True)
+
+
+def changed(numbers: Mapping[str, Any], track: str, variant: Variant) -> dict[str, Any]:
+    """params.yaml with a variant of the track."""
+    made: dict[str, Any] = copy.deepcopy(dict(numbers))
+    section = made[track]
+    section["grid"]["copies"] |= {**NONE, **variant.copies}
+    section["ldm"]["regression"]["unet"] |= variant.unet
+    section["ldm"] |= variant.ldm
+    return made
+
+
+def measured(numbers: Mapping[str, Any], track: str, fold: int) -> tuple[float, float, float, float]:
+    """Loss of the regression, ratios of Chamfer and F1 to the radar's, and the share of frames that are farther off."""
+    root = Path()
+    project = projects.write(root, numbers, track, fold, running.cache(root))
+    running.repro(project, f"voxelize@{track}", f"fold {fold} of {track}")
+    grids = Grids(project / "data" / track / "grids.zarr")
+    p: LdmParams = params.build(LdmParams, numbers[track]["ldm"], f"{track}.ldm")
+    assert isinstance(p.regression, BirdseyeRegression)
+    place = device.best()
+    network = fitted(grids, p, p.regression, place)
+    loss = regression.error(network, grids, p.regression)["val_regression_loss"]
+    return loss, *against_radar(network, grids, p.seed, place)
+
+
+def fitted(grids: Grids, p: LdmParams, of: BirdseyeRegression, place: torch.device) -> BirdseyeUNet:
+    """The regression as train_ldm would train it, without a denoiser beside it and without averages."""
+    torch.manual_seed(seeds.number(p.seed, "train_ldm", "init"))
+    network = regressor.build(of, grids.shape).to(place)
+    regression.set_prior(network, grids)
+    flips, error = batches.flips(p.mirror, "train_ldm", p.seed), regression.objective(grids.occupied_share, of.loss)
+    load = lambda part: regression.load(grids, part.frames, flips(part))  # noqa: E731
+    for _ in train("train_ldm", network, load, partial(error, network), grids.frames("train"), p):
+        pass
+    return network.eval()
+
+
+def against_radar(network: nn.Module, grids: Grids, seed: int, place: torch.device) -> tuple[float, float, float]:
+    """Of the fused clouds of validation frames, by a readout that is settled on the same."""
+    names = readout.names(True)
+    say = saying(network, grids, place)
+    settled = calibration.fit(say, grids, names, place, seed)
+    fusion, rows = Fusion(settled, grids.grid, grids.scaling, place), []
+    for frames in batches_of(spread(grids.frames("val"), calibration.FRAMES), BATCH):
+        said = say(frames)
+        probable, measured = fusion.probability(said.weighed).cpu().numpy(), said.measured.cpu().numpy()
+        for frame, *one in zip(frames.tolist(), probable, measured, strict=True):
+            returns, (truth, region) = grids.points("radar", frame), calibration.truth(grids, frame, seed)
+            made = fusion.fused(*one, grids.cells("radar", frame), returns).points
+            both = [
+                points.evaluate_points(restrict(cloud, region), truth, grids.grid.diagonal_m)
+                for cloud in (made, returns)
+            ]
+            rows.append([scores[key] for key in ("chamfer_m", "f1@1.0m") for scores in both])
+    mine_m, radar_m, mine_f1, radar_f1 = np.array(rows).T
+    ratios = (float(np.nanmean(mine_m) / np.nanmean(radar_m)), float(np.nanmean(mine_f1) / np.nanmean(radar_f1)))
+    return *ratios, float(np.mean(mine_m > radar_m))
+
+
+def saying(network: nn.Module, grids: Grids, place: torch.device) -> Callable[[np.ndarray], Said]:
+    """frames (B,) -> what the regression says, the latent model nothing."""
+
+    @torch.no_grad()
+    def say(frames: np.ndarray) -> Said:
+        radar = torch.from_numpy(grids.radar_batch(frames)).to(place)
+        regressed = network(radar)
+        latent = torch.zeros_like(regressed[:, 0])
+        return Said(readout.inputs(regressed, latent, radar), regressed, latent, regressed, latent, 0.0)
+
+    return say
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
