@@ -16,7 +16,7 @@ from training_step import denoiser_of
 
 from echoes import params
 from echoes.compute.precision import half_precision
-from echoes.models import denoisers
+from echoes.models.objectives import LdmParams
 from echoes.training.checkpoint import SHARE, STATE, Checkpoints, scratch
 from echoes.training.runtime import Runtime
 
@@ -34,18 +34,18 @@ def seconds(what: Callable[[], object]) -> float:
     return median(times[1:])
 
 
-def measure(name: str, p: denoisers.LdmParams, runtime: Runtime) -> None:
+def measure(name: str, p: LdmParams, runtime: Runtime) -> None:
     training = denoiser_of("radar", p, CPU)
     module, (ema,) = training.module, training.averages
-    optimizer = torch.optim.AdamW(module.parameters(), lr=p.lr, fused=True)
-    cast = torch.autocast("cpu", torch.bfloat16, enabled=half_precision(p.precision, CPU))
+    optimizer = torch.optim.AdamW(module.parameters(), lr=p.schedule.lr, fused=True)
+    cast = torch.autocast("cpu", torch.bfloat16, enabled=half_precision(p.schedule.precision, CPU))
 
     def step() -> None:
         optimizer.zero_grad()
         with cast:
             value = training.loss(training.batch).mean()
         value.backward()
-        torch.nn.utils.clip_grad_norm_(module.parameters(), p.clip)
+        torch.nn.utils.clip_grad_norm_(module.parameters(), p.schedule.clip)
         optimizer.step()
         ema.update(0)
 
@@ -59,13 +59,17 @@ def measure(name: str, p: denoisers.LdmParams, runtime: Runtime) -> None:
 
 
 def main() -> None:
-    ldm, runtime = params.load(denoisers.LdmParams, "radar.ldm"), params.load(Runtime, "runtime")
-    print(f"{torch.get_num_threads()} threads, batch {ldm.batch}, a state every {runtime.checkpoint.minutes} minutes")
+    ldm, runtime = params.load(LdmParams, "radar.ldm"), params.load(Runtime, "runtime")
+    of = ldm.architecture
+    print(
+        f"{torch.get_num_threads()} threads, batch {ldm.schedule.batch}, a state every "
+        f"{runtime.checkpoint.minutes} minutes"
+    )
     print(f"{'network':12} {'state MB':>8} {'step s':>8} {'save s':>8} {'every s':>8} {'share':>8}")
     with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:
         os.environ["DVC_ROOT"] = folder
         measure("radar ldm", ldm, runtime)
-        measure("DiT B", replace(ldm, network="dit", dit=replace(ldm.dit, size="B")), runtime)
+        measure("DiT B", replace(ldm, architecture=replace(of, network="dit", dit=replace(of.dit, size="B"))), runtime)
 
 
 if __name__ == "__main__":

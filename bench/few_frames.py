@@ -27,13 +27,15 @@ from echoes.evaluation import points
 from echoes.evaluation.points import restrict
 from echoes.folds import projects, running
 from echoes.models import batches
-from echoes.models.denoisers import LdmParams
+from echoes.models.objectives import LdmParams
 from echoes.models.radar import calibration, readout, regression, regressor
 from echoes.models.radar.onecall import Said
 from echoes.models.radar.readout import Fusion
+from echoes.models.radar.regression import RegressionBatch
 from echoes.models.radar.regressor import BirdseyeRegression
 from echoes.nets.birdseye import BirdseyeUNet
 from echoes.training.loop import train
+from echoes.training.parts import Part
 
 NONE = {"count": 0, "most_rad": 0.0, "least_share": 1.0, "power_db": 0.0, "noise_m": 0.0, "fade": 0.0}
 TURN, THIN = {"most_rad": 0.4}, {"least_share": 0.5}
@@ -47,7 +49,8 @@ class Variant:
     name: str
     copies: Mapping[str, Any]
     unet: Mapping[str, Any]
-    ldm: Mapping[str, Any]
+    schedule: Mapping[str, Any]
+    mirror: bool = True
 
 
 def copies(name: str, **numbers: Any) -> Variant:
@@ -56,7 +59,7 @@ def copies(name: str, **numbers: Any) -> Variant:
 
 AS_SHIPPED = {"count": 7, **TURN, **THIN}
 VARIANTS = [
-    Variant("none, not even the mirror", {}, {}, {"mirror": False}),
+    Variant("none, not even the mirror", {}, {}, {}, mirror=False),
     copies("mirror"),
     copies("mirror, turn", count=7, **TURN),
     copies("mirror, turn, thin (as shipped)", **AS_SHIPPED),
@@ -86,8 +89,9 @@ def changed(numbers: Mapping[str, Any], track: str, variant: Variant) -> dict[st
     made: dict[str, Any] = copy.deepcopy(dict(numbers))
     section = made[track]
     section["grid"]["copies"] |= {**NONE, **variant.copies}
-    section["ldm"]["regression"]["unet"] |= variant.unet
-    section["ldm"] |= variant.ldm
+    section["ldm"]["architecture"]["regression"]["unet"] |= variant.unet
+    section["ldm"]["schedule"] |= variant.schedule
+    section["ldm"]["mirror"] = variant.mirror
     return made
 
 
@@ -98,21 +102,26 @@ def measured(numbers: Mapping[str, Any], track: str, fold: int) -> tuple[float, 
     running.repro(project, f"voxelize@{track}", f"fold {fold} of {track}")
     grids = Grids(project / "data" / track / "grids.zarr")
     p: LdmParams = params.build(LdmParams, numbers[track]["ldm"], f"{track}.ldm")
-    assert isinstance(p.regression, BirdseyeRegression)
     place = device.best()
-    network = fitted(grids, p, p.regression, place)
-    loss = regression.error(network, grids, p.regression)["val_regression_loss"]
-    return loss, *against_radar(network, grids, p.seed, place)
+    network = fitted(grids, p, place)
+    loss = regression.error(network, grids, p.loss.regression)["val_regression_loss"]
+    return loss, *against_radar(network, grids, p.schedule.seed, place)
 
 
-def fitted(grids: Grids, p: LdmParams, of: BirdseyeRegression, place: torch.device) -> BirdseyeUNet:
+def fitted(grids: Grids, p: LdmParams, place: torch.device) -> BirdseyeUNet:
     """The regression as train_ldm would train it, without a denoiser beside it and without averages."""
-    torch.manual_seed(seeds.number(p.seed, "train_ldm", "init"))
+    of, loss, schedule = p.architecture.regression, p.loss.regression, p.schedule
+    assert isinstance(of, BirdseyeRegression)
+    assert loss is not None
+    torch.manual_seed(seeds.number(schedule.seed, "train_ldm", "init"))
     network = regressor.build(of, grids.shape).to(place)
     regression.set_prior(network, grids)
-    flips, error = batches.flips(p.mirror, "train_ldm", p.seed), regression.objective(grids.occupied_share, of.loss)
-    load = lambda part: regression.load(grids, part.frames, flips(part))  # noqa: E731
-    for _ in train("train_ldm", network, load, partial(error, network), grids.frames("train"), p):
+    flips, error = batches.flips(p.mirror, "train_ldm", schedule.seed), regression.objective(grids.occupied_share, loss)
+
+    def load(part: Part) -> RegressionBatch:
+        return regression.load(grids, part.frames, flips(part))
+
+    for _ in train("train_ldm", network, load, partial(error, network), grids.frames("train"), schedule):
         pass
     return network.eval()
 

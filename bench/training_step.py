@@ -18,12 +18,17 @@ import torch
 from torch import Tensor, nn
 
 from echoes import params
-from echoes.autoencoder.fitting import objective, spectrogram_objective
+from echoes.autoencoder import architecture
+from echoes.autoencoder.architecture import VaeArchitecture
+from echoes.autoencoder.fitting import VaeParams, objective, spectrogram_objective
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.loss_weights import LossWeights
 from echoes.compute import device
-from echoes.models import autoencoders, denoisers, objectives, students
+from echoes.models import denoisers, distilling, objectives
 from echoes.models.batches import LatentBatch
+from echoes.models.denoisers import LdmArchitecture
+from echoes.models.distilling import CdParams
+from echoes.models.objectives import LdmParams
 from echoes.provenance import Header
 from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
 from echoes.readers import images
@@ -85,44 +90,46 @@ def channels(track: str) -> int:
 
 
 def autoencoder(track: str, place: torch.device) -> Training:
-    p, shape = params.load(autoencoders.VaeParams, f"{track}.vae"), sizes(track)
-    vae = autoencoders.build(p, len(shape), channels(track)).to(place)
+    p, shape = params.load(VaeParams, f"{track}.vae"), sizes(track)
+    batch_size = p.schedule.batch
+    vae = architecture.build(p.architecture, len(shape), channels(track)).to(place)
     batch: Any
     if isinstance(p.loss, LossWeights):
-        target = (torch.rand(p.batch, channels(track), *shape) < 0.02).float()
-        batch, loss = (target, torch.ones(p.batch, *shape), 1.0), objective(vae, 0.02, p.loss, place)
+        target = (torch.rand(batch_size, channels(track), *shape) < 0.02).float()
+        batch, loss = (target, torch.ones(batch_size, *shape), 1.0), objective(vae, 0.02, p.loss, place)
     else:  # without a teacher, which learns from recordings
         plain = replace(p.loss, perceptual=0.0)
-        batch = torch.rand(p.batch, channels(track), *shape) * 2 - 1
+        batch = torch.rand(batch_size, channels(track), *shape) * 2 - 1
         loss = spectrogram_objective(vae, plain, None, None, place)
-    return Training(vae, [vae.encoder, vae.decoder], [Ema(vae, p.ema)], loss, batch, p)
+    return Training(vae, [vae.encoder, vae.decoder], [Ema(vae, p.schedule.ema)], loss, batch, p.schedule)
 
 
 def denoiser(track: str, place: torch.device) -> Training:
-    return denoiser_of(track, params.load(denoisers.LdmParams, f"{track}.ldm"), place)
+    return denoiser_of(track, params.load(LdmParams, f"{track}.ldm"), place)
 
 
-def denoiser_of(track: str, p: denoisers.LdmParams, place: torch.device) -> Training:
-    built, batch = latents_for(track, p, p.batch)
+def denoiser_of(track: str, p: LdmParams, place: torch.device) -> Training:
+    built, batch = latents_for(track, p.architecture, p.schedule.batch)
     loss = objectives.denoising(built.to(place), p, whitening(batch), place)
-    return Training(built, [built.network], [Ema(built, p.ema)], loss, batch, p)
+    return Training(built, [built.network], [Ema(built, p.schedule.ema)], loss, batch, p.schedule)
 
 
 def consistency(track: str, place: torch.device) -> Training:
-    p = params.load(students.CdParams, f"{track}.cd")
-    teacher, batch = latents_for(track, params.load(denoisers.LdmParams, f"{track}.ldm"), p.batch)
+    p, of = params.load(CdParams, f"{track}.cd"), params.load(LdmArchitecture, f"{track}.ldm.architecture")
+    teacher, batch = latents_for(track, of, p.schedule.batch)
     teacher.to(place).eval().requires_grad_(False)
-    student = students.student_of(teacher, p.sigmas.low)
-    target, ema = Ema(student, p.target_ema), Ema(student, p.ema)
-    loss = students.distillation(student, target.model, teacher, p, whitening(batch), place)
+    student = distilling.student_of(teacher, p.sigmas.low)
+    target, ema = Ema(student, p.target_ema), Ema(student, p.schedule.ema)
+    loss = distilling.distillation(student, target.model, teacher, p, whitening(batch), place)
     networks = [student.denoiser.network, target.model.denoiser.network, teacher.network]
-    return Training(student, networks, [target, ema], loss, batch, p)
+    return Training(student, networks, [target, ema], loss, batch, p.schedule)
 
 
-def latents_for(track: str, p: denoisers.LdmParams, count: int) -> tuple[denoisers.Denoiser, LatentBatch]:
+def latents_for(track: str, p: LdmArchitecture, count: int) -> tuple[denoisers.Denoiser, LatentBatch]:
     """A denoiser and a batch of `count` samples for it."""
     shape = sizes(track)
-    vae = autoencoders.build(params.load(autoencoders.VaeParams, f"{track}.vae"), len(shape), channels(track))
+    of = params.load(VaeArchitecture, f"{track}.vae.architecture")
+    vae = architecture.build(of, len(shape), channels(track))
     latent, known, cond = vae.latent_shape(shape), {}, torch.zeros(count, len(RADAR_CHANNELS), *shape)
     if p.condition.by == "labels":
         known, cond = {"kinds": list(LABELS), "labels": LABELS}, torch.zeros(count, len(LABELS), dtype=torch.int64)

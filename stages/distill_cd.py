@@ -6,7 +6,7 @@ from pathlib import Path
 from echoes import latentstore, metrics, params
 from echoes.compute import device, distributed
 from echoes.dataset import choice
-from echoes.models import autoencoders, batches, denoisers, previews, students
+from echoes.models import autoencoders, batches, denoisers, distilling, previews, students
 from echoes.models.conditions import conditions
 from echoes.models.methods import Decoder
 from echoes.models.microdoppler import validation as spectrograms
@@ -22,7 +22,7 @@ ERROR: dict[str, Callable[..., float]] = {"radar": clouds.error, "microdoppler":
 
 
 def main(track: str) -> None:
-    p, runtime = params.load(students.CdParams, f"{track}.cd"), params.load(Runtime, "runtime")
+    p, runtime = params.load(distilling.CdParams, f"{track}.cd"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
     grids, latents = choice.read(data / "grids.zarr"), latentstore.read(data / "latents")
     vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
@@ -31,25 +31,25 @@ def main(track: str) -> None:
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", header, data / "latents", latents.header)
     grids.require_mirror(f"{track}.cd", p.mirror)
-    student = students.student_of(teacher, p.sigmas.low).to(place)
-    target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.ema), denoisers.whitening(header)
+    student = distilling.student_of(teacher, p.sigmas.low).to(place)
+    target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.schedule.ema), denoisers.whitening(header)
     if runtime.sharding == "full":
         sharding.shard(student.denoiser, target.model.denoiser, ema.model.denoiser)
-    by, shape = denoisers.ldm_params(header, data / "ldm.safetensors").condition.by, header.content["latent_shape"]
+    by, shape = denoisers.architecture(header, data / "ldm.safetensors").condition.by, header.content["latent_shape"]
     given, decoder = conditions(grids, latents, by), Decoder(vae, whitening)
-    load = batches.load_latents(latents, given, p.mirror, "distill_cd", p.seed)
-    loss = students.distillation(student, target.model, teacher, p, whitening, place)
+    load = batches.load_latents(latents, given, p.mirror, "distill_cd", p.schedule.seed)
+    loss = distilling.distillation(student, target.model, teacher, p, whitening, place)
     measured = (p, decoder, grids, given, shape)
-    draw = previews.of(students.once(p), *measured[1:], p.seed)
+    draw = previews.of(distilling.once(p), *measured[1:], p.schedule.seed)
     parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
     with following(
         Path(__file__), track, p, runtime, parents, averages, lambda model: ERROR[grids.family](model, *measured)
     ) as training:
-        steps = loop.train("distill_cd", student, load, loss, grids.frames("train"), p, training.checkpoints)
+        steps = loop.train("distill_cd", student, load, loss, grids.frames("train"), p.schedule, training.checkpoints)
         training.to_the_end(steps, draw)
-        model = training.selection.into(students.student_of(teacher, p.sigmas.low).to(place))
+        model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(place))
         if distributed.is_first():
-            draw(model, training.log.picture(p.steps - 1))
+            draw(model, training.log.picture(p.schedule.steps - 1))
             chosen = CHOSEN[grids.family](model, *measured)
             students.save_cd(model, p, header, chosen, data / "cd.safetensors")
             numbers = {name: value for name, value in chosen.items() if isinstance(value, float)}

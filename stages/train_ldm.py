@@ -20,38 +20,38 @@ from echoes.training.runtime import Runtime
 
 
 def main(track: str) -> None:
-    p, runtime = params.load(denoisers.LdmParams, f"{track}.ldm"), params.load(Runtime, "runtime")
+    p, runtime = params.load(objectives.LdmParams, f"{track}.ldm"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
     grids, latents = choice.read(data / "grids.zarr"), latentstore.read(data / "latents")
     vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     grids.require_mirror(f"{track}.ldm", p.mirror)
-    torch.manual_seed(seeds.number(p.seed, "train_ldm", "init"))
-    denoiser = denoisers.build(latents.header, p).to(place)
+    torch.manual_seed(seeds.number(p.schedule.seed, "train_ldm", "init"))
+    denoiser = denoisers.build(latents.header, p.architecture).to(place)
     regression.set_prior(denoiser.regression, grids)
     init = start(denoiser, data / "init", "ldm")
-    ema, whitening = Ema(denoiser, p.ema), denoisers.whitening(latents.header)
+    ema, whitening = Ema(denoiser, p.schedule.ema), denoisers.whitening(latents.header)
     if runtime.sharding == "full":
         sharding.shard(denoiser, ema.model)
-    given = conditions(grids, latents, p.condition.by)
-    load = batches.load_latents(latents, given, p.mirror, "train_ldm", p.seed)
+    given = conditions(grids, latents, p.architecture.condition.by)
+    load = batches.load_latents(latents, given, p.mirror, "train_ldm", p.schedule.seed)
     loss = objectives.denoising(denoiser, p, whitening, place)
-    flips = batches.flips(p.mirror, "train_ldm", p.seed)
-    load, loss = regression.joined(denoiser.regression, grids, p.regression, load, loss, flips)
+    flips = batches.flips(p.mirror, "train_ldm", p.schedule.seed)
+    load, loss = regression.joined(denoiser.regression, grids, p.loss.regression, load, loss, flips)
     scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, place)
-    draw = previews.of_denoiser(Decoder(vae, whitening), grids, given, latents.header.content["latent_shape"], p.seed)
-    parents, averages = {"latents": latents.header.identity, "init": init.identity}, {"ema": ema}
-    with following(
-        Path(__file__), track, p, runtime, parents, averages, lambda model: scores(model)["val_loss"]
-    ) as training:
-        steps = loop.train("train_ldm", denoiser, load, loss, grids.frames("train"), p, training.checkpoints)
+    shape, seed = latents.header.content["latent_shape"], p.schedule.seed
+    draw = previews.of_denoiser(Decoder(vae, whitening), grids, given, shape, seed)
+    parents = {"latents": latents.header.identity, "init": init.identity}
+    error = lambda model: scores(model)["val_loss"]
+    with following(Path(__file__), track, p, runtime, parents, {"ema": ema}, error) as training:
+        steps = loop.train("train_ldm", denoiser, load, loss, grids.frames("train"), p.schedule, training.checkpoints)
         training.to_the_end(steps, draw)
-        chosen = training.selection.into(denoisers.build(latents.header, p).to(place))
+        chosen = training.selection.into(denoisers.build(latents.header, p.architecture).to(place))
         if distributed.is_first():
-            draw(chosen, training.log.picture(p.steps - 1))
+            draw(chosen, training.log.picture(p.schedule.steps - 1))
             denoisers.save_ldm(chosen, p, latents.header, parents, data / "ldm.safetensors")
-            direct = regression.error(chosen.regression, grids, p.regression)
+            direct = regression.error(chosen.regression, grids, p.loss.regression)
             report = {"loss": training.log.last("loss"), **scores(chosen), **direct}
             metrics.write(Path("metrics", track, "train_ldm.json"), report)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from echoes import metrics, params, seeds
-from echoes.autoencoder import fitting
+from echoes.autoencoder import architecture, fitting
 from echoes.compute import device, distributed
 from echoes.dataset import choice
 from echoes.models import autoencoders
@@ -28,15 +28,15 @@ DRAW: dict[str, Callable[..., None]] = {"radar": of_clouds.reconstructed, "micro
 
 
 def main(track: str) -> None:
-    p, runtime = params.load(autoencoders.VaeParams, f"{track}.vae"), params.load(Runtime, "runtime")
+    p, runtime = params.load(fitting.VaeParams, f"{track}.vae"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
     grids = choice.read(data / "grids.zarr")
     grids.require_mirror(f"{track}.vae", p.mirror)
-    torch.manual_seed(seeds.number(p.seed, "train_vae", "init"))
-    vae = autoencoders.build(p, grids.rank, grids.channels).to(place)
+    torch.manual_seed(seeds.number(p.schedule.seed, "train_vae", "init"))
+    vae = architecture.build(p.architecture, grids.rank, grids.channels).to(place)
     init = start(vae, data / "init", "vae")
-    task = fitting.task(vae, grids, p.loss, p.mirror, p, place)
-    ema, draw = Ema(vae, p.ema), partial(DRAW[grids.family], grids)
+    task = fitting.task(vae, grids, p.loss, p.mirror, p.schedule, place)
+    ema, draw = Ema(vae, p.schedule.ema), partial(DRAW[grids.family], grids)
     if runtime.sharding == "full":
         fitting.require_shardable(p.loss)
         sharding.shard(vae, ema.model)
@@ -44,11 +44,13 @@ def main(track: str) -> None:
     with following(
         Path(__file__), track, p, runtime, parents, averages, lambda model: ERROR[grids.family](model, grids)
     ) as training:
-        steps = train("train_vae", task.module, task.load, task.loss, grids.frames("train"), p, training.checkpoints)
+        steps = train(
+            "train_vae", task.module, task.load, task.loss, grids.frames("train"), p.schedule, training.checkpoints
+        )
         training.to_the_end(steps, draw, vae.bottleneck.live)
-        chosen = training.selection.into(autoencoders.build(p, grids.rank, grids.channels).to(place))
+        chosen = training.selection.into(architecture.build(p.architecture, grids.rank, grids.channels).to(place))
         if distributed.is_first():
-            draw(chosen, training.log.picture(p.steps - 1))
+            draw(chosen, training.log.picture(p.schedule.steps - 1))
             autoencoders.save(chosen, p, grids, parents, data / "vae.safetensors")
             scores = SCORES[grids.family](chosen, grids, "val")
             metrics.write(Path("metrics", track, "train_vae.json"), {"loss": training.log.last("loss"), **scores})

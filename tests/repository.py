@@ -69,10 +69,13 @@ class Repository:
         self.run("env", f"PYTHONPATH={test_end_to_end.ROOT / 'src'}", "python", "-c", loop)
 
     def change(self, section: str, **values: Any) -> None:
-        """Change parameters of a section of the track in params.yaml."""
+        """Change parameters of a section of the track in params.yaml; a dot in its name leads to one inside."""
         path = self.root / "params.yaml"
         params = yaml.safe_load(path.read_text())
-        params[TRACK][section] |= values
+        found = params[TRACK]
+        for name in section.split("."):
+            found = found[name]
+        found |= values
         path.write_text(yaml.safe_dump(params, sort_keys=False))
 
     def digests(self) -> dict[str, str]:
@@ -162,7 +165,7 @@ def _project() -> list[str]:
 def _smallest() -> dict[str, Any]:
     params = test_end_to_end.small_params(TRACK)
     section = params[TRACK]
-    section["ldm"]["unet"] |= {"channels": [16, 32], "blocks": 1, "heads": 2}
-    section["ldm"]["condition"] |= {"width": 16, "blocks": 1, "features": 8}
+    section["ldm"]["architecture"]["unet"] |= {"channels": [16, 32], "blocks": 1, "heads": 2}
+    section["ldm"]["architecture"]["condition"] |= {"width": 16, "blocks": 1, "features": 8}
     section["sample"]["sigmas"]["steps"] = 2
     return params

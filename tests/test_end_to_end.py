@@ -77,9 +77,9 @@ def small_params(track: str) -> dict:
     section["source"] |= {**source, "workers": 1}
     section["split"] |= {"val": 0.2, "test": 0.2 if track == "radar" else 0.4}
     for stage in ("vae", "ldm", "cd"):
-        section[stage] |= {"steps": 3, "batch": 2, "warmup": 1}
+        section[stage]["schedule"] |= {"steps": 3, "batch": 2, "warmup": 1}
     if track == "radar":
-        section["ldm"]["regression"]["unet"] |= {"channels": [8, 16], "heads": 2}
+        section["ldm"]["architecture"]["regression"]["unet"] |= {"channels": [8, 16], "heads": 2}
     section["sample"] |= {"radar": {"frames": 2, "batch": 2}, "microdoppler": {"frames": 33, "batch": 16}}[track]
     section["sample"]["sigmas"]["steps"] = 4
     section["evaluate"] |= {"resamples": 50 if track == "radar" else 40, "panels": 1}
@@ -209,7 +209,7 @@ def test_recordings_read_elsewhere_give_the_same_bytes(
 
 def test_an_artifact_whose_parent_changed_is_refused(changed: Workspace) -> None:
     track, params = changed.track, small_params(changed.track)
-    params[track]["vae"]["seed"] = 1
+    params[track]["vae"]["schedule"]["seed"] = 1
     Path("params.yaml").write_text(yaml.safe_dump(params))
     run("train_vae", track)
     message = rf"data/{track}/latents: was made from vae .* but data/{track}/vae.safetensors is"
@@ -221,10 +221,10 @@ def test_an_artifact_whose_parent_changed_is_refused(changed: Workspace) -> None
 @pytest.mark.parametrize("variant", ["vq", "fsq"])
 def test_a_codebook_goes_the_same_way_and_its_use_is_measured(changed: Workspace, variant: str) -> None:
     params = small_params("microdoppler")
-    params["microdoppler"]["vae"]["variant"] = variant
-    params["microdoppler"]["vae"]["steps"] = 2
+    params["microdoppler"]["vae"]["architecture"]["variant"] = variant
+    params["microdoppler"]["vae"]["schedule"]["steps"] = 2
     params["microdoppler"]["latents"]["format"] = "zarr"
-    params["microdoppler"]["ldm"] |= {"network": "dit", "parameterization": "ddpm"}
+    params["microdoppler"]["ldm"]["architecture"] |= {"network": "dit", "parameterization": "ddpm"}
     Path("params.yaml").write_text(yaml.safe_dump(params))
     shutil.rmtree(changed.data / "latents")
     for stage in STAGES[1:6]:
@@ -256,17 +256,23 @@ def test_the_mirror_of_a_spectrogram_is_refused_with_the_path_of_the_key(
     ("track", "key", "value", "message"),
     [
         ("radar", ("grid", "x", "size"), 63, r"radar\.grid\.x\.size: expected a multiple of 4, got 63"),
-        ("radar", ("vae", "lr"), "fast", r"radar\.vae\.lr: expected a number, got 'fast'"),
+        ("radar", ("vae", "schedule", "lr"), "fast", r"radar\.vae\.schedule\.lr: expected a number, got"),
         ("radar", ("ldm", "tpyo"), 1, r"radar\.ldm\.tpyo: unknown"),
         ("radar", ("source", "reader"), "sonar", r"radar\.source\.reader: expected one of .*simulated.*, got 'sonar'"),
-        ("microdoppler", ("vae", "variant"), "gan", r"microdoppler\.vae\.variant: expected one of kl, vq, fsq, got"),
-        ("microdoppler", ("vae", "vq", "codes"), 1, r"microdoppler\.vae\.vq\.codes: expected at least 2, got 1"),
-        ("microdoppler", ("ldm", "condition", "by"), "name", r"microdoppler\.ldm\.condition\.by: expected one of "),
+        ("radar", ("vae", "lr"), 1e-3, r"^radar\.vae\.lr: unknown; it is radar\.vae\.schedule\.lr$"),
         (
             "microdoppler",
-            ("ldm", "dit", "size"),
+            ("vae", "architecture", "variant"),
+            "gan",
+            r"architecture\.variant: expected one of kl, vq, fsq,",
+        ),
+        ("microdoppler", ("vae", "architecture", "vq", "codes"), 1, r"vq\.codes: expected at least 2, got 1"),
+        ("microdoppler", ("ldm", "architecture", "condition", "by"), "name", r"condition\.by: expected one of "),
+        (
+            "microdoppler",
+            ("ldm", "architecture", "dit", "size"),
             "huge",
-            r"microdoppler\.ldm\.dit\.size: expected one of tiny, .*XL",
+            r"microdoppler\.ldm\.architecture\.dit\.size: expected one of tiny, .*XL",
         ),
         ("microdoppler", ("split", "by"), "sequence", r"microdoppler\.split\.by: expected .*recording"),
         ("microdoppler", ("grid", "overlap"), 1.5, r"microdoppler\.grid\.overlap: expected"),

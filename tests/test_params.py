@@ -124,6 +124,7 @@ def test_every_float_that_python_writes_is_read_back(tmp_path_factory, number):
     [
         ("    steps: 10\n", "", "radar.ldm.steps: missing; radar.ldm needs lr, steps, "),
         ("steps: 10", "steps: 10\n    stepz: 3", "radar.ldm.stepz: unknown; radar.ldm takes lr, steps, "),
+        ("steps: 10", "steps: 10\n    std: 3", "radar.ldm.std: unknown; it is radar.ldm.noise.std$"),
         ("steps: 10", "steps: 10.0", "radar.ldm.steps: expected a whole number, got 10.0"),
         ("steps: 10", "steps: true", "radar.ldm.steps: expected a whole number, got True"),
         ("steps: 10", "steps:", "radar.ldm.steps: expected a whole number, got None"),

@@ -158,8 +158,8 @@ def test_the_sections_of_a_track_speak_of_one_family(track):
     section, clouds = NUMBERS[track], NUMBERS[track]["grid"]["raster"] == "voxels"
     assert section["evaluate"]["of"] == ("clouds" if clouds else "spectrograms")
     assert section["vae"]["loss"]["kind"] == ("occupancy" if clouds else "spectrogram")
-    assert (section["ldm"]["condition"]["by"] == "labels") is not clouds
-    assert section["ldm"]["regression"]["kind"] == ("birdseye" if clouds else "none")
+    assert (section["ldm"]["architecture"]["condition"]["by"] == "labels") is not clouds
+    assert section["ldm"]["architecture"]["regression"]["kind"] == ("birdseye" if clouds else "none")
     assert clouds or not any(section[stage]["mirror"] for stage in ("vae", "ldm", "cd"))
 
 

@@ -66,14 +66,30 @@ def test_a_header_that_was_changed_after_it_was_written_is_refused_whatever_the_
         "params": {"lr": 2e-3},
         "parents": {"grids": "d" * 64},
         "content": {},
+        "architecture": {"width": 9},
         "versions": {"torch": "9"},
         "parts": OTHER,
         "identity": "e" * 64,
     }
-    assert set(changes) | {"kind"} == set(fields)
+    assert set(changes) | {"kind", "format"} == set(fields)
     for name, value in changes.items():
         with pytest.raises(InputError, match=r"^vae: expected a header of identity \w{12}, got \w{12}; it was changed"):
             provenance.parse(json.dumps(fields | {name: value}), "vae", Path("vae"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda fields: fields.pop("format"), r"got None: from before formats had numbers; train it anew"),
+        (lambda fields: fields.update(format=2), r"got 2: this echoes is too old for it"),
+        (lambda fields: fields.update(format="1"), r"got 1: this echoes is too old for it"),
+    ],
+)
+def test_another_format_is_told_by_its_number(change, told):
+    fields = json.loads(HEADER.sealed(PARTS).text())
+    change(fields)
+    with pytest.raises(InputError, match=rf"^vae: expected an artifact of format 1, {told}$"):
+        provenance.parse(json.dumps(fields), "vae", Path("vae"))
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../ldm", "c/../../ldm"])

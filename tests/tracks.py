@@ -1,5 +1,6 @@
 """Small tracks of both families with random weights, as their files lie on disk."""
 
+import copy
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,13 +12,17 @@ from torch import nn
 
 import artifacts
 from echoes import initial, latentstore, params
+from echoes.autoencoder import architecture
+from echoes.autoencoder.fitting import VaeParams
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Band, Gate
 from echoes.models import autoencoders, conditions, denoisers, students
+from echoes.models.distilling import CdParams
 from echoes.models.extraction import Extraction
+from echoes.models.objectives import LdmParams
 from echoes.models.radar import familiarity
 from echoes.models.radar.readout import Readout
 
@@ -35,13 +40,16 @@ SCHEDULE = {
 }
 STAGE_SCHEDULE = {
     **SCHEDULE,
+    "ema": 0.9,
     "accumulate": 1,
     "gradient_checkpointing": False,
     "validation": {"every": 0, "patience": 0, "keep": "last"},
 }
 SIGMAS = {"spacing": "karras", "steps": 6, "low": 0.004, "high": 160.0, "rho": 7.0, "shift": 1.0}
 UNGUIDED = {"weight": 1.0, "low": 0.0, "high": 1000.0}
-OCCUPANCY = {"kind": "occupancy", "reflectivity": 3.0, "doppler": 3.0, "power": 3.0, "unobserved": 0.2, "kl": 1e-4}
+CODEBOOK = {"decay": 0.9, "commitment": 0.25, "restart": 5}
+MEASURED = {"reflectivity": 3.0, "doppler": 3.0, "power": 3.0, "unobserved": 0.2}
+OCCUPANCY = {"kind": "occupancy", **MEASURED, "kl": 1e-4, "vq": CODEBOOK}
 ALIGNMENT = {
     "weight": 0.0,
     "distance_margin": 0.0,
@@ -56,42 +64,54 @@ SPECTROGRAM = {
     "ssim": 0.2,
     "perceptual": 0.0,
     "kl": 1e-3,
+    "vq": CODEBOOK,
     "equivariance": {"weight": 0.0, "scales": [0.5]},
     "alignment": ALIGNMENT,
 }
 VAE = {
-    **STAGE_SCHEDULE,
-    "variant": "kl",
-    "vq": {"codes": 16, "decay": 0.9, "commitment": 0.25, "restart": 5},
-    "fsq": {"levels": [5, 5, 5, 5]},
-    "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
+    "architecture": {
+        "variant": "kl",
+        "vq": {"codes": 16},
+        "fsq": {"levels": [5, 5, 5, 5]},
+        "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
+    },
     "loss": OCCUPANCY,
     "mirror": True,
-    "ema": 0.9,
+    "schedule": STAGE_SCHEDULE,
 }
-REGRESSION = {
-    "kind": "birdseye",
-    "unet": {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0, "attention": "full", "window": 4},
-    "loss": {"reflectivity": 0.5, "doppler": 2.0, "power": 0.5, "offset": 0.5, "unobserved": 1.0},
-    "every": 1,
-}
+UNET = {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0, "attention": "full", "window": 4}
+REGRESSION = {"kind": "birdseye", "unet": UNET}
+CONDITION = {"by": "encoder", "width": 8, "blocks": 1, "features": 6}
 LDM = {
-    **STAGE_SCHEDULE,
-    "parameterization": "edm",
-    "edm": {"sigma_data": 1.0, "noise": {"mean": 0.3, "std": 1.2}},
-    "flow": {"times": {"mean": 0.0, "std": 1.0}, "cosine": 1.0},
-    "ddpm": {"steps": 1000, "schedule": "squaredcos_cap_v2", "prediction": "v", "min_snr": 5.0},
-    "network": "unet",
-    "unet": {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0, "attention": "full", "window": 4},
-    "dit": {"size": "tiny", "patch": 2, "dropout": 0.0},
-    "condition": {"by": "encoder", "width": 8, "blocks": 1, "features": 6},
-    "regression": REGRESSION,
-    "drop": 0.5,
+    "architecture": {
+        "parameterization": "edm",
+        "edm": {"sigma_data": 1.0},
+        "ddpm": {"steps": 1000, "schedule": "squaredcos_cap_v2", "prediction": "v"},
+        "network": "unet",
+        "unet": UNET,
+        "dit": {"size": "tiny", "patch": 2, "dropout": 0.0},
+        "condition": CONDITION,
+        "regression": REGRESSION,
+    },
+    "loss": {
+        "edm": {"mean": 0.3, "std": 1.2},
+        "flow": {"times": {"mean": 0.0, "std": 1.0}, "cosine": 1.0},
+        "ddpm": {"min_snr": 5.0},
+        "regression": {
+            "reflectivity": 0.5,
+            "doppler": 2.0,
+            "power": 0.5,
+            "offset": 0.5,
+            "unobserved": 1.0,
+            "every": 1,
+        },
+        "drop": 0.5,
+    },
     "mirror": True,
-    "ema": 0.9,
+    "schedule": STAGE_SCHEDULE,
 }
 LATENTS = {"format": "safetensors", "batch": 4}
-CD = {**STAGE_SCHEDULE, "sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "ema": 0.9}
+CD = {"sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "schedule": STAGE_SCHEDULE}
 SAMPLE = {
     "frames": 3,
     "batch": 2,
@@ -105,11 +125,15 @@ LABELS = {"by": "labels", "features": 8}
 # Of spectrograms, which no mirror is of.
 PEOPLE_VAE = {**VAE, "loss": SPECTROGRAM, "mirror": False}
 PEOPLE_LDM = {
-    **LDM,
-    "parameterization": "flow",
-    "condition": LABELS,
-    "regression": {"kind": "none"},
+    "architecture": {
+        **LDM["architecture"],
+        "parameterization": "flow",
+        "condition": LABELS,
+        "regression": {"kind": "none"},
+    },
+    "loss": {**LDM["loss"], "regression": None},
     "mirror": False,
+    "schedule": STAGE_SCHEDULE,
 }
 PEOPLE_CD = {**CD, "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}, "mirror": False}
 PEOPLE_SAMPLE = {**SAMPLE, "frames": 40, "batch": 16, "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
@@ -133,8 +157,21 @@ def shaken(module: nn.Module, std: float = 0.1) -> nn.Module:
 def radar(data: Path, by: str = "encoder", raw: str = "r", latents: dict = LATENTS) -> SimpleNamespace:
     """A track of radar clouds, conditioned by an `encoder` of its own or through the `vae`; raw: its parent."""
     grids = artifacts.write_grids(data / "grids.zarr", raw=raw)
-    condition = {**LDM["condition"], "by": by}
-    return built(data, grids, VAE, {**LDM, "condition": condition}, CD, settled(grids), latents)
+    ldm = changed(LDM, {"architecture.condition.by": by})
+    return built(data, grids, VAE, ldm, CD, settled(grids), latents)
+
+
+def changed(section: dict, values: dict[str, Any]) -> dict[str, Any]:
+    """A copy of a section in which other values stand at dotted keys that it has."""
+    made = copy.deepcopy(section)
+    for key, value in values.items():
+        *above, last = key.split(".")
+        inner = made
+        for name in above:
+            inner = inner[name]
+        assert last in inner, key
+        inner[last] = value
+    return made
 
 
 def settled(grids: Grids, threshold: float = 0.4, middle: float = 1.5) -> dict[str, Any]:
@@ -144,10 +181,11 @@ def settled(grids: Grids, threshold: float = 0.4, middle: float = 1.5) -> dict[s
 
 
 def people(data: Path, variant: str = "kl", raw: str = "r", latents: dict = LATENTS, **ldm: Any) -> SimpleNamespace:
-    """A track of labelled spectrograms; ldm: other values in the section of that name."""
+    """A track of labelled spectrograms; ldm: other values of the architecture of its denoiser."""
     grids = artifacts.write_spectrograms(data / "grids.zarr", raw=raw)
-    vae, chosen = {**PEOPLE_VAE, "variant": variant}, {"middle": 1.2}
-    return built(data, grids, vae, {**PEOPLE_LDM, **ldm}, PEOPLE_CD, chosen, latents)
+    vae, chosen = changed(PEOPLE_VAE, {"architecture.variant": variant}), {"middle": 1.2}
+    other = changed(PEOPLE_LDM, {f"architecture.{key}": value for key, value in ldm.items()})
+    return built(data, grids, vae, other, PEOPLE_CD, chosen, latents)
 
 
 def built(
@@ -160,22 +198,23 @@ def built(
     stored: dict = LATENTS,
 ) -> SimpleNamespace:
     """All artifacts up to cd.safetensors, each naming its parents, and what was saved in them."""
-    vae_params = params.build(autoencoders.VaeParams, vae, "vae")
-    ldm_params = params.build(denoisers.LdmParams, ldm, "ldm")
-    cd_params = params.build(students.CdParams, cd, "cd")
+    vae_params = params.build(VaeParams, vae, "vae")
+    ldm_params = params.build(LdmParams, ldm, "ldm")
+    cd_params = params.build(CdParams, cd, "cd")
     torch.manual_seed(1)
-    encoder = shaken(autoencoders.build(vae_params, grids.rank, grids.channels))
+    encoder = shaken(architecture.build(vae_params.architecture, grids.rank, grids.channels))
     with torch.no_grad():  # a codebook is empty until it has seen data
         seen = torch.from_numpy(grids.target_batch(grids.frames("train")))
-        encoder.bottleneck.update(encoder.encode(seen).mean)
+        encoder.bottleneck.update(encoder.encode(seen).mean, vae_params.loss)
     initial.write(initial.SCRATCH, data, data / "init")
     init = {"init": initial.read(data / "init").identity}
-    autoencoders.save(encoder, vae_params, grids, {"grids": grids.header.identity, **init}, data / "vae.safetensors")
+    made_from = {"grids": grids.header.identity, **init}
+    autoencoders.save(encoder, vae_params, grids, made_from, data / "vae.safetensors")
     extraction = Extraction(encoder, grids, autoencoders.load(data / "vae.safetensors", CPU)[1])
     header_of = partial(extraction.header, stored)
     latentstore.write(data / "latents", stored["format"], extraction.batches(stored["batch"]), header_of)
     latents = latentstore.read(data / "latents")
-    denoiser = shaken(denoisers.build(latents.header, ldm_params))
+    denoiser = shaken(denoisers.build(latents.header, ldm_params.architecture))
     made_from = {"latents": latents.header.identity, **init}
     denoisers.save_ldm(denoiser, ldm_params, latents.header, made_from, data / "ldm.safetensors")
     model = ConsistencyModel(denoiser, cd_params.sigmas.low)
@@ -188,7 +227,7 @@ def built(
         latents=latents,
         denoiser=denoiser,
         model=model,
-        conditions=conditions.conditions(grids, latents, ldm_params.condition.by),
+        conditions=conditions.conditions(grids, latents, ldm_params.architecture.condition.by),
         vae_params=vae_params,
         ldm_params=ldm_params,
         cd_params=cd_params,

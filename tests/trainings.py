@@ -1,6 +1,7 @@
 """A small network with all that a training has: noise, dropout, a running average, a curve, a selection."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +32,7 @@ SCHEDULE = {
     "clip": 1.0,
     "precision": "float32",
     "seed": 0,
+    "ema": 0.9,
     "accumulate": 1,
     "gradient_checkpointing": False,
     "validation": {"every": 3, "patience": 0, "keep": "best"},
@@ -95,6 +97,13 @@ def loss_of(module: nn.Module):
     return loss
 
 
+@dataclass(frozen=True)
+class Section:
+    """Of params.yaml."""
+
+    schedule: StageSchedule
+
+
 class StoppedError(Exception):
     """In place of a SIGKILL."""
 
@@ -122,7 +131,7 @@ def fit(
         with torch.no_grad():
             return float((model(DATA[:50]) - DATA[:50]).square().mean())
 
-    with following(STAGE, "toys", p, r, parents or {"grids": "g"}, {"ema": ema}, error) as training:
+    with following(STAGE, "toys", Section(p), r, parents or {"grids": "g"}, {"ema": ema}, error) as training:
         training.to_the_end(steps(training.checkpoints), lambda model, path: None)
         if stop == p.steps:
             raise StoppedError

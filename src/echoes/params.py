@@ -171,6 +171,9 @@ def _dataclass(cls: Any, value: Any, path: str) -> Any:
         raise _mismatch(path, "a mapping", value)
     hints = get_type_hints(cls)
     fields = [field.name for field in dataclasses.fields(cls)]
+    for name in value:
+        if name not in fields and (inside := _below(hints, name)):
+            raise InputError(f"{path}.{name}: unknown; it is {path}.{inside}.{name}")
     for name in fields:
         if name not in value:
             raise InputError(f"{path}.{name}: missing; {path} needs {', '.join(fields)}")
@@ -182,6 +185,16 @@ def _dataclass(cls: Any, value: Any, path: str) -> Any:
         return cls(**built)
     except InputError as error:  # a check in __post_init__ knows the field, not the path
         raise InputError(f"{path}.{error}") from error
+
+
+def _below(hints: Mapping[str, Any], name: str) -> str | None:
+    """The first of the fields, a dataclass itself, that has a field of that name: what was moved is told where to."""
+    for field, hint in hints.items():
+        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        classes = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
+        if any(name == each.name for cls in classes for each in dataclasses.fields(cls)):
+            return field
+    return None
 
 
 def _union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 from echoes import files
 from echoes.errors import InputError
 
+FORMAT = 1  # of headers; whoever raises it reads the older ones, too
 WITHOUT_TORCH = ("init", "grids")  # kinds; the stages of no other ones do without
 
 
@@ -20,18 +21,22 @@ class Header:
     """What an artifact says of itself.
 
     kind      what it is: init, grids, vae, latents, ldm, cd, samples, evaluation.
-    params    the parameters that made it, and that rebuild what it holds.
-    parents   kind -> identity of each artifact it was made from; of the raw recordings, their digest.
-    content   further facts by name: axes, channels, statistics, threshold.
-    versions  of Python and of the packages that computed it.
-    parts     name -> bytes and sha256 of each file, or other part, that holds what it is about.
-    identity  sha256 of all of the above, and so of the artifact; empty, like the two before, until it is written.
+    params        the parameters that made it: nothing reads them to use it, so that it outlives changes of theirs.
+    parents       kind -> identity of each artifact it was made from; of the raw recordings, their digest.
+    content       further facts by name: axes, channels, statistics, threshold.
+    architecture  of a network: what rebuilds it, and nothing of how it was trained.
+    format        version of all of this: a later echoes reads it as it is, or as it was meant.
+    versions      of Python and of the packages that computed it.
+    parts         name -> bytes and sha256 of each file, or other part, that holds what it is about.
+    identity      sha256 of all of the above, and so of the artifact; empty, like the two before, until it is written.
     """
 
     kind: str
     params: Mapping[str, Any]
     parents: Mapping[str, str]
     content: Mapping[str, Any] = field(default_factory=dict)
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    format: int = FORMAT
     versions: Mapping[str, str] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     identity: str = ""
@@ -68,8 +73,12 @@ def parts(folder: Path, carrier: str) -> dict[str, dict[str, Any]]:
 def parse(text: str, kind: str, path: Path) -> Header:
     """Raises InputError, naming `path`, unless `text` is the header of an artifact of `kind`, as it was written."""
     try:
-        header = Header(**json.loads(text))
+        fields = json.loads(text)
+        _require_format(fields, path)
+        header = Header(**fields)
         expected, well_formed = header.expected_identity(), _well_formed(header)
+    except InputError:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         well_formed = False
     if not well_formed:
@@ -84,13 +93,22 @@ def parse(text: str, kind: str, path: Path) -> Header:
     return header
 
 
+def _require_format(fields: Any, path: Path) -> None:
+    """Raises InputError for what an echoes with another format of headers has written."""
+    if not isinstance(fields, dict) or not isinstance(fields.get("identity"), str):
+        return  # no header at all
+    if (found := fields.get("format")) != FORMAT:
+        why = "from before formats had numbers; train it anew" if found is None else "this echoes is too old for it"
+        raise InputError(f"{path}: expected an artifact of format {FORMAT}, got {found}: {why}")
+
+
 def _well_formed(header: Header) -> bool:
     texts = [header.kind, header.identity, *header.parents.values(), *header.versions.values()]
     texts += [part["sha256"] for part in header.parts.values()]
     names = [PurePosixPath(name) for name in header.parts]
     return (
         all(isinstance(text, str) for text in texts)
-        and all(isinstance(fields, dict) for fields in (header.params, header.content))
+        and all(isinstance(fields, dict) for fields in (header.params, header.content, header.architecture))
         and all(type(part["bytes"]) is int for part in header.parts.values())
         and not any(name.is_absolute() or ".." in name.parts for name in names)  # a part lies in its artifact
     )

@@ -1,15 +1,18 @@
 """Terms of the reconstruction loss in closed form; each sample counts for itself, unknown cells as told."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
 from echoes.autoencoder import loss
+from echoes.autoencoder.codebook import CodebookTraining
 from echoes.autoencoder.loss_weights import LossWeights
 
 SHAPES = {2: (40, 50), 3: (10, 20, 10)}
-WEIGHTS = LossWeights(kind="occupancy", reflectivity=3.0, doppler=5.0, power=2.0, unobserved=0.2, kl=1e-4)
+MEASURED = {"reflectivity": 3.0, "doppler": 5.0, "power": 2.0, "unobserved": 0.2}
+WEIGHTS = LossWeights(kind="occupancy", **MEASURED, kl=1e-4, vq=CodebookTraining(0.99, 0.25, 20))
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +88,7 @@ def test_unknown_cells_do_not_count_when_their_weight_is_0():
     goal, decoded = target(3), torch.randn(2, 5, *SHAPES[3])
     observed = (torch.rand(2, *SHAPES[3]) < 0.5).float().maximum(goal[:, 0])
     changed = torch.where((observed > 0)[:, None], decoded, 7 * torch.randn_like(decoded))
-    ignoring = LossWeights(kind="occupancy", reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.0, kl=1e-4)
+    ignoring = replace(WEIGHTS, unobserved=0.0)
     torch.testing.assert_close(
         total(decoded, goal, observed, weights=ignoring), total(changed, goal, observed, weights=ignoring)
     )

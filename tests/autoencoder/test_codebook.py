@@ -1,9 +1,11 @@
 """A codebook finds the centres of clusters; dead codes come back, live ones stay; its use is measured as it is."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from echoes.autoencoder.codebook import VectorQuantizer, VqConfig
+from echoes.autoencoder.codebook import CodebookTraining, VectorQuantizer, VqConfig
 from echoes.autoencoder.posteriors import Point
 from echoes.errors import InputError
 from echoes.training.ema import Ema
@@ -16,8 +18,22 @@ def _seed():
     torch.manual_seed(0)
 
 
+class Trained(VectorQuantizer):
+    """With the weights of its loss at hand."""
+
+    def __init__(self, channels, codes, vq):
+        super().__init__(channels, VqConfig(codes))
+        self.weights = SimpleNamespace(kl=0.0, vq=vq)
+
+    def update(self, raw_latents):
+        super().update(raw_latents, self.weights)
+
+    def penalty(self, posterior):
+        return super().penalty(posterior, self.weights)
+
+
 def quantizer(count=4, restart=1000, decay=0.9, channels=2):
-    return VectorQuantizer(channels, VqConfig(codes=count, decay=decay, commitment=0.25, restart=restart))
+    return Trained(channels, count, CodebookTraining(decay, commitment=0.25, restart=restart))
 
 
 def placed(codebook, restart=1000):
@@ -169,7 +185,6 @@ def test_an_update_repeats_with_the_seed_of_its_step():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"codes": 1}, "codes: expected at least 2, got 1"),
         ({"decay": 1.0}, "decay: expected at least 0 and less than 1, got 1.0"),
         ({"commitment": -1.0}, "commitment: expected 0 or more, got -1.0"),
         ({"restart": 0}, "restart: expected at least 1, got 0"),
@@ -177,4 +192,9 @@ def test_an_update_repeats_with_the_seed_of_its_step():
 )
 def test_numbers_that_make_no_codebook_are_refused(change, message):
     with pytest.raises(InputError, match=message):
-        VqConfig(**{"codes": 8, "decay": 0.9, "commitment": 0.25, "restart": 10} | change)
+        CodebookTraining(**{"decay": 0.9, "commitment": 0.25, "restart": 10} | change)
+
+
+def test_a_single_code_is_none():
+    with pytest.raises(InputError, match="codes: expected at least 2, got 1"):
+        VqConfig(1)

@@ -9,7 +9,7 @@ import torch
 import artifacts
 import steps
 from echoes.autoencoder import equivariance, fitting, perceptual, quantizers, teachers
-from echoes.autoencoder.codebook import VqConfig
+from echoes.autoencoder.codebook import CodebookTraining, VqConfig
 from echoes.autoencoder.loss_weights import (
     AlignmentConfig,
     EquivarianceConfig,
@@ -31,19 +31,23 @@ CPU = torch.device("cpu")
 SCHEDULE = Schedule(
     steps=30, batch=8, lr=3e-3, warmup=0, decay="constant", weight_decay=0.0, clip=1.0, precision="float32", seed=0
 )
-OCCUPANCY = LossWeights(kind="occupancy", reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.2, kl=1e-4)
+CODEBOOK = CodebookTraining(decay=0.9, commitment=0.25, restart=5)
+OCCUPANCY = LossWeights(
+    kind="occupancy", reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.2, kl=1e-4, vq=CODEBOOK
+)
 
 
 def autoencoder(rank, channels, variant="kl"):
     torch.manual_seed(0)
-    config, vq = VaeConfig((8, 8), (1, 1), 2), VqConfig(codes=16, decay=0.9, commitment=0.25, restart=5)
-    return Vae(rank, channels, config, quantizers.build(variant, 2, 1e-4, vq, FsqConfig((5, 5))))
+    config = VaeConfig((8, 8), (1, 1), 2)
+    return Vae(rank, channels, config, quantizers.build(variant, 2, VqConfig(16), FsqConfig((5, 5))))
 
 
 def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0):
     trained = TeacherTraining(width=2, **asdict(replace(SCHEDULE, steps=1)))
     aligned = AlignmentConfig(alignment, 0.0, 0.0, "trained", trained, TeacherFile(""))
-    return SpectrogramLoss("spectrogram", 1.0, 0.5, perceptual, 1e-4, EquivarianceConfig(scale_weight, (0.5,)), aligned)
+    equivariant = EquivarianceConfig(scale_weight, (0.5,))
+    return SpectrogramLoss("spectrogram", 1.0, 0.5, perceptual, 1e-4, CODEBOOK, equivariant, aligned)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def grids(tmp_path_factory):
 
 def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_trained(grids):
     config = VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2)
-    vae = Vae(3, grids.channels, config, quantizers.build("kl", 2, 1e-4, VqConfig(16, 0.9, 0.25, 5), FsqConfig((5, 5))))
+    vae = Vae(3, grids.channels, config, quantizers.build("kl", 2, VqConfig(16), FsqConfig((5, 5))))
     with pytest.raises(InputError, match=r"^vae\.size: expected a grid of multiples of 16 cells, .* got \[8, 16, 8\]$"):
         fitting.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
 

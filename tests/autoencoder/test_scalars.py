@@ -80,15 +80,15 @@ def test_gradients_pass_the_rounding_unchanged(rank):
 
 def test_the_use_of_codes_is_that_of_the_last_batch():
     fsq = scalars(3, 3)
-    fsq.update(torch.zeros(5, 2, 1, 1))
+    fsq.update(torch.zeros(5, 2, 1, 1), None)
     assert fsq.live() == {"codebook_utilisation": pytest.approx(1 / 9), "codebook_perplexity": pytest.approx(1.0)}
-    fsq.update(every_code(fsq))
+    fsq.update(every_code(fsq), None)
     assert fsq.live() == {"codebook_utilisation": pytest.approx(1.0), "codebook_perplexity": pytest.approx(9.0)}
 
 
 def test_there_is_no_penalty():
     fsq = FiniteScalars(4, GOLDEN)
-    assert fsq.penalty(fsq.posterior(torch.randn(3, 4, 2, 2))).tolist() == [0.0, 0.0, 0.0]
+    assert fsq.penalty(fsq.posterior(torch.randn(3, 4, 2, 2)), None).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_levels_must_fit_the_channels_and_be_levels():

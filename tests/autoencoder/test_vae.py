@@ -1,6 +1,7 @@
 """Latents of exactly 1 / factor of the grid, a posterior, and a head that starts at the share of occupied cells."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from echoes import params
 from echoes.autoencoder import quantizers
-from echoes.autoencoder.codebook import VqConfig
+from echoes.autoencoder.codebook import CodebookTraining, VqConfig
 from echoes.autoencoder.posteriors import Posterior
 from echoes.autoencoder.quantizers import Gaussian
 from echoes.autoencoder.scalars import FsqConfig
@@ -19,11 +20,12 @@ from echoes.nets.layers import depth_to_space
 CONFIG = VaeConfig(channels=(8, 12), blocks=(1, 1), latent_channels=3)
 GRIDS = {2: (16, 32), 3: (8, 16, 32)}
 FACTORS = {"tiny": 4, "ultra_lightweight": 4, "lightweight": 4, "standard": 4, "f8d4": 8, "f16d32": 16}
-BOTTLENECKS = {"kl": 1e-4, "vq": VqConfig(16, 0.9, 0.25, 10), "fsq": FsqConfig((8, 5, 5))}
+CODES = VqConfig(16), FsqConfig((8, 5, 5))
+WEIGHTS = SimpleNamespace(kl=0.25, vq=CodebookTraining(0.9, 0.25, 10))
 
 
 def autoencoder(rank, channels, config=CONFIG):
-    return Vae(rank, channels, config, Gaussian(config.latent_channels, 1e-4))
+    return Vae(rank, channels, config, Gaussian(config.latent_channels))
 
 
 @pytest.fixture(autouse=True)
@@ -72,23 +74,23 @@ def test_each_level_halves_the_latents_and_every_weight_learns(rank, levels, fac
     decoded = vae.decode(posterior.sample())
     assert posterior.mean.shape == (1, 3, *(s // factor for s in x.shape[2:]))
     assert decoded.shape == x.shape
-    (decoded.pow(2).sum() + vae.bottleneck.penalty(posterior).sum()).backward()
+    (decoded.pow(2).sum() + vae.bottleneck.penalty(posterior, WEIGHTS).sum()).backward()
     assert all(p.grad is not None for p in vae.parameters())
 
 
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 @pytest.mark.parametrize("rank", [2, 3])
 def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder(rank, variant):
-    vae = Vae(rank, 1, CONFIG, quantizers.build(variant, 3, *BOTTLENECKS.values()))
+    vae = Vae(rank, 1, CONFIG, quantizers.build(variant, 3, *CODES))
     x = torch.randn(2, 1, *GRIDS[rank])
     posterior = vae.encode(x)
-    vae.bottleneck.update(posterior.sample())
+    vae.bottleneck.update(posterior.sample(), WEIGHTS)
     assert posterior.mean.shape == posterior.std.shape == (2, 3, *(s // 4 for s in GRIDS[rank]))
     decoded = vae.decode(posterior.sample())
     assert decoded.shape == x.shape
     decoded.pow(2).sum().backward()
     assert vae.encoder[0].weight.grad.abs().sum() > 0
-    assert vae.bottleneck.penalty(posterior).shape == (2,)
+    assert vae.bottleneck.penalty(posterior, WEIGHTS).shape == (2,)
     torch.testing.assert_close(vae.decode(vae.bottleneck.snap(posterior.mean)), vae.decode(posterior.mean))
     assert set(vae.bottleneck.live()) == (set() if variant == "kl" else {"codebook_utilisation", "codebook_perplexity"})
     assert vae.bottleneck.counts(posterior.mean).sum() == (0 if variant == "kl" else posterior.mean[:, 0].numel())
@@ -96,16 +98,16 @@ def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder
 
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_weights_rebuild_an_autoencoder_that_decodes_the_same(variant):
-    vae, other = (Vae(2, 1, CONFIG, quantizers.build(variant, 3, *BOTTLENECKS.values())) for _ in range(2))
+    vae, other = (Vae(2, 1, CONFIG, quantizers.build(variant, 3, *CODES)) for _ in range(2))
     latents = 0.5 * torch.randn(2, 3, 4, 8)
-    vae.bottleneck.update(latents)
+    vae.bottleneck.update(latents, WEIGHTS)
     other.load_state_dict(vae.state_dict())
     assert torch.equal(other.decode(latents), vae.decode(latents))
 
 
 def test_a_gaussian_bottleneck_weighs_its_divergence():
     posterior = Posterior(torch.full((2, 1, 2), 2.0), torch.zeros(2, 1, 2))  # a divergence of 2
-    assert Gaussian(1, 0.25).penalty(posterior).tolist() == [0.5, 0.5]
+    assert Gaussian(1).penalty(posterior, WEIGHTS).tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("sizes", [(16, 24), (8, 16), (10, 16)])

@@ -11,13 +11,14 @@ import yaml
 
 import tracks
 from echoes import arrays, params
+from echoes.autoencoder import architecture
+from echoes.autoencoder.fitting import VaeParams
 from echoes.dataset.grids import Grids
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.grids import Grid, Range
 from echoes.models import autoencoders, denoisers, students
-from echoes.models.autoencoders import VaeParams
-from echoes.models.denoisers import LdmParams
-from echoes.models.students import CdParams
+from echoes.models.distilling import CdParams
+from echoes.models.objectives import LdmParams
 from echoes.provenance import Header
 from echoes.rasters import visibility, voxels
 from echoes.rasters.cells import pack
@@ -28,8 +29,9 @@ from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 ROOT = Path(__file__).resolve().parents[2]
 GRID = Grid.of(z=Range(-2.4, 4.0, 4), y=Range(-25.6, 25.6, 16), x=Range(0.0, 51.2, 16))
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
-VAE = {**tracks.VAE, "size": {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4}, "mirror": False}
-LDM = {**tracks.LDM, "drop": 0.1, "mirror": False}
+SIZE = {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4}
+VAE = tracks.changed(tracks.VAE, {"architecture.size": SIZE, "mirror": False})
+LDM = tracks.changed(tracks.LDM, {"loss.drop": 0.1, "mirror": False})
 CD = {**tracks.CD, "mirror": False}
 
 
@@ -94,7 +96,7 @@ def write_grids(path: Path, frame: simulated.Frame, ego_motion: str) -> Grids:
 def write_models(data: Path, grids: Grids, by: str) -> None:
     place = torch.device("cpu")
     vae_params = params.build(VaeParams, VAE, "vae")
-    vae = autoencoders.build(vae_params, rank=3, channels=grids.channels)
+    vae = architecture.build(vae_params.architecture, rank=3, channels=grids.channels)
     autoencoders.save(vae, vae_params, grids, {"grids": grids.header.identity}, data / "vae.safetensors")
     _, vae_header = autoencoders.load(data / "vae.safetensors", place)
     content = {
@@ -105,8 +107,8 @@ def write_models(data: Path, grids: Grids, by: str) -> None:
     }
     parents = {"grids": grids.header.identity, "vae": vae_header.identity}
     latents = Header("latents", {}, parents, content, identity="latents")
-    ldm_params = params.build(LdmParams, {**LDM, "condition": {**LDM["condition"], "by": by}}, "ldm")
-    denoiser = denoisers.build(latents, ldm_params)
+    ldm_params = params.build(LdmParams, tracks.changed(LDM, {"architecture.condition.by": by}), "ldm")
+    denoiser = denoisers.build(latents, ldm_params.architecture)
     for name, weight in denoiser.named_parameters():
         if "out" in name:  # starts at 0, and the clouds would not depend on the radar
             torch.nn.init.normal_(weight, std=0.5)

@@ -142,12 +142,12 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
     data = project / "data" / "radar"
     frames = np.array([0, 1])
     vae, header = load_vae(data / "vae.safetensors", CPU)
-    model, p, cd = students.load_cd(data / "cd.safetensors", CPU)
+    model, of, cd = students.load_cd(data / "cd.safetensors", CPU)
     rows = next(Extraction(vae, grids, header).batches(2))
     cond = torch.from_numpy(rows["cond"] if condition == "vae" else grids.radar_batch(frames))
     decoder = CloudDecoder(Decoder(vae, denoisers.whitening(cd)), grids.scaling, cd.content["threshold"])
     shape = cd.content["latent_shape"]
-    expected, _ = decoded_clouds(students.cd(model, p, [], p.seed), decoder, cond, [0, 1], shape, p.seed)
+    expected, _ = decoded_clouds(students.cd(model, of.sigmas, [], of.seed), decoder, cond, [0, 1], shape, of.seed)
     found, _ = enhancer_of(project, "sample").clouds([0, 1], [radar_of(grids)] * 2)
     for cloud, pipeline in zip(found, expected, strict=True):
         np.testing.assert_allclose(cloud[:, :3], grids.grid.centres(pipeline.indices), atol=1e-5)

@@ -149,13 +149,13 @@ def test_the_labels_reach_the_network_as_they_were_trained(project: Path, user: 
     wanted = ("--user", user, "--activity", activity, "--count", "2", "--seed", "4", "--method", "cd_1")
     assert run(*wanted, "out").exit_code == 0
     data = project / "data" / "people"
-    model, p, header = students.load_cd(data / "cd.safetensors", tracks.CPU)
+    model, of, header = students.load_cd(data / "cd.safetensors", tracks.CPU)
     decoder = Decoder(autoencoders.load(data / "vae.safetensors", tracks.CPU)[0], denoisers.whitening(header))
     names = Spectrograms(data / "grids.zarr").label_names
     cond = torch.tensor([[names["user"].index(user), names["activity"].index(activity)]] * 2)
     noise = methods.noise_of([0, 1], (4, 4, 4), 4, f"generate-{user}-{activity}")
     with torch.no_grad():
-        expected = decoder(students.cd(model, p, [], 4).latents(cond, noise, [0, 1])).clamp(-1, 1)
+        expected = decoder(students.cd(model, of.sigmas, [], 4).latents(cond, noise, [0, 1])).clamp(-1, 1)
     found = spectrograms(project / "out")["spectrogram"]
     np.testing.assert_allclose(found, 20 * expected - 20, atol=1e-3)
 

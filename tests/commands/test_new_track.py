@@ -7,14 +7,14 @@ from typing import get_type_hints
 import pytest
 
 from echoes import params
+from echoes.autoencoder.fitting import VaeParams
 from echoes.commands import new_track
 from echoes.commands.sections import tracks
 from echoes.errors import InputError
-from echoes.models.autoencoders import VaeParams
-from echoes.models.denoisers import LdmParams
+from echoes.models.distilling import CdParams
 from echoes.models.microdoppler.comparison import SpectrogramEvaluation
+from echoes.models.objectives import LdmParams
 from echoes.models.radar.comparison import CloudEvaluation
-from echoes.models.students import CdParams
 from echoes.models.trained import SampleParams
 from echoes.readers.choice import READERS, Source
 from echoes.voxelization.families import Layout, Split, writer_of

@@ -147,11 +147,12 @@ def test_a_parent_from_elsewhere_is_told_at_each_artifact_made_from_another(proj
     old = latentstore.read(Path("data/radar/latents")).header.parents["vae"]
     other = project / "other"
     grids = artifacts.write_grids(other / "grids.zarr")
-    tracks.built(other, grids, tracks.VAE | {"seed": 1}, tracks.LDM, tracks.CD, {"middle": 1.0})
+    tracks.built(other, grids, tracks.changed(tracks.VAE, {"schedule.seed": 1}), tracks.LDM, tracks.CD, {"middle": 1.0})
     shutil.copyfile(other / "vae.safetensors", "data/radar/vae.safetensors")
     wrong = failures("radar")
     assert set(wrong) == {"vae", "latents", "ldm", "cd", "samples"}
-    assert "data/radar/vae.safetensors: was made with radar.vae.seed = 1, but params.yaml has 0" in wrong["vae"]
+    made_with = "was made with radar.vae.schedule.seed = 1, but params.yaml has 0"
+    assert f"data/radar/vae.safetensors: {made_with}" in wrong["vae"]
     for kind in ("latents", "ldm", "cd", "samples"):
         assert f"was made from vae {old[:12]}, but data/radar/vae.safetensors is " in wrong[kind]
 
@@ -162,7 +163,7 @@ def test_a_parent_from_elsewhere_is_told_at_each_artifact_made_from_another(proj
         ("grids", "source", ("reader",), "astyx"),
         ("vae", "vae", ("loss", "kl"), 0.5),
         ("latents", "latents", ("batch",), 9),
-        ("ldm", "ldm", ("unet", "channels"), [8, 8]),
+        ("ldm", "ldm", ("architecture", "unet", "channels"), [8, 8]),
         ("cd", "cd", ("sigmas", "steps"), 7),
         ("samples", "sample", ("frames",), 4),
         ("evaluation", "evaluate", ("resamples",), 6),

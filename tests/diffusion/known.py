@@ -3,25 +3,28 @@
 import torch
 from torch import nn
 
-from echoes.diffusion.ddpm import Ddpm, DdpmConfig
+from echoes.diffusion.ddpm import Ddpm, DdpmConfig, DdpmLoss
 from echoes.diffusion.denoiser import Denoiser, expand
 from echoes.diffusion.edm import Edm, EdmConfig, NoiseLevels, preconditioning
-from echoes.diffusion.flow import Flow, FlowConfig, LogitNormal
+from echoes.diffusion.flow import Flow, FlowLoss, LogitNormal
 
 
-def edm(sigma_data=1.0, mean=0.3, std=1.2):
-    return Edm(EdmConfig(sigma_data, NoiseLevels(mean, std)))
+def edm(sigma_data=1.0):
+    return Edm(EdmConfig(sigma_data))
 
 
-def flow(mean=0.0, std=1.0, cosine=0.0):
-    return Flow(FlowConfig(LogitNormal(mean, std), cosine))
+def ddpm(prediction="v", schedule="squaredcos_cap_v2", steps=1000):
+    return Ddpm(DdpmConfig(steps, schedule, prediction))
 
 
-def ddpm(prediction="v", min_snr=0.0, schedule="squaredcos_cap_v2", steps=1000):
-    return Ddpm(DdpmConfig(steps, schedule, prediction, min_snr))
+def times(mean=0.0, std=1.0, cosine=0.0):
+    return FlowLoss(LogitNormal(mean, std), cosine)
 
 
-ALL = {"edm": edm(0.5), "flow": flow(), "epsilon": ddpm("epsilon"), "v": ddpm("v")}
+ALL = {"edm": edm(0.5), "flow": Flow(), "epsilon": ddpm("epsilon"), "v": ddpm("v")}
+
+
+LOSSES = {"edm": NoiseLevels(0.3, 1.2), "flow": times(), "epsilon": DdpmLoss(0.0), "v": DdpmLoss(5.0)}
 
 
 class Known(nn.Module):

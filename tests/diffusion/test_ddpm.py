@@ -9,7 +9,7 @@ import exact
 from diffusion import known
 from echoes import params
 from echoes.diffusion import ddpm, samplers
-from echoes.diffusion.ddpm import DdpmConfig
+from echoes.diffusion.ddpm import DdpmConfig, DdpmLoss
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser
 from echoes.diffusion.paths import PRESERVING
 from echoes.diffusion.schedules import SigmaRange, schedule
@@ -73,17 +73,15 @@ def test_a_network_that_says_nothing_starts_at_one_on_whitened_data_at_every_ste
     table = known.ddpm(prediction)
     model, clean = Denoiser(exact.Zero(), table, None), torch.randn(4000, 1, 10, 10)
     for score in (table.loss, table.error):
-        found = score(model, clean, UNCONDITIONED)
+        found = score(model, clean, UNCONDITIONED, DdpmLoss(0.0))
         assert found.shape == (4000,)
         assert found.mean().item() == pytest.approx(1.0, abs=0.01)
-    weighted = known.ddpm(prediction, min_snr=5.0)
-    expected = ddpm.min_snr_weight(weighted.sigmas, 5.0, prediction).mean().item()
-    found = weighted.loss(Denoiser(exact.Zero(), weighted, None), clean, UNCONDITIONED).mean().item()
-    assert found == pytest.approx(expected, rel=0.03)
+    expected = ddpm.min_snr_weight(table.sigmas, 5.0, prediction).mean().item()
+    assert table.loss(model, clean, UNCONDITIONED, DdpmLoss(5.0)).mean().item() == pytest.approx(expected, rel=0.03)
     torch.manual_seed(1)
-    plain = table.error(model, clean, UNCONDITIONED)
+    plain = table.error(model, clean, UNCONDITIONED, DdpmLoss(0.0))
     torch.manual_seed(1)
-    assert torch.equal(weighted.error(Denoiser(exact.Zero(), weighted, None), clean, UNCONDITIONED), plain)
+    assert torch.equal(table.error(model, clean, UNCONDITIONED, DdpmLoss(5.0)), plain)
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v"])
@@ -94,7 +92,7 @@ def test_the_least_error_of_gaussian_data_is_that_of_the_posterior(prediction):
     variance = 0.25 * table.sigmas**2 / (0.25 + table.sigmas**2)
     expected = (variance * (table.sigmas**-2 if prediction == "epsilon" else 1 + table.sigmas**-2)).mean().item()
     clean = 0.5 * torch.randn(50_000, 1, 4, dtype=torch.float64)
-    found = table.error(known.denoiser(GAUSSIAN.denoise, prediction), clean, UNCONDITIONED)
+    found = table.error(known.denoiser(GAUSSIAN.denoise, prediction), clean, UNCONDITIONED, DdpmLoss(0.0))
     assert found.mean().item() == pytest.approx(expected, rel=0.01)
 
 
@@ -156,11 +154,15 @@ def test_ancestral_sampling_of_the_exact_denoiser_spreads_as_far_as_the_data():
     ("change", "message"),
     [
         ({"steps": 10}, r"steps: expected at least 50, got 10"),
-        ({"min_snr": -1.0}, r"min_snr: expected 0 \(none\) or more, got -1.0"),
         ({"schedule": "cosine"}, r"schedule: expected one of linear, scaled_linear, squaredcos_cap_v2, got 'cosine'"),
     ],
 )
 def test_a_table_without_a_meaning_is_refused(change, message):
-    section = {"steps": 1000, "schedule": "linear", "prediction": "v", "min_snr": 0.0, **change}
+    section = {"steps": 1000, "schedule": "linear", "prediction": "v", **change}
     with pytest.raises(InputError, match=f"^t.ldm.ddpm.{message}$"):
         params.build(DdpmConfig, section, "t.ldm.ddpm")
+
+
+def test_a_weight_below_zero_is_refused():
+    with pytest.raises(InputError, match=r"^t.ldm.loss.ddpm.min_snr: expected 0 \(none\) or more, got -1.0$"):
+        params.build(DdpmLoss, {"min_snr": -1.0}, "t.ldm.loss.ddpm")

@@ -8,6 +8,7 @@ import exact
 from diffusion import known
 from echoes.diffusion import paths
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, given
+from echoes.diffusion.flow import Flow
 from echoes.nets.conditions import Condition, FieldConditioner, LabelConditioner
 from echoes.nets.unet import UNet, UNetConfig
 
@@ -58,7 +59,7 @@ def test_whitened_data_reaches_the_network_at_a_deviation_near_one(name):
 def test_losses_and_errors_are_one_finite_number_per_sample(name, rank):
     model, clean = Denoiser(unet(rank), known.ALL[name], None), torch.randn(50, *SHAPES[rank])
     for score in (known.ALL[name].loss, known.ALL[name].error):
-        found = score(model, clean, UNCONDITIONED)
+        found = score(model, clean, UNCONDITIONED, known.LOSSES[name])
         assert found.shape == (50,)
         assert torch.isfinite(found).all()
 
@@ -106,7 +107,7 @@ def test_a_dropped_condition_is_the_learned_null_and_the_others_stay():
 
 
 def test_nothing_is_dropped_where_nothing_is_said_of_it():
-    model = Denoiser(known.Taking(), known.flow(), LabelConditioner((3, 9), 6))
+    model = Denoiser(known.Taking(), Flow(), LabelConditioner((3, 9), 6))
     labels = torch.tensor([[0, 8], [2, 0]])
     kept = model.condition(labels, torch.zeros(2, 2, dtype=torch.bool)).vector
     assert torch.equal(model.condition(labels).vector, kept)

@@ -22,8 +22,8 @@ def _seed():
     torch.manual_seed(0)
 
 
-def loss(network, parameterization, clean):
-    return parameterization.loss(Denoiser(network, parameterization, None), clean, UNCONDITIONED)
+def loss(network, parameterization, clean, levels):
+    return parameterization.loss(Denoiser(network, parameterization, None), clean, UNCONDITIONED, NoiseLevels(*levels))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_common_scale_of_data_and_noise_changes_c_noise_alone():
 def test_the_loss_of_an_untrained_network_on_whitened_latents_is_one_per_sample(rank):
     clean = torch.randn(4000, *SHAPES[rank])
     with torch.no_grad():
-        found = loss(UNet(rank, SHAPES[rank][0], SHAPES[rank][0], SMALL, 0), known.edm(1.0, 0.3, 1.2), clean)
+        found = loss(UNet(rank, SHAPES[rank][0], SHAPES[rank][0], SMALL, 0), known.edm(), clean, (0.3, 1.2))
     assert found.shape == (4000,)
     assert found.mean().item() == pytest.approx(1.0, abs=0.01)
 
@@ -69,14 +69,14 @@ def test_the_loss_of_an_untrained_network_on_whitened_latents_is_one_per_sample(
 @pytest.mark.parametrize("sigma_data", [0.5, 1.0])
 def test_at_every_noise_level_the_loss_of_the_optimal_network_is_one(sigma, sigma_data):
     clean = sigma_data * torch.randn(1000, 1, 10, 10)
-    found = loss(exact.Zero(), known.edm(sigma_data, math.log(sigma), 1e-9), clean)
+    found = loss(exact.Zero(), known.edm(sigma_data), clean, (math.log(sigma), 1e-9))
     assert found.mean().item() == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.parametrize(("levels", "expected"), [((-1.2, 1.2), 2.0982), ((-0.4, 1.0), 2.7641)])
 def test_a_wrong_sigma_data_shows_in_the_first_loss(levels, expected):
     clean = torch.randn(100_000, 1, 2, 2)
-    found = loss(exact.Zero(), known.edm(0.5, *levels), clean)
+    found = loss(exact.Zero(), known.edm(0.5), clean, levels)
     assert found.mean().item() == pytest.approx(expected, abs=0.03)
 
 
@@ -120,7 +120,7 @@ def test_the_error_of_the_exact_denoiser_is_the_least_there_is(sigma, expected):
 @pytest.mark.parametrize(("levels", "expected"), [((-1.2, 1.2), 1.330405), ((-0.4, 1.0), 1.750570)])
 def test_the_loss_of_the_exact_denoiser_of_a_mixture_is_the_known_one(levels, expected):
     clean = exact.MIXTURE.draw(torch.Size((50_000, 1, 2, 2))).double()
-    found = loss(known.behind(exact.MIXTURE.denoise, "edm", 0.5), known.edm(0.5, *levels), clean)
+    found = loss(known.behind(exact.MIXTURE.denoise, "edm", 0.5), known.edm(0.5), clean, levels)
     assert found.mean().item() == pytest.approx(expected, abs=0.03)
 
 
@@ -142,20 +142,20 @@ def test_noise_without_spread_is_refused():
 
 def test_data_without_spread_is_refused():
     with pytest.raises(InputError, match=r"^sigma_data: expected more than 0, got -1.0$"):
-        EdmConfig(-1.0, NoiseLevels(0.0, 1.0))
+        EdmConfig(-1.0)
 
 
 def test_the_uncertainty_starts_at_nothing_and_is_least_at_the_logarithm_of_the_loss():
-    model, sigma = known.edm(1.0, 3.0, 1e-9), torch.logspace(-2, 2, 7)
+    model, sigma, levels = known.edm(), torch.logspace(-2, 2, 7), (3.0, 1e-9)
     torch.testing.assert_close(model.log_variance(sigma), torch.zeros(7))
     clean = 2 * torch.randn(50, 1, 20, 20)
     with torch.no_grad():
         torch.manual_seed(1)
-        plain = loss(exact.Zero(), model, clean).mean()
+        plain = loss(exact.Zero(), model, clean, levels).mean()
         model.uncertainty[2].bias.fill_(plain.log())
         torch.manual_seed(1)
-        found = loss(exact.Zero(), model, clean).mean()
+        found = loss(exact.Zero(), model, clean, levels).mean()
         torch.manual_seed(1)
-        error = model.error(Denoiser(exact.Zero(), model, None), clean, UNCONDITIONED).mean()
+        error = model.error(Denoiser(exact.Zero(), model, None), clean, UNCONDITIONED, NoiseLevels(*levels)).mean()
     torch.testing.assert_close(found, 1 + plain.log())
     torch.testing.assert_close(error, plain)  # what validation reports knows no uncertainty

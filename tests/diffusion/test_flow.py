@@ -10,7 +10,7 @@ import exact
 from diffusion import known
 from echoes import params
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, expand
-from echoes.diffusion.flow import FlowConfig, LogitNormal, shifted
+from echoes.diffusion.flow import Flow, FlowLoss, LogitNormal, shifted
 from echoes.errors import InputError
 
 
@@ -41,30 +41,31 @@ def draw(std):
 )
 def test_the_least_loss_of_gaussian_data_is_the_known_one(std, uniform, logit_normal):
     assert uniform == pytest.approx(std * math.pi / 2)
-    flow = known.flow()
+    flow = Flow()
     model = Denoiser(Optimal(std), flow, None)
-    assert flow.error(model, draw(std), UNCONDITIONED).mean().item() == pytest.approx(uniform, rel=0.01)
-    assert flow.loss(model, draw(std), UNCONDITIONED).mean().item() == pytest.approx(logit_normal, rel=0.01)
+    error, loss = (score(model, draw(std), UNCONDITIONED, known.times()) for score in (flow.error, flow.loss))
+    assert error.mean().item() == pytest.approx(uniform, rel=0.01)
+    assert loss.mean().item() == pytest.approx(logit_normal, rel=0.01)
 
 
 @pytest.mark.parametrize("std", [0.5, 1.0, 2.0])
 def test_the_loss_of_a_network_that_says_nothing_is_one_and_the_variance(std):
-    flow = known.flow()
+    flow = Flow()
     for score in (flow.loss, flow.error):
-        found = score(Denoiser(exact.Zero(), flow, None), draw(std), UNCONDITIONED)
+        found = score(Denoiser(exact.Zero(), flow, None), draw(std), UNCONDITIONED, known.times())
         assert found.mean().item() == pytest.approx(1 + std**2, rel=0.01)
 
 
 def test_the_optimal_velocity_is_the_exact_denoiser():
     noisy, sigma = torch.randn(5, 1, 3, dtype=torch.float64), torch.logspace(-1, 2, 5, dtype=torch.float64)
-    found = Denoiser(Optimal(0.5), known.flow(), None)(noisy, sigma)
+    found = Denoiser(Optimal(0.5), Flow(), None)(noisy, sigma)
     expected = exact.Gaussian(0.0, 0.5).denoise(noisy, sigma)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 def test_the_error_of_the_exact_velocity_of_a_mixture_is_the_known_one():
     clean = exact.MIXTURE.draw(torch.Size((100_000, 1, 2, 2))).double()
-    found = known.ALL["flow"].error(known.denoiser(exact.MIXTURE.denoise, "flow"), clean, UNCONDITIONED)
+    found = known.ALL["flow"].error(known.denoiser(exact.MIXTURE.denoise, "flow"), clean, UNCONDITIONED, known.times())
     assert found.mean().item() == pytest.approx(1.27923, rel=0.02)
 
 
@@ -81,8 +82,8 @@ def test_the_cosine_is_of_the_channels_of_each_cell_and_knows_no_scale(shape):
 
     def loss(cosine):
         torch.manual_seed(1)
-        flow = known.flow(cosine=cosine)
-        return flow.loss(Denoiser(network, flow, None), clean, UNCONDITIONED)
+        flow = Flow()
+        return flow.loss(Denoiser(network, flow, None), clean, UNCONDITIONED, known.times(cosine=cosine))
 
     torch.manual_seed(1)
     LogitNormal(0.0, 1.0).draw(6, torch.device("cpu"))
@@ -120,5 +121,5 @@ def test_training_times_are_logit_normal_and_a_shift_of_them_is_another_mean(shi
     ],
 )
 def test_a_config_without_a_meaning_is_refused(section, message):
-    with pytest.raises(InputError, match=f"^t.ldm.flow.{message}$"):
-        params.build(FlowConfig, section, "t.ldm.flow")
+    with pytest.raises(InputError, match=f"^t.ldm.loss.flow.{message}$"):
+        params.build(FlowLoss, section, "t.ldm.loss.flow")

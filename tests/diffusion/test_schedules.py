@@ -7,6 +7,7 @@ import torch
 
 from diffusion import known
 from echoes import params
+from echoes.diffusion.flow import Flow
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas, schedule
 from echoes.errors import InputError
 
@@ -21,7 +22,7 @@ def sigmas(steps, low=0.002, high=80.0):
 
 
 def flow(steps, low, high, shift=1.0):
-    return schedule(SigmaRange(steps, low, high, 7.0, "flow", shift), known.flow())
+    return schedule(SigmaRange(steps, low, high, 7.0, "flow", shift), Flow())
 
 
 def table(steps, spacing, low=1e-3, high=1e6):

@@ -10,6 +10,7 @@ import exact
 from diffusion import known
 from echoes.diffusion import samplers
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, given
+from echoes.diffusion.flow import Flow
 from echoes.diffusion.guidance import Guidance, guided
 from echoes.diffusion.paths import EXPLODING
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
@@ -85,7 +86,7 @@ def test_the_model_begins_as_one_euler_step_of_its_denoiser(name):
 
 
 def test_the_condition_of_the_model_is_that_of_its_denoiser():
-    denoiser = Denoiser(known.Taking(), known.flow(), LabelConditioner((3, 9), 6))
+    denoiser = Denoiser(known.Taking(), Flow(), LabelConditioner((3, 9), 6))
     model, labels, drop = ConsistencyModel(denoiser, 0.01), torch.tensor([[1, 2]]), torch.tensor([[True, False]])
     for dropped in (None, drop):
         assert torch.equal(model.condition(labels, dropped).vector, denoiser.condition(labels, dropped).vector)
@@ -244,7 +245,7 @@ def distilled(teacher, parameterization, steps=800):
 
 @pytest.mark.parametrize("name", ["edm", "flow"])
 def test_a_student_of_an_exact_teacher_spreads_as_far_as_the_data_in_one_step(name):
-    parameterization = {"edm": known.edm(), "flow": known.flow()}[name]
+    parameterization = {"edm": known.edm(), "flow": Flow()}[name]
     assert 0.97 < distilled(exact.Gaussian(0.0, 1.0).denoise, parameterization) < 1.03
 
 

@@ -103,8 +103,8 @@ def test_every_bottleneck_and_parameterization_survives_the_export(variant: str,
 @pytest.mark.parametrize("steps", [1, 2])
 def test_a_consistency_model_samples_in_one_step_and_in_two(steps: int, cd: Path):
     data = cd.parent / "data"
-    model, p, _ = students.load_cd(data / "cd.safetensors", labelled.CPU)
-    expected = drawn(students.cd(model, p, [1.2][: steps - 1], p.seed), data)
+    model, of, _ = students.load_cd(data / "cd.safetensors", labelled.CPU)
+    expected = drawn(students.cd(model, of.sigmas, [1.2][: steps - 1], of.seed), data)
     pipe = SpectrogramPipeline.from_pretrained(cd)
     images = pipe([WALKER] * 2, latents=noise(), numbers=[0, 1], num_inference_steps=steps, output_type="np").images
     np.testing.assert_allclose(images, expected, atol=1e-4)

@@ -17,9 +17,9 @@ import yaml
 from rosbags.rosbag1 import Writer
 
 from echoes import params
-from echoes.models.autoencoders import VaeParams
-from echoes.models.denoisers import LdmParams
-from echoes.models.students import CdParams
+from echoes.autoencoder.fitting import VaeParams
+from echoes.models.distilling import CdParams
+from echoes.models.objectives import LdmParams
 from echoes.models.trained import SampleParams
 from echoes.readers import (
     acconeer,

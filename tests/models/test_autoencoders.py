@@ -5,10 +5,12 @@ import torch
 
 import tracks
 from echoes import initial, params
+from echoes.autoencoder import architecture
+from echoes.autoencoder.architecture import VaeArchitecture
+from echoes.autoencoder.fitting import VaeParams
 from echoes.autoencoder.vae import SIZES
 from echoes.errors import InputError
 from echoes.models import autoencoders
-from echoes.models.autoencoders import VaeParams
 
 CPU = torch.device("cpu")
 
@@ -30,10 +32,10 @@ def test_it_repeats_its_answers_bit_for_bit(name, request):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("rank", "channels", "cells"), [(3, 5, (16, 64, 64)), (2, 1, (64, 64)), (2, 3, (256, 256))])
 def test_every_size_that_has_a_name_is_built_by_it(size, rank, channels, cells):
-    p = params.build(VaeParams, {**tracks.VAE, "size": size}, "radar.vae")
+    p = params.build(VaeArchitecture, {**tracks.VAE["architecture"], "size": size}, "radar.vae.architecture")
     config = SIZES[size]
     with torch.device("meta"):
-        vae = autoencoders.build(p, rank, channels)
+        vae = architecture.build(p, rank, channels)
         found = vae.encode(torch.zeros(2, channels, *cells)).mean
     assert found.shape == (2, config.latent_channels, *(c // config.factor for c in cells))
 
@@ -41,22 +43,23 @@ def test_every_size_that_has_a_name_is_built_by_it(size, rank, channels, cells):
 def test_the_sizes_of_latents_are_those_that_the_names_promise():
     with torch.device("meta"):
         for size, expected in (("ultra_lightweight", (4, 64, 64)), ("f8d4", (4, 32, 32)), ("f16d32", (32, 16, 16))):
-            vae = autoencoders.build(params.build(VaeParams, {**tracks.PEOPLE_VAE, "size": size}, "vae"), 2, 1)
+            p = params.build(VaeArchitecture, {**tracks.PEOPLE_VAE["architecture"], "size": size}, "vae")
+            vae = architecture.build(p, 2, 1)
             assert vae.encode(torch.zeros(2, 1, 256, 256)).mean.shape[1:] == expected
 
 
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_the_variant_chooses_the_bottleneck_and_its_own_section_its_codes(variant):
-    p = params.build(VaeParams, {**tracks.PEOPLE_VAE, "variant": variant}, "people.vae")
-    vae = autoencoders.build(p, 2, 1)
+    p = params.build(VaeArchitecture, {**tracks.PEOPLE_VAE["architecture"], "variant": variant}, "people.vae")
+    vae = architecture.build(p, 2, 1)
     latents = vae.encode(torch.zeros(2, 1, 16, 16)).mean
     assert len(vae.bottleneck.counts(latents)) == {"kl": 0, "vq": 16, "fsq": 5**4}[variant]
 
 
 def test_levels_that_do_not_fit_the_channels_of_the_latents_are_refused():
-    section = {**tracks.PEOPLE_VAE, "variant": "fsq", "fsq": {"levels": [5, 5]}}
+    section = {**tracks.PEOPLE_VAE["architecture"], "variant": "fsq", "fsq": {"levels": [5, 5]}}
     with pytest.raises(InputError, match=r"levels: expected .*4"):
-        autoencoders.build(params.build(VaeParams, section, "people.vae"), 2, 1)
+        architecture.build(params.build(VaeArchitecture, section, "people.vae"), 2, 1)
 
 
 def test_what_the_grids_know_travels_with_the_weights(track, people):

@@ -11,9 +11,10 @@ from echoes import initial, params
 from echoes.autoencoder.latents import Whitening
 from echoes.diffusion.denoiser import given
 from echoes.errors import InputError
-from echoes.models import batches, denoisers, students
-from echoes.models.denoisers import LdmParams
-from echoes.models.students import CdParams
+from echoes.models import batches, denoisers, distilling, students
+from echoes.models.denoisers import LdmArchitecture
+from echoes.models.distilling import CdParams
+from echoes.models.objectives import LdmParams
 from echoes.provenance import Header
 from echoes.training.ema import Ema
 from echoes.training.loop import train
@@ -21,6 +22,11 @@ from echoes.training.loop import train
 CPU = torch.device("cpu")
 LEVELS = torch.tensor([0.5, 40.0])
 TRACKS = ["track", "track_vae", "people", "people_vq"]
+
+
+def built(section=tracks.LDM, **changes) -> LdmArchitecture:
+    """The architecture in a section, with other values of some of its keys."""
+    return params.build(LdmArchitecture, {**section["architecture"], **changes}, "ldm.architecture")
 
 
 def inputs(track):
@@ -42,7 +48,7 @@ def test_a_denoiser_repeats_its_answers_bit_for_bit_under_any_condition(name, re
     found = said(denoiser, noisy, cond)
     assert torch.equal(found, said(track.denoiser, noisy, cond))
     assert not torch.equal(found, said(denoiser, noisy, other))
-    assert denoisers.ldm_params(header, track.data / "ldm.safetensors") == track.ldm_params
+    assert denoisers.architecture(header, track.data / "ldm.safetensors") == track.ldm_params.architecture
     assert params.build(LdmParams, header.params, "params") == track.ldm_params
     assert not denoiser.training
     assert not any(p.requires_grad for p in denoiser.parameters())
@@ -51,13 +57,13 @@ def test_a_denoiser_repeats_its_answers_bit_for_bit_under_any_condition(name, re
 @pytest.mark.parametrize("name", TRACKS)
 def test_a_consistency_model_repeats_its_answers_and_its_boundary(name, request):
     track = request.getfixturevalue(name)
-    model, p, header = students.load_cd(track.data / "cd.safetensors", CPU)
+    model, of, header = students.load_cd(track.data / "cd.safetensors", CPU)
     noisy, cond, _ = inputs(track)
     assert torch.equal(said(model, noisy, cond), said(track.model, noisy, cond))
     assert torch.equal(given(model, model.condition(cond))(noisy, torch.full((2,), 0.004)), noisy)
-    assert p == track.cd_params
+    assert (of.sigmas, of.seed) == (track.cd_params.sigmas, track.cd_params.schedule.seed)
     assert params.build(CdParams, header.params, "params") == track.cd_params
-    assert denoisers.ldm_params(header, track.data / "cd.safetensors") == track.ldm_params
+    assert of.denoiser == track.ldm_params.architecture
 
 
 def test_what_was_chosen_on_validation_travels_with_the_consistency_model(track, people):
@@ -99,64 +105,70 @@ def test_labels_are_counted_in_the_order_of_the_kinds(people):
     assert tables == [(4, 8), (4, 8)]  # 3 users, 3 activities, and a null each
     header = people.latents.header
     content = {**header.content, "labels": {"activity": ["a"] * 9, "user": ["1", "2"]}, "kinds": ["user", "activity"]}
-    other = denoisers.build(replace(header, content=content), people.ldm_params)
+    other = denoisers.build(replace(header, content=content), people.ldm_params.architecture)
     assert [len(table.weight) for table in other.conditioner.tables] == [3, 10]
 
 
 @pytest.mark.parametrize(("name", "by"), [("people", "encoder"), ("people", "vae"), ("track", "labels")])
 def test_a_condition_that_the_recordings_do_not_have_is_refused_by_its_key(name, by, request):
     header: Header = request.getfixturevalue(name).latents.header
-    condition = tracks.LABELS if by == "labels" else {**tracks.LDM["condition"], "by": by}
-    p = params.build(LdmParams, {**tracks.LDM, "condition": condition}, "ldm")
+    p = built(condition=tracks.LABELS if by == "labels" else {**tracks.CONDITION, "by": by})
     known = "encoder or vae" if by == "labels" else "labels"
-    with pytest.raises(InputError, match=rf"ldm\.condition\.by: expected {known}, .*, got {by}$"):
+    with pytest.raises(InputError, match=rf"ldm\.architecture\.condition\.by: expected {known}, .*, got {by}$"):
         denoisers.build(header, p)
 
 
-UNET = tracks.LDM["unet"]
+UNET = tracks.UNET
 
 
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"unet": {**UNET, "channels": [8, 8, 8]}}, r"ldm\.unet\.channels: expected levels, at most 2, as \[2, 4, 2\]"),
-        ({"unet": {**UNET, "attention": "window"}}, r"ldm\.unet\.window: expected a divisor of \[2, 4, 2\], .*, got 4"),
+        (
+            {"unet": {**UNET, "channels": [8, 8, 8]}},
+            r"unet\.channels: expected levels, at most 2, as \[2, 4, 2\]",
+        ),
+        (
+            {"unet": {**UNET, "attention": "window"}},
+            r"unet\.window: expected a divisor of \[2, 4, 2\], .*, got 4",
+        ),
         (
             {"regression": {**tracks.REGRESSION, "unet": {**UNET, "channels": [8] * 5}}},
-            r"ldm\.regression\.unet\.channels: expected levels, at most 4, as \[16, 8\] cells .*, got 5",
+            r"regression\.unet\.channels: expected levels, at most 4, as \[16, 8\] cells .*, got 5",
         ),
     ],
 )
 def test_shapes_that_a_network_cannot_take_are_told_before_it_trains_by_their_key(track, section, message):
-    p = params.build(LdmParams, {**tracks.LDM, **section}, "ldm")
-    with pytest.raises(InputError, match=f"^{message}"):
-        denoisers.build(track.latents.header, p)
+    with pytest.raises(InputError, match=rf"^ldm\.architecture\.{message}"):
+        denoisers.build(track.latents.header, built(**section))
 
 
 def test_latents_that_the_patches_do_not_divide_are_told_before_training(track):
     content = {**track.latents.header.content, "latent_shape": [4, 2, 3, 2]}
-    p = params.build(LdmParams, {**tracks.LDM, "network": "dit", "regression": {"kind": "none"}}, "ldm")
-    with pytest.raises(InputError, match=r"^ldm\.dit\.patch: expected a divisor of \[2, 3, 2\] latents, got 2$"):
+    p = built(network="dit", regression={"kind": "none"})
+    with pytest.raises(
+        InputError, match=r"^ldm\.architecture\.dit\.patch: expected a divisor of \[2, 3, 2\] .*, got 2$"
+    ):
         denoisers.build(replace(track.latents.header, content=content), p)
 
 
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        ({**tracks.LDM["condition"], "width": 0}, r"width: expected at least 1, got 0"),
-        ({**tracks.LDM["condition"], "features": 0}, r"features: expected at least 1, got 0"),
-        ({**tracks.LDM["condition"], "blocks": -1}, r"blocks: expected 0 or more, got -1"),
+        ({**tracks.CONDITION, "width": 0}, r"width: expected at least 1, got 0"),
+        ({**tracks.CONDITION, "features": 0}, r"features: expected at least 1, got 0"),
+        ({**tracks.CONDITION, "blocks": -1}, r"blocks: expected 0 or more, got -1"),
         ({**tracks.LABELS, "features": 0}, r"features: expected at least 1, got 0"),
     ],
 )
 def test_a_condition_of_no_width_is_refused_by_its_key(condition, message):
-    with pytest.raises(InputError, match=rf"^radar\.ldm\.condition\.{message}$"):
-        params.build(LdmParams, {**tracks.LDM, "condition": condition}, "radar.ldm")
+    with pytest.raises(InputError, match=rf"^ldm\.architecture\.condition\.{message}$"):
+        built(condition=condition)
 
 
 def test_a_regression_beside_labels_is_refused_by_its_key(people):
-    p = params.build(LdmParams, {**tracks.PEOPLE_LDM, "regression": tracks.REGRESSION}, "ldm")
-    with pytest.raises(InputError, match=r"ldm\.regression\.kind: expected none, .*, got birdseye$"):
+    p = built(tracks.PEOPLE_LDM, regression=tracks.REGRESSION)
+    with pytest.raises(InputError, match=r"ldm\.architecture\.regression\.kind: expected none, .*, got birdseye$"):
         denoisers.build(people.latents.header, p)
 
 
@@ -180,8 +192,8 @@ def test_the_readout_travels_with_the_consistency_model(track, people):
 @pytest.mark.parametrize("network", ["unet", "dit"])
 @pytest.mark.parametrize("parameterization", ["edm", "flow", "ddpm"])
 def test_every_parameterization_drives_every_network(parameterization, network, people):
-    section = {**tracks.PEOPLE_LDM, "parameterization": parameterization, "network": network}
-    denoiser = denoisers.build(people.latents.header, params.build(LdmParams, section, "ldm"))
+    of = built(tracks.PEOPLE_LDM, parameterization=parameterization, network=network)
+    denoiser = denoisers.build(people.latents.header, of)
     assert type(denoiser.parameterization).__name__.lower() == parameterization
     assert type(denoiser.network).__name__.lower() == network
     noisy, cond, _ = inputs(people)
@@ -191,9 +203,9 @@ def test_every_parameterization_drives_every_network(parameterization, network, 
 
 
 def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_teacher_alone(people):
-    section = {**tracks.PEOPLE_LDM, "unet": {**tracks.LDM["unet"], "dropout": 0.5}}
-    teacher = tracks.shaken(denoisers.build(people.latents.header, params.build(LdmParams, section, "ldm")))
-    student = students.student_of(teacher, 0.004).train()
+    of = built(tracks.PEOPLE_LDM, unet={**UNET, "dropout": 0.5})
+    teacher = tracks.shaken(denoisers.build(people.latents.header, of))
+    student = distilling.student_of(teacher, 0.004).train()
     noisy, cond, _ = inputs(people)
     assert torch.equal(said(student.denoiser, noisy, cond), said(teacher, noisy, cond))
     assert all(p.requires_grad for p in student.parameters())
@@ -202,8 +214,9 @@ def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_t
 
 
 def test_distillation_trains_all_but_the_regression_which_comes_through_bit_for_bit(track):
-    teacher, p = track.denoiser, replace(track.cd_params, steps=3, weight_decay=0.5)
-    student = students.student_of(teacher, p.sigmas.low)
+    teacher, p = track.denoiser, track.cd_params
+    schedule = replace(p.schedule, steps=3, weight_decay=0.5)
+    student = distilling.student_of(teacher, p.sigmas.low)
     target, ema = Ema(student, 0.5), Ema(student, 0.9)
     named = dict(student.denoiser.named_parameters())
     assert {name for name, w in named.items() if not w.requires_grad} == {
@@ -211,8 +224,8 @@ def test_distillation_trains_all_but_the_regression_which_comes_through_bit_for_
     }
     load = batches.load_latents(track.latents, track.conditions, False, "distill_cd", 0)
     whitening = denoisers.whitening(track.latents.header)
-    loss = students.distillation(student, target.model, teacher, p, whitening, CPU)
-    for step, _ in train("distill_cd", student, load, loss, track.grids.frames("train"), p):
+    loss = distilling.distillation(student, target.model, teacher, p, whitening, CPU)
+    for step, _ in train("distill_cd", student, load, loss, track.grids.frames("train"), schedule):
         target.update(step)
         ema.update(step)
     before = teacher.state_dict()

@@ -11,7 +11,7 @@ import tracks
 from echoes import params
 from echoes.diffusion.denoiser import Denoiser
 from echoes.diffusion.dopri5 import Tolerances
-from echoes.diffusion.edm import Edm, EdmConfig, NoiseLevels
+from echoes.diffusion.edm import Edm, EdmConfig
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.paths import EXPLODING
 from echoes.diffusion.samplers import SolverConfig, heun, solve
@@ -19,9 +19,9 @@ from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import denoisers, methods, students
 from echoes.models.conditions import straight
-from echoes.models.denoisers import LdmParams
+from echoes.models.distilling import CdParams
 from echoes.models.methods import UNGUIDED, Decoder
-from echoes.models.students import CdParams
+from echoes.models.objectives import LdmParams
 
 LEVELS = SigmaRange(40, 0.004, 160.0, 7.0, "karras", 1.0)
 SHAPE = (4, 2, 4, 2)
@@ -56,9 +56,9 @@ def test_the_calls_of_every_method_are_counted(track, name, calls):
     generators = {
         methods.posterior_mean(track.denoiser, 160.0): 1,
         methods.ldm(track.denoiser, solver(name), LEVELS, UNGUIDED, 0): calls,
-        students.cd(track.model, track.cd_params, [], 0): 1,
-        students.cd(track.model, track.cd_params, [1.5], 0): 2,
-        students.cd(track.model, track.cd_params, [5.0, 1.5], 0): 3,
+        students.cd(track.model, track.cd_params.sigmas, [], 0): 1,
+        students.cd(track.model, track.cd_params.sigmas, [1.5], 0): 2,
+        students.cd(track.model, track.cd_params.sigmas, [5.0, 1.5], 0): 3,
     }
     for generator, expected in generators.items():
         assert methods.calls(generator, cond, SHAPE) == expected
@@ -71,12 +71,12 @@ def test_a_guided_call_counts_as_two_where_guidance_acts(people):
     inside = sum(0.1 < sigma <= 10.0 for sigma in karras_sigmas(LEVELS).tolist())
     assert found == 40 + inside
     # The student learned the guided trajectories: it is called once.
-    assert methods.calls(students.cd(people.model, people.cd_params, [], 0), cond, (4, 4, 4)) == 1
+    assert methods.calls(students.cd(people.model, people.cd_params.sigmas, [], 0), cond, (4, 4, 4)) == 1
 
 
 def test_each_method_is_what_it_says_for_a_denoiser_known_exactly(track):
     """With a network of zeros the denoiser is that of data N(0, 1), and so is its consistency model's input."""
-    denoiser = Denoiser(exact.Zero(), Edm(EdmConfig(1.0, NoiseLevels(0.0, 1.0))), None)
+    denoiser = Denoiser(exact.Zero(), Edm(EdmConfig(1.0)), None)
     noise = methods.noise_of([1, 2], SHAPE, 0, "sample")
     mean = methods.posterior_mean(denoiser, 160.0).sample(denoiser, noise, [1, 2])
     torch.testing.assert_close(mean, noise * 160.0 / (1 + 160.0**2))
@@ -84,13 +84,13 @@ def test_each_method_is_what_it_says_for_a_denoiser_known_exactly(track):
     torch.testing.assert_close(found, heun(denoiser, noise, karras_sigmas(LEVELS), EXPLODING))
     torch.testing.assert_close(found, noise, rtol=0.02, atol=0)  # the path ends at x / sigma
     model = ConsistencyModel(denoiser, 0.004)
-    one = students.cd(model, track.cd_params, [], 0).sample(model, noise, [1, 2])
+    one = students.cd(model, track.cd_params.sigmas, [], 0).sample(model, noise, [1, 2])
     kept = 0.004 / 160.0  # of the noise, beside what the denoiser says
     torch.testing.assert_close(one, 160.0 * noise * (kept + (1 - kept) / (1 + 160.0**2)))
 
 
 def test_the_second_step_of_a_frame_takes_the_same_noise_in_any_batch(track):
-    generator = students.cd(track.model, track.cd_params, [1.5], 0)
+    generator = students.cd(track.model, track.cd_params.sigmas, [1.5], 0)
     cond = torch.from_numpy(track.grids.radar_batch([4, 5, 6]))
 
     def sample(frames):
@@ -105,14 +105,14 @@ def test_the_second_step_of_a_frame_takes_the_same_noise_in_any_batch(track):
 @pytest.mark.parametrize("parameterization", ["edm", "flow", "ddpm"])
 @pytest.mark.parametrize("method", ["heun", "ddpm", "dopri5", "cd_2"])
 def test_a_sample_has_the_same_latents_in_any_batch(people, parameterization, network, method):
-    section = {**tracks.PEOPLE_LDM, "parameterization": parameterization, "network": network}
-    ldm = params.build(LdmParams, section, "ldm")
-    denoiser = tracks.shaken(denoisers.build(people.latents.header, ldm), std=0.02)
+    other = {"architecture.parameterization": parameterization, "architecture.network": network}
+    ldm = params.build(LdmParams, tracks.changed(tracks.PEOPLE_LDM, other), "ldm")
+    denoiser = tracks.shaken(denoisers.build(people.latents.header, ldm.architecture), std=0.02)
     for table in denoiser.conditioner.tables:  # labels as quiet as the rest, or an adaptive solver amplifies roundings
         table.weight.mul_(0.02)
     levels = SigmaRange(5, 0.02, 80.0, 7.0, "karras", 1.0)
     if method == "cd_2":
-        generator = students.cd(ConsistencyModel(denoiser, 0.004), people.cd_params, [1.5], 0)
+        generator = students.cd(ConsistencyModel(denoiser, 0.004), people.cd_params.sigmas, [1.5], 0)
     else:
         generator = methods.ldm(denoiser, solver(method), levels, GUIDED, 0)
     labels = people.grids.labels(people.grids.frames("train"))
@@ -134,8 +134,8 @@ def test_another_label_gives_another_sample_of_the_same_noise(name, method, requ
     people = request.getfixturevalue(name)
     generators = {
         "ldm": methods.ldm(people.denoiser, solver("heun"), SigmaRange(5, 0.02, 80.0, 7.0, "karras", 1.0), GUIDED, 0),
-        "cd_1": students.cd(people.model, people.cd_params, [], 0),
-        "cd_2": students.cd(people.model, people.cd_params, [1.5], 0),
+        "cd_1": students.cd(people.model, people.cd_params.sigmas, [], 0),
+        "cd_2": students.cd(people.model, people.cd_params.sigmas, [1.5], 0),
     }
     noise = methods.noise_of([4], (4, 4, 4), 0, "sample").repeat(3, 1, 1, 1)
     cond = torch.tensor([[0, 0], [0, 2], [1, 0]])  # another activity, another user
@@ -153,7 +153,7 @@ def test_a_further_step_takes_noise_of_its_own(track):
         return torch.zeros_like(noisy)
 
     frames = list(range(50))
-    students.cd(track.model, track.cd_params, [5.0, 1.5], 0).sample(
+    students.cd(track.model, track.cd_params.sigmas, [5.0, 1.5], 0).sample(
         denoise, methods.noise_of(frames, SHAPE, 0, "sample"), frames
     )
     correlations = torch.corrcoef(torch.stack([noise.flatten() for noise in seen]))
@@ -165,7 +165,7 @@ def test_decoded_samples_repeat_and_carry_the_time_they_took(name, request):
     people = request.getfixturevalue(name)
     decoder = Decoder(people.vae, denoisers.whitening(people.latents.header))
     cond = people.conditions(np.arange(3), straight(np.arange(3)))
-    generator = students.cd(people.model, people.cd_params, [], 0)
+    generator = students.cd(people.model, people.cd_params.sigmas, [], 0)
     found, seconds = methods.decoded(generator, decoder, cond, [0, 1, 2], (4, 4, 4), 0)
     again, _ = methods.decoded(generator, decoder, cond, [0, 1, 2], (4, 4, 4), 0)
     assert seconds > 0

@@ -13,8 +13,8 @@ from echoes import params
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.schedules import SigmaRange, schedule
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.models import batches, denoisers, objectives, students
-from echoes.models.denoisers import LdmParams
+from echoes.models import batches, denoisers, distilling, objectives
+from echoes.models.objectives import LdmParams
 
 CPU = torch.device("cpu")
 CASES = {"encoder": "track", "vae": "track_vae", "labels": "people", "labels of a codebook": "people_vq"}
@@ -55,10 +55,10 @@ def test_denoising_is_one_loss_per_frame_and_repeats_from_the_seed(case):
 @pytest.mark.parametrize("network", ["unet", "dit"])
 @pytest.mark.parametrize("parameterization", ["edm", "flow", "ddpm"])
 def test_every_parameterization_and_network_trains_under_labels(people, parameterization, network):
-    section = {**tracks.PEOPLE_LDM, "parameterization": parameterization, "network": network}
-    p = params.build(LdmParams, section, "ldm")
+    other = {"architecture.parameterization": parameterization, "architecture.network": network}
+    p = params.build(LdmParams, tracks.changed(tracks.PEOPLE_LDM, other), "ldm")
     torch.manual_seed(0)
-    denoiser = denoisers.build(people.latents.header, p).train()
+    denoiser = denoisers.build(people.latents.header, p.architecture).train()
     loss = objectives.denoising(denoiser, p, denoisers.whitening(people.latents.header), CPU)
     batch = batch_of(people, np.arange(7))
     torch.manual_seed(0)
@@ -81,8 +81,9 @@ def test_the_loss_of_a_new_denoiser_starts_at_one(case):
     """By the weights of EDM, for latents of deviation 1, which those of 7 spectrograms only nearly are."""
     track, spread, batch = case
     torch.manual_seed(0)
-    p = replace(track.ldm_params, parameterization="edm")
-    fresh = denoisers.build(track.latents.header, p)
+    p = track.ldm_params
+    p = replace(p, architecture=replace(p.architecture, parameterization="edm"))
+    fresh = denoisers.build(track.latents.header, p.architecture)
     loss = objectives.denoising(fresh, p, spread, CPU)
     found = torch.stack([seeded(loss, batch, seed) for seed in range(200)])
     assert found.mean().item() == pytest.approx(1.0, abs=0.03 if track.grids.rank == 3 else 0.12)
@@ -92,7 +93,8 @@ def test_a_condition_is_dropped_as_often_as_asked(case):
     track, spread, batch = case
     other = replace(batch, cond=other_condition(batch.cond))
     for drop, expected in ((0.0, 1.0), (0.5, 1 - 0.5**track.denoiser.parts), (1.0, 0.0)):
-        loss = objectives.denoising(track.denoiser, replace(track.ldm_params, drop=drop), spread, CPU)
+        p = replace(track.ldm_params, loss=replace(track.ldm_params.loss, drop=drop))
+        loss = objectives.denoising(track.denoiser, p, spread, CPU)
         changed = [seeded(loss, batch, seed) != seeded(loss, other, seed) for seed in range(30)]
         assert torch.stack(changed).float().mean().item() == pytest.approx(expected, abs=0.12)
 
@@ -113,7 +115,7 @@ def distil(case, student=None, target=None, teacher=None, seed=0, p=None):
     track, spread, batch = case
     nets = [copy.deepcopy(given or track.denoiser) for given in (student, target, teacher)]
     models = [ConsistencyModel(net, track.cd_params.sigmas.low) for net in nets[:2]]
-    return seeded(students.distillation(*models, nets[2], p or track.cd_params, spread, CPU), batch, seed)
+    return seeded(distilling.distillation(*models, nets[2], p or track.cd_params, spread, CPU), batch, seed)
 
 
 def test_distillation_is_one_loss_per_frame_and_depends_on_all_three_networks(case):
@@ -122,7 +124,7 @@ def test_distillation_is_one_loss_per_frame_and_depends_on_all_three_networks(ca
     assert found.isfinite().all()
     assert torch.equal(distil(case), found)
     torch.manual_seed(5)
-    other = denoisers.build(case[0].latents.header, case[0].ldm_params)
+    other = denoisers.build(case[0].latents.header, case[0].ldm_params.architecture)
     for part in other.parameters():
         torch.nn.init.normal_(part, std=0.2)
     for name in ("student", "target", "teacher"):
@@ -164,7 +166,7 @@ def test_only_the_student_gets_a_gradient(case):
     nets = [copy.deepcopy(track.denoiser).requires_grad_(True) for _ in range(3)]
     student, target = (ConsistencyModel(net, track.cd_params.sigmas.low) for net in nets[:2])
     torch.manual_seed(0)
-    students.distillation(student, target, nets[2], track.cd_params, spread, CPU)(batch).sum().backward()
+    distilling.distillation(student, target, nets[2], track.cd_params, spread, CPU)(batch).sum().backward()
     assert any(p.grad is not None and p.grad.any() for p in nets[0].network.parameters())
     assert any(p.grad is not None and p.grad.any() for p in nets[0].conditioner.parameters())
     assert all(p.grad is None for net in nets[1:] for p in net.parameters())

@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from echoes import params
+from echoes.autoencoder import architecture
+from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.compute.precision import half_precision
 from echoes.diffusion.denoiser import given
-from echoes.models import autoencoders, denoisers
-from echoes.models.autoencoders import VaeParams
-from echoes.models.denoisers import LdmParams
+from echoes.models import denoisers
+from echoes.models.denoisers import LdmArchitecture
 from echoes.provenance import Header
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
@@ -45,7 +46,7 @@ def differences(module, call):
 def test_autoencoder_and_denoiser_and_their_gradients_agree_with_float32_to_a_few_percent(track, axes, channels):
     grid = params.document(PARAMS)[track]["grid"]
     sizes = tuple(grid[axis]["size"] for axis in axes)
-    vae = autoencoders.build(params.load(VaeParams, f"{track}.vae", PARAMS), len(sizes), channels)
+    vae = architecture.build(params.load(VaeArchitecture, f"{track}.vae.architecture", PARAMS), len(sizes), channels)
     dense = torch.randn(2, channels, *sizes)
     errors = differences(vae, lambda: vae.decode(vae.encode(dense).mean))
     assert errors["out"] < 0.06
@@ -53,7 +54,7 @@ def test_autoencoder_and_denoiser_and_their_gradients_agree_with_float32_to_a_fe
     latents = vae.encode(dense).mean.detach()
     content = {"latent_shape": list(latents.shape[1:]), "compression": 4, **(KNOWN if track != "radar" else {})}
     header = Header("latents", {}, {}, content)
-    denoiser = denoisers.build(header, params.load(LdmParams, f"{track}.ldm", PARAMS))
+    denoiser = denoisers.build(header, params.load(LdmArchitecture, f"{track}.ldm.architecture", PARAMS))
     cond = torch.randn(2, 4, *sizes) if track == "radar" else torch.tensor([[0, 1], [2, 0]])
     sigma = torch.tensor([0.3, 20.0])
     errors = differences(denoiser, lambda: given(denoiser, denoiser.condition(cond))(latents, sigma))

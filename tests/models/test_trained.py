@@ -1,6 +1,7 @@
 """The models of a track: loaded together, or refused where one was not made from the other."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import torch
 
 import artifacts
 import tracks
-from echoes import latentstore, params
+from echoes import latentstore, params, weights
+from echoes.autoencoder import architecture
 from echoes.errors import InputError
-from echoes.models import autoencoders, methods, trained
+from echoes.models import autoencoders, denoisers, methods, students, trained
 from echoes.models.conditions import straight
 from echoes.models.trained import SampleParams
 
@@ -33,7 +35,7 @@ def test_all_models_come_with_what_they_condition_on(name, request):
     raw_latents = torch.from_numpy(track.latents.rows("latents", frames))
     decoded = found.decoder(found.decoder.whitening.whiten(raw_latents))
     torch.testing.assert_close(decoded, track.vae.decode(raw_latents), rtol=1e-3, atol=1e-4)
-    assert found.cd_params == track.cd_params
+    assert found.of.sigmas == track.cd_params.sigmas
 
 
 @pytest.mark.parametrize(("name", "calls"), [("track", 7), ("people", 9)])
@@ -65,7 +67,7 @@ def test_an_artifact_of_another_run_is_refused_naming_both(family, name, track, 
     mixed = tmp_path / "mixed" / name
     if name == "vae.safetensors":
         torch.manual_seed(9)
-        vae = autoencoders.build(ours.vae_params, ours.grids.rank, ours.grids.channels)
+        vae = architecture.build(ours.vae_params.architecture, ours.grids.rank, ours.grids.channels)
         autoencoders.save(vae, ours.vae_params, ours.grids, {"grids": ours.grids.header.identity}, mixed)
     elif name == "latents":
         shutil.rmtree(mixed)
@@ -89,3 +91,22 @@ def write_other_latents(track, path):
 def test_grids_of_another_run_are_refused(people, tmp_path):
     with pytest.raises(InputError, match=r"latents: was made from grids \w{12}, but .*grids\.zarr is"):
         trained.load(people.data, artifacts.write_spectrograms(tmp_path / "grids.zarr", channels=3), CPU)
+
+
+@pytest.mark.parametrize("family", ["track", "people_vq"])
+@pytest.mark.parametrize("kind", ["vae", "ldm", "cd"])
+def test_a_published_model_loads_whatever_becomes_of_the_keys_of_its_training(family, kind, request, tmp_path):
+    track = request.getfixturevalue(family)
+    load = {"vae": autoencoders.load, "ldm": denoisers.load_ldm, "cd": students.load_cd}[kind]
+    tensors, header = weights.load(track.data / f"{kind}.safetensors", kind)
+    fewer = {**header.params, "schedule": {"steps": 3}}
+    fewer.pop("mirror")
+    for i, section in enumerate(({**header.params, "of_tomorrow": {"key": [1]}}, fewer, {})):
+        path = tmp_path / f"{i}.safetensors"
+        weights.save(tensors, replace(header, params=section), path)
+        model = load(path, CPU)[0]
+        state = (model.denoiser if kind == "cd" else model).state_dict()
+        assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())
+    weights.save(tensors, replace(header, architecture={}), tmp_path / "none.safetensors")
+    with pytest.raises(InputError, match=r"none\.safetensors: architecture\.\w+: missing"):
+        load(tmp_path / "none.safetensors", CPU)

@@ -37,7 +37,7 @@ def corrupt(path: Path) -> None:
 @pytest.mark.parametrize("linked", LINKS, indirect=True)
 def test_stages_replace_linked_files_and_never_write_into_the_cache(linked: Repository) -> None:
     before = linked.digests()
-    linked.change("ldm", seed=1)
+    linked.change("ldm.schedule", seed=1)
     linked.change("evaluate", resamples=60, panels=2)
     linked.stages("train_ldm", "evaluate")
     assert linked.digests()["ldm.safetensors"] != before["ldm.safetensors"]
@@ -51,7 +51,7 @@ def test_stages_replace_linked_files_and_never_write_into_the_cache(linked: Repo
 @pytest.mark.slow
 @pytest.mark.parametrize("linked", ["hardlink", "symlink"], indirect=True)
 def test_a_changed_stage_runs_again_beside_a_linked_cache(linked: Repository) -> None:
-    linked.change("ldm", seed=1)
+    linked.change("ldm.schedule", seed=1)
     linked.dvc("repro")
     assert linked.wrong_objects() == []
     assert "up to date" in linked.dvc("status")

@@ -19,7 +19,7 @@ PATIENCE_S = 900.0
 def tried(built: Repository, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A checkout with one experiment `few` in its workspace; not to be changed."""
     checkout = built.copy(tmp_path_factory.mktemp("tried"))
-    said = checkout.dvc("exp", "run", "--name", "few", "-S", "radar.cd.lr=5e-5")
+    said = checkout.dvc("exp", "run", "--name", "few", "-S", "radar.cd.schedule.lr=5e-5")
     assert [stage for stage in STAGES if f"stages/{stage}.py" in said] == ["distill_cd", "sample", "evaluate"]
     return checkout
 
@@ -42,7 +42,7 @@ def artifacts(checkout: Repository, rev: str) -> dict[str, str]:
 
 def test_exp_show_has_the_parameters_and_finite_metrics_of_each_stage(tried: Repository) -> None:
     data = experiments(tried)["few"]
-    assert data["params"]["params.yaml"]["data"]["radar"]["cd"]["lr"] == 5e-5
+    assert data["params"]["params.yaml"]["data"]["radar"]["cd"]["schedule"]["lr"] == 5e-5
     assert set(data["metrics"]) == {f"metrics/radar/{stage}.json" for stage in STAGES if stage != "sample"}
     assert all(metrics["data"] for metrics in data["metrics"].values())
 
@@ -58,9 +58,13 @@ def test_the_pattern_of_the_docs_leaves_the_headline_numbers_and_no_intervals_an
     table = documented("--only-changed").replace("dvc exp show", "dvc exp show --csv")  # a terminal folds long names
     changed, every = (tried.run("bash", "-c", line) for line in (table, table.replace("--only-changed", "")))
     columns = every.splitlines()[0].split(",")
-    assert {"cd_1.chamfer_m", "cd_1.f1@1.0m", "cd_1.calls", "radar.cd.lr"} <= set(columns)
+    assert {"cd_1.chamfer_m", "cd_1.f1@1.0m", "cd_1.calls", "radar.cd.schedule.lr"} <= set(columns)
     assert not re.search(r"_(lo|hi)\b|0-20m|40\+m|src/|stages/", every)
-    assert {"cd_1.latency_ms", "radar.cd.lr"} <= set(changed.splitlines()[0].split(",")) < set(columns) - {"cd_1.calls"}
+    assert (
+        {"cd_1.latency_ms", "radar.cd.schedule.lr"}
+        <= set(changed.splitlines()[0].split(","))
+        < set(columns) - {"cd_1.calls"}
+    )
 
 
 def test_metrics_diff_names_what_changed(tried: Repository) -> None:
@@ -72,7 +76,7 @@ def test_metrics_diff_names_what_changed(tried: Repository) -> None:
 def test_params_diff_names_the_one_parameter(tried: Repository) -> None:
     difference = tried.json("params", "diff", "HEAD", "few")
     assert list(difference) == ["params.yaml"]
-    assert list(difference["params.yaml"]) == ["radar.cd.lr"]
+    assert list(difference["params.yaml"]) == ["radar.cd.schedule.lr"]
 
 
 def test_plots_diff_has_both_curves_and_both_figures(tried: Repository, tmp_path: Path) -> None:
@@ -85,7 +89,7 @@ def test_plots_diff_has_both_curves_and_both_figures(tried: Repository, tmp_path
 def test_the_table_and_the_plot_of_the_docs_have_the_columns_that_they_name(tried: Repository) -> None:
     tried.run("bash", "-e", "-c", documented("sweep.csv"))
     rows = [row.split(",") for row in (tried.root / "sweep.csv").read_text().splitlines()]
-    assert rows[0] == ["Experiment", "cd_1.chamfer_m", "radar.ldm.lr", "radar.cd.lr"]
+    assert rows[0] == ["Experiment", "cd_1.chamfer_m", "radar.ldm.schedule.lr", "radar.cd.schedule.lr"]
     assert [row[3] for row in rows[1:] if row[0] == "few"] == ["5e-05"]
     assert (tried.root / "sweep.png").stat().st_size > 0
 
@@ -111,7 +115,7 @@ def test_the_grid_of_the_docs_on_two_workers_is_four_results_equal_to_one_by_one
     made: dict[tuple[float, float], dict[str, str]] = {}
     for data in experiments(checkout).values():
         params = data["params"]["params.yaml"]["data"]["radar"]
-        made[params["ldm"]["lr"], params["cd"]["lr"]] = artifacts(checkout, data["rev"])
+        made[params["ldm"]["schedule"]["lr"], params["cd"]["schedule"]["lr"]] = artifacts(checkout, data["rev"])
     assert sorted(made) == [(5e-4, 2e-4), (5e-4, 8e-4), (2e-3, 2e-4), (2e-3, 8e-4)]
     assert len({values["data/radar/cd.safetensors"] for values in made.values()}) == 4
 
@@ -119,7 +123,9 @@ def test_the_grid_of_the_docs_on_two_workers_is_four_results_equal_to_one_by_one
     alone = built.copy(tmp_path / "alone")  # with a cache of its own: nothing that the queue has made is looked up
     for (ldm, cd), expected in made.items():
         name = f"one-{ldm}-{cd}"
-        said = alone.dvc("exp", "run", "--name", name, "-S", f"radar.ldm.lr={ldm}", "-S", f"radar.cd.lr={cd}")
+        said = alone.dvc(
+            "exp", "run", "--name", name, "-S", f"radar.ldm.schedule.lr={ldm}", "-S", f"radar.cd.schedule.lr={cd}"
+        )
         assert "stages/distill_cd.py" in said
         assert artifacts(alone, experiments(alone)[name]["rev"]) == expected
 

@@ -278,7 +278,7 @@ def test_a_stage_that_outlives_dvc_hands_over_to_the_next_run(checkout: Reposito
 def test_other_params_begin_afresh_and_say_so(checkout: Repository) -> None:
     lengthen(checkout)
     kill(checkout, "train_vae", "steps", "stage", random.Random(0))
-    checkout.change("vae", seed=1, steps=4)
+    checkout.change("vae.schedule", seed=1, steps=4)
     said = checkout.dvc("repro", f"train_vae@{TRACK}")
     assert re.search(
         r"beginning afresh, for the state in \S+ is of other params.seed, params.steps$", said, re.MULTILINE

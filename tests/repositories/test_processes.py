@@ -22,7 +22,7 @@ def weights(checkout: Repository, **runtime: Any) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("sharding", ["none", pytest.param("full", marks=pytest.mark.slow)])
 def test_two_processes_leave_the_weights_of_one(checkout: Repository, sharding: str) -> None:
-    checkout.change("ldm", steps=20, batch=5, precision="float32")  # 5: the shares are not equal
+    checkout.change("ldm.schedule", steps=20, batch=5, precision="float32")  # 5: the shares are not equal
     alone = weights(checkout)
     together = weights(checkout, processes=2, sharding=sharding)
     assert any(not torch.equal(together[name], tensor) for name, tensor in alone.items()), "really two processes"

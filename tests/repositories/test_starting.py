@@ -31,7 +31,7 @@ def test_a_track_is_trained_after_the_one_it_starts_from_and_again_when_that_cha
     assert started.parents["init"] == initial.read(data / "real" / "init").identity
     assert started.parents["init"] != weights.header(data / "radar" / "vae.safetensors", "vae").parents["init"]
 
-    checkout.change("vae", lr=1e-4)  # of the track that is started from
+    checkout.change("vae.schedule", lr=1e-4)  # of the track that is started from
     said = checkout.dvc("repro", "train_vae@real")
     assert all(f"Running stage '{stage}'" in said for stage in ("train_ldm@radar", "initialize@real", "train_vae@real"))
     again = weights.header(data / "real" / "vae.safetensors", "vae")

@@ -109,7 +109,7 @@ def test_a_state_that_is_complete_trains_no_further_step():
 
 @pytest.mark.parametrize(
     ("change", "parents", "named"),
-    [({"lr": 0.03}, None, "params.lr"), ({}, {"grids": "other"}, "parents.grids")],
+    [({"lr": 0.03}, None, "params.schedule.lr"), ({}, {"grids": "other"}, "parents.grids")],
 )
 def test_other_params_or_data_begin_afresh_and_say_what_changed(change, parents, named, said):
     stopped(schedule(), 5)

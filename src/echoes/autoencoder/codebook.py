@@ -1,6 +1,7 @@
 """Vector quantization with a codebook of running averages (van den Oord et al. 2017, Appendix A.1)."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,21 +16,39 @@ SMOOTHING = 1e-5  # pseudo-count of each code
 
 @dataclass(frozen=True)
 class VqConfig:
-    """codes, decay of their running averages, weight of the commitment, steps unused until a code is restarted."""
+    """Number of codes."""
 
     codes: int
+
+    def __post_init__(self) -> None:
+        if self.codes < 2:
+            raise InputError(f"codes: expected at least 2, got {self.codes}")
+
+
+@dataclass(frozen=True)
+class CodebookTraining:
+    """decay of the running averages, weight of the commitment, steps unused until a code is restarted."""
+
     decay: float
     commitment: float
     restart: int
 
     def __post_init__(self) -> None:
-        for name, least in (("codes", 2), ("restart", 1)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        if self.restart < 1:
+            raise InputError(f"restart: expected at least 1, got {self.restart}")
         if not 0 <= self.decay < 1:
             raise InputError(f"decay: expected at least 0 and less than 1, got {self.decay}")
         if self.commitment < 0:
             raise InputError(f"commitment: expected 0 or more, got {self.commitment}")
+
+
+class BottleneckWeights(Protocol):
+    """What the loss of an autoencoder says of its bottleneck: kl weighs a Gaussian one, vq is of a codebook."""
+
+    @property
+    def kl(self) -> float: ...
+    @property
+    def vq(self) -> CodebookTraining: ...
 
 
 class VectorQuantizer(nn.Module):
@@ -49,7 +68,7 @@ class VectorQuantizer(nn.Module):
 
     def __init__(self, channels: int, config: VqConfig) -> None:
         super().__init__()
-        self.moments, self.config = channels, config
+        self.moments, self.codes = channels, config.codes
         self.register_buffer("codebook", torch.zeros(config.codes, channels))
         self.register_buffer("size", torch.ones(config.codes))
         self.register_buffer("total", torch.zeros(config.codes, channels))
@@ -65,34 +84,34 @@ class VectorQuantizer(nn.Module):
         """(B, Z, *S) -> their nearest codes, with the gradient of `raw_latents`."""
         return codes.straight_through(raw_latents, self._chosen(raw_latents))
 
-    def penalty(self, posterior: Posterior | Point) -> Tensor:
+    def penalty(self, posterior: Posterior | Point, weights: BottleneckWeights) -> Tensor:
         """(B,) commitment: mean squared distance of the latents to their codes (van den Oord et al. 2017, Eq. 3)."""
         gap = posterior.mean - self._chosen(posterior.mean.detach())
-        return self.config.commitment * gap.square().flatten(1).mean(1)
+        return weights.vq.commitment * gap.square().flatten(1).mean(1)
 
     def counts(self, raw_latents: Tensor) -> Tensor:
         """(K,) how often each code occurs."""
-        return torch.bincount(codes.nearest(codes.flat(raw_latents), self.codebook), minlength=self.config.codes)
+        return torch.bincount(codes.nearest(codes.flat(raw_latents), self.codebook), minlength=self.codes)
 
     def live(self) -> dict[str, float]:
         return codes.usage(self.last)
 
     @torch.no_grad()
-    def update(self, raw_latents: Tensor) -> None:
+    def update(self, raw_latents: Tensor, weights: BottleneckWeights) -> None:
         """Move the codes towards the means of their vectors in a batch (B, Z, *S), and restart dead ones."""
         vectors = distributed.all_rows(codes.flat(raw_latents.detach()).float())
         if not self.started:
-            self._place(torch.arange(self.config.codes, device=vectors.device), vectors)
+            self._place(torch.arange(self.codes, device=vectors.device), vectors)
             self.started.fill_(True)
         index = codes.nearest(vectors, self.codebook)
-        self.last.copy_(torch.bincount(index, minlength=self.config.codes))
-        self.size.lerp_(self.last.float(), 1 - self.config.decay)
-        self.total.lerp_(codes.sums(vectors, index, self.config.codes), 1 - self.config.decay)
+        self.last.copy_(torch.bincount(index, minlength=self.codes))
+        self.size.lerp_(self.last.float(), 1 - weights.vq.decay)
+        self.total.lerp_(codes.sums(vectors, index, self.codes), 1 - weights.vq.decay)
         mass = self.size.sum()
-        smooth = (self.size + SMOOTHING) / (mass + self.config.codes * SMOOTHING) * mass
+        smooth = (self.size + SMOOTHING) / (mass + self.codes * SMOOTHING) * mass
         self.codebook.copy_(self.total / smooth[:, None])
         self.idle.copy_(torch.where(self.last > 0, 0, self.idle + 1))
-        dead = (self.idle > 0) & (self.idle % self.config.restart == 0)
+        dead = (self.idle > 0) & (self.idle % weights.vq.restart == 0)
         self._place(dead.nonzero()[:, 0], vectors)
 
     def _chosen(self, latents: Tensor) -> Tensor:

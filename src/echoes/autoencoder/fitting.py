@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from echoes import seeds
 from echoes.autoencoder import equivariance, perceptual, spectrogram_loss, teachers
 from echoes.autoencoder.alignment import Aligner, adaptive_weight
+from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.autoencoder.loss import target_loss
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
 from echoes.autoencoder.vae import Vae
@@ -21,6 +22,25 @@ from echoes.grids import Y_AXIS
 from echoes.nets.classifiers import ConvClassifier
 from echoes.training.parts import Part
 from echoes.training.schedule import StageSchedule
+
+
+@dataclass(frozen=True)
+class VaeParams:
+    """The section `<track>.vae`."""
+
+    architecture: VaeArchitecture
+    loss: LossWeights | SpectrogramLoss
+    mirror: bool
+    schedule: StageSchedule
+
+    def __post_init__(self) -> None:
+        # Both ask of a batch what does not add up over its parts.
+        parts = self.schedule.accumulate
+        if parts > 1 and self.architecture.variant == "vq":
+            raise InputError(f"schedule.accumulate: expected 1 for vq, whose codes move with each batch, got {parts}")
+        if parts > 1 and isinstance(self.loss, SpectrogramLoss) and self.loss.alignment.weight:
+            raise InputError(f"schedule.accumulate: expected 1 where latents are aligned, got {parts}")
+
 
 Batch = tuple[Tensor, Tensor, float]  # target, observed, share of the training that is done
 
@@ -113,8 +133,8 @@ def objective(vae: Vae, rate: float, weights: LossWeights, device: torch.device)
         target, observed = batch[0].to(device), batch[1].to(device)
         posterior = vae.encode(target)
         raw_latents = posterior.sample()
-        vae.bottleneck.update(raw_latents)
-        decoded, penalty = vae.decode(raw_latents), vae.bottleneck.penalty(posterior)
+        vae.bottleneck.update(raw_latents, weights)
+        decoded, penalty = vae.decode(raw_latents), vae.bottleneck.penalty(posterior, weights)
         return target_loss(decoded, target, observed, penalty, rate, weights, min(1.0, 2 * batch[2]))
 
     return loss
@@ -143,14 +163,14 @@ def spectrogram_objective(
         clean = batch.to(place)
         posterior = vae.encode(clean)
         raw_latents = posterior.sample()
-        vae.bottleneck.update(raw_latents)
+        vae.bottleneck.update(raw_latents, weights)
         decoded = vae.decode(raw_latents)
         error = spectrogram_loss.reconstruction(decoded, clean, weights.l1, weights.ssim)
         if teacher is not None and weights.perceptual:
             with torch.no_grad():
                 meant = teacher.depths(clean)
             error = error + weights.perceptual * perceptual.distance(teacher.depths(decoded), meant)
-        total = error + vae.bottleneck.penalty(posterior)
+        total = error + vae.bottleneck.penalty(posterior, weights)
         if weights.equivariance.weight:
             scale = equivariance.draw(weights.equivariance.scales)
             gap = equivariance.equivariance_loss(vae.decode, raw_latents, clean, vae.factor, scale)

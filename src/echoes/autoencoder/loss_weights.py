@@ -1,9 +1,10 @@
-"""What the loss of an autoencoder is made of, as params, which travel in its header."""
+"""The section `<track>.vae.loss`: what the loss of an autoencoder is made of."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from echoes import params
+from echoes.autoencoder.codebook import CodebookTraining
 from echoes.errors import InputError
 from echoes.training.schedule import Schedule
 
@@ -13,6 +14,7 @@ class LossWeights:
     """reflectivity, doppler, power   weights of what was measured, reached after half of the training.
     unobserved                      weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
     kl                              weight of the mean divergence per latent, where the bottleneck is Gaussian.
+    vq                              how a codebook is trained, where it is one.
 
     Power fluctuates from return to return; what it is weighed with is taken from the structure."""
 
@@ -22,6 +24,7 @@ class LossWeights:
     power: float
     unobserved: float
     kl: float
+    vq: CodebookTraining
 
 
 @dataclass(frozen=True)
@@ -79,14 +82,15 @@ class AlignmentConfig:
 @dataclass(frozen=True)
 class SpectrogramLoss:
     """Weights: l1 of the mean absolute error, ssim of 1 - SSIM, perceptual of the difference that the teacher of the
-    alignment sees, kl of the mean divergence per latent, where the bottleneck is Gaussian; and the terms that shape
-    the latents."""
+    alignment sees, kl of the mean divergence per latent, where the bottleneck is Gaussian; how a codebook is trained,
+    where it is one (vq); and the terms that shape the latents."""
 
     kind: Literal["spectrogram"]
     l1: float
     ssim: float
     perceptual: float
     kl: float
+    vq: CodebookTraining
     equivariance: EquivarianceConfig
     alignment: AlignmentConfig
 

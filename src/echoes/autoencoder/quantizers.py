@@ -1,12 +1,12 @@
 """Bottlenecks between encoder and decoder, of one interface: Gaussian, learned codebook, finite scalars.
 
-moments              channels that the encoder gives.
-posterior(moments)   what the encoder says of the latents. They stay continuous: this is what is stored.
-snap(raw_latents)    latents as the decoder takes them; gradients pass as if nothing had happened.
-penalty(posterior)   (B,) weighted part of the loss.
-update(raw_latents)  learns from a batch of training, once per step and before `snap`.
-counts(raw_latents)  (codes,) how often each code occurs; of no code where latents are continuous.
-live()               use of the codes in the last batch that `update` saw; see codes.usage.
+moments                       channels that the encoder gives.
+posterior(moments)            what the encoder says of the latents. They stay continuous: this is what is stored.
+snap(raw_latents)             latents as the decoder takes them; gradients pass as if nothing had happened.
+penalty(posterior, weights)   (B,) weighted part of the loss.
+update(raw_latents, weights)  learns from a batch of training, once per step and before `snap`.
+counts(raw_latents)           (codes,) how often each code occurs; of no code where latents are continuous.
+live()                        use of the codes in the last batch that `update` saw; see codes.usage.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from echoes.autoencoder.codebook import VectorQuantizer, VqConfig
+from echoes.autoencoder.codebook import BottleneckWeights, VectorQuantizer, VqConfig
 from echoes.autoencoder.posteriors import Point, Posterior
 from echoes.autoencoder.scalars import FiniteScalars, FsqConfig
 
@@ -25,9 +25,9 @@ LOGVAR = (-20.0, 10.0)  # bounds of what the encoder says
 class Gaussian(nn.Module):
     """Continuous latents with a divergence from N(0, 1): the variant `kl`."""
 
-    def __init__(self, channels: int, weight: float) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.moments, self.weight = 2 * channels, weight
+        self.moments = 2 * channels
 
     def posterior(self, moments: Tensor) -> Posterior:
         """(B, 2 Z, *S) -> mean and logarithm of the variance."""
@@ -37,11 +37,11 @@ class Gaussian(nn.Module):
     def snap(self, raw_latents: Tensor) -> Tensor:
         return raw_latents
 
-    def penalty(self, posterior: Posterior | Point) -> Tensor:
+    def penalty(self, posterior: Posterior | Point, weights: BottleneckWeights) -> Tensor:
         assert isinstance(posterior, Posterior)
-        return self.weight * posterior.kl()
+        return weights.kl * posterior.kl()
 
-    def update(self, raw_latents: Tensor) -> None:
+    def update(self, raw_latents: Tensor, weights: BottleneckWeights) -> None:
         """Nothing to learn beside the gradients."""
 
     def counts(self, raw_latents: Tensor) -> Tensor:
@@ -54,13 +54,13 @@ class Gaussian(nn.Module):
 Bottleneck = Gaussian | VectorQuantizer | FiniteScalars
 
 
-def build(variant: Literal["kl", "vq", "fsq"], channels: int, kl: float, vq: VqConfig, fsq: FsqConfig) -> Bottleneck:
-    """The bottleneck of a variant for latents of so many channels; `kl` is the weight of the divergence.
+def build(variant: Literal["kl", "vq", "fsq"], channels: int, vq: VqConfig, fsq: FsqConfig) -> Bottleneck:
+    """The bottleneck of a variant for latents of so many channels.
 
     Raises InputError unless fsq has one number of levels for each channel.
     """
     makers: dict[str, Callable[[], Bottleneck]] = {
-        "kl": lambda: Gaussian(channels, kl),
+        "kl": lambda: Gaussian(channels),
         "vq": lambda: VectorQuantizer(channels, vq),
         "fsq": lambda: FiniteScalars(channels, fsq),
     }

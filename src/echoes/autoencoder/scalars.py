@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from echoes.autoencoder import codes
+from echoes.autoencoder.codebook import BottleneckWeights
 from echoes.autoencoder.posteriors import Point, Posterior
 from echoes.compute import distributed
 from echoes.errors import InputError
@@ -57,10 +58,10 @@ class FiniteScalars(nn.Module):
         """(B, Z, *S) -> the nearest level of each, with the gradient of `raw_latents`."""
         return codes.straight_through(raw_latents, self._level(raw_latents) / (self._spread(raw_latents) // 2))
 
-    def penalty(self, posterior: Posterior | Point) -> Tensor:
+    def penalty(self, posterior: Posterior | Point, weights: BottleneckWeights) -> Tensor:
         return torch.zeros(len(posterior.mean), device=posterior.mean.device)
 
-    def update(self, raw_latents: Tensor) -> None:
+    def update(self, raw_latents: Tensor, weights: BottleneckWeights) -> None:
         """Count the codes of a batch."""
         self.last.copy_(distributed.total(self.counts(raw_latents.detach())))
 

@@ -49,17 +49,20 @@ class Enhancer:
         vae_path, cd_path = data / "vae.safetensors", data / "cd.safetensors"
         require_files(vae_path, cd_path)
         self._vae, vae_header = autoencoders.load(vae_path, place)
-        model, p, header = students.load_cd(cd_path, place)
+        model, of, header = students.load_cd(cd_path, place)
         require_parent(cd_path, header, vae_path, vae_header)
         told: RadarFacts = params.build_known(RadarFacts, vae_header.content, f"{vae_path}: header")
         self.grid, self._scaling, self.ego_motion = Grid(told.axes), told.scaling, told.ego_motion
         self._threshold = students.chosen(header, "threshold")
         between = [students.chosen(header, "middle")] * (steps - 1)
-        generator, decoder = students.cd(model, p, between, p.seed), Decoder(self._vae, denoisers.whitening(header))
-        self._call = OneCall(generator, decoder, latentstore.shape(header), p.seed)
+        generator, decoder = (
+            students.cd(model, of.sigmas, between, of.seed),
+            Decoder(self._vae, denoisers.whitening(header)),
+        )
+        self._call = OneCall(generator, decoder, latentstore.shape(header), of.seed)
         self.readout, self.seen = students.readout(header), familiarity.stored(header)
         self._fusion = Fusion(self.readout, self.grid, self._scaling, place)
-        self._condition = denoisers.ldm_params(header, cd_path).condition.by
+        self._condition = of.denoiser.condition.by
         self.choice, self._samples, self._place = choice, samples, place
         self._latent_shape = latentstore.shape(header)
         if self._latent_shape != self._vae.latent_shape(self.grid.shape):

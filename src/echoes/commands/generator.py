@@ -85,6 +85,6 @@ def _load(path: Path, method: Method, p: SampleParams, seed: int, place: torch.d
         return methods.ldm(
             denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas, p.guidance, seed
         ), header
-    model, cd_params, header = students.load_cd(path, place)
+    model, of, header = students.load_cd(path, place)
     between = [students.chosen(header, "middle")] if method == "cd_2" else []
-    return students.cd(model, cd_params, between, seed), header
+    return students.cd(model, of.sigmas, between, seed), header

@@ -22,19 +22,24 @@ Prediction = Literal["epsilon", "v"]
 
 @dataclass(frozen=True)
 class DdpmConfig:
-    """steps      of the table; a linear schedule of other than 1000 has the same noise at its end.
-
-    min_snr    gamma of the Min-SNR weight (Hang et al. 2023); 0 for none: the plain error of the prediction.
-    """
+    """steps: of the table; a linear schedule of other than 1000 has the same noise at its end."""
 
     steps: int
     schedule: Schedule
     prediction: Prediction
-    min_snr: float
 
     def __post_init__(self) -> None:
         if self.steps < 50:
             raise InputError(f"steps: expected at least 50, got {self.steps}")
+
+
+@dataclass(frozen=True)
+class DdpmLoss:
+    """min_snr: gamma of the Min-SNR weight (Hang et al. 2023); 0 for none: the plain error of the prediction."""
+
+    min_snr: float
+
+    def __post_init__(self) -> None:
         if self.min_snr < 0:
             raise InputError(f"min_snr: expected 0 (none) or more, got {self.min_snr}")
 
@@ -78,7 +83,7 @@ class Ddpm(nn.Module):
 
     def __init__(self, config: DdpmConfig) -> None:
         super().__init__()
-        self.prediction, self.min_snr = config.prediction, config.min_snr
+        self.prediction = config.prediction
         self.register_buffer("sigmas", sigmas_of(config.schedule, config.steps), persistent=False)
 
     def step(self, sigma: Tensor) -> Tensor:
@@ -101,13 +106,13 @@ class Ddpm(nn.Module):
         # clean = sqrt(abar) state - sqrt(1 - abar) v (Salimans and Ho 2022, Appendix D)
         return noisy / (1 + level**2) - level / (1 + level**2).sqrt() * said
 
-    def loss(self, denoiser: Denoiser, clean: Tensor, condition: Condition) -> Tensor:
+    def loss(self, denoiser: Denoiser, clean: Tensor, condition: Condition, p: DdpmLoss) -> Tensor:
         """(B,) square error of the prediction at steps drawn uniformly, with the Min-SNR weight."""
         sigma = self._draw(clean)
         error = self._error(denoiser, clean, sigma, condition)
-        return error * min_snr_weight(sigma, self.min_snr, self.prediction) if self.min_snr else error
+        return error * min_snr_weight(sigma, p.min_snr, self.prediction) if p.min_snr else error
 
-    def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition) -> Tensor:
+    def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition, p: DdpmLoss) -> Tensor:
         """(B,) square error of the prediction at steps drawn uniformly."""
         return self._error(denoiser, clean, self._draw(clean), condition)
 

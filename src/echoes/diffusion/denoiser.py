@@ -1,7 +1,7 @@
 """A denoiser: a network, the parameterization that makes its answer a clean sample, and what conditions it."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -68,11 +68,11 @@ class Parameterization(Protocol):
         """(B, C, *S) float32 from noisy (B, C, *S), sigma (B,)."""
         ...
 
-    def loss(self, denoiser: "Denoiser", clean: Tensor, condition: Condition) -> Tensor:
-        """(B,), what training minimises, at noise levels drawn from torch's generator."""
+    def loss(self, denoiser: "Denoiser", clean: Tensor, condition: Condition, p: Any, /) -> Tensor:
+        """(B,), what training minimises, at noise levels drawn from torch's generator; p: its own numbers of it."""
         ...
 
-    def error(self, denoiser: "Denoiser", clean: Tensor, condition: Condition) -> Tensor:
+    def error(self, denoiser: "Denoiser", clean: Tensor, condition: Condition, p: Any, /) -> Tensor:
         """(B,), the plain error that validation reports."""
         ...
 

@@ -33,7 +33,6 @@ class EdmConfig:
     """sigma_data: deviation of the data."""
 
     sigma_data: float
-    noise: NoiseLevels
 
     def __post_init__(self) -> None:
         if self.sigma_data <= 0:
@@ -58,7 +57,7 @@ class Edm(nn.Module):
 
     def __init__(self, config: EdmConfig) -> None:
         super().__init__()
-        self.sigma_data, self.noise = config.sigma_data, config.noise
+        self.sigma_data = config.sigma_data
         # ln of the expected loss at each noise level (Karras et al. 2024, Eq. 14); 0 at the start, so the
         # first loss is the plain one.
         self.uncertainty = nn.Sequential(nn.Linear(2, 32), nn.SiLU(), zero(nn.Linear(32, 1)))
@@ -75,19 +74,19 @@ class Edm(nn.Module):
         u: Tensor = self.uncertainty(torch.stack([c_noise, c_noise**2], dim=1)).squeeze(1)
         return u.float()
 
-    def loss(self, denoiser: Denoiser, clean: Tensor, condition: Condition) -> Tensor:
+    def loss(self, denoiser: Denoiser, clean: Tensor, condition: Condition, p: NoiseLevels) -> Tensor:
         """(B,) lambda(sigma) |D(clean + noise; sigma) - clean|^2 / e^u + u, mean over cells.
 
         For data of deviation sigma_data a network that returns 0 starts at 1 (Karras et al. 2022, Eq. 2;
         Karras et al. 2024, Eq. 15 for u).
         """
-        sigma = self.noise.draw(len(clean), clean.device)
+        sigma = p.draw(len(clean), clean.device)
         u = self.log_variance(sigma)
         return self._weighted(denoiser, clean, sigma, condition) / u.exp() + u
 
-    def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition) -> Tensor:
+    def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition, p: NoiseLevels) -> Tensor:
         """(B,) the loss without its uncertainty."""
-        return self._weighted(denoiser, clean, self.noise.draw(len(clean), clean.device), condition)
+        return self._weighted(denoiser, clean, p.draw(len(clean), clean.device), condition)
 
     def _weighted(self, denoiser: Denoiser, clean: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
         noisy = clean + draws.normal_like(clean) * expand(sigma, clean)

@@ -39,8 +39,10 @@ class LogitNormal:
 
 
 @dataclass(frozen=True)
-class FlowConfig:
-    """cosine: weight of the direction of the velocity in the loss (Yao et al. 2025), beside its square error."""
+class FlowLoss:
+    """times      at which it is trained.
+    cosine     weight of the direction of the velocity (Yao et al. 2025), beside its square error.
+    """
 
     times: LogitNormal
     cosine: float
@@ -64,10 +66,6 @@ class Flow(nn.Module):
     path = FLOW
     sigma_data = 1.0
 
-    def __init__(self, config: FlowConfig) -> None:
-        super().__init__()
-        self.times, self.cosine = config.times, config.cosine
-
     def velocity(self, network: Network, noisy: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
         """(B, C, *S) float32, what the network says clean - noise is."""
         time = expand(FLOW.time(sigma), noisy)
@@ -78,13 +76,13 @@ class Flow(nn.Module):
         time = expand(FLOW.time(sigma), noisy)
         return time * noisy + (1 - time) * self.velocity(network, noisy, sigma, condition)
 
-    def loss(self, denoiser: Denoiser, clean: Tensor, condition: Condition) -> Tensor:
+    def loss(self, denoiser: Denoiser, clean: Tensor, condition: Condition, p: FlowLoss) -> Tensor:
         """(B,) square error of the velocity, and 1 - cosine of its angle over the channels, means over cells."""
-        said, velocity = self._velocities(denoiser, clean, self.times.draw(len(clean), clean.device), condition)
+        said, velocity = self._velocities(denoiser, clean, p.times.draw(len(clean), clean.device), condition)
         apart = 1 - F.cosine_similarity(said, velocity, dim=1)
-        return per_sample(said - velocity) + self.cosine * apart.flatten(1).mean(1)
+        return per_sample(said - velocity) + p.cosine * apart.flatten(1).mean(1)
 
-    def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition) -> Tensor:
+    def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition, p: FlowLoss) -> Tensor:
         """(B,) square error of the velocity at times drawn uniformly."""
         time = EDGE + (1 - 2 * EDGE) * draws.uniform(len(clean), device=clean.device)
         said, velocity = self._velocities(denoiser, clean, FLOW.sigma(time), condition)

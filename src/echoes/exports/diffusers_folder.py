@@ -31,9 +31,9 @@ def pipeline(data: Path, model: Model, p: SampleParams) -> SpectrogramPipeline:
         denoiser, header = denoisers.load_ldm(path, CPU)
         weights, scheduler = denoiser.state_dict(), SolverScheduler(sample=asdict(p))
     else:
-        student, cd_params, header = students.load_cd(path, CPU)
+        student, of, header = students.load_cd(path, CPU)
         weights = student.state_dict()
-        scheduler = ConsistencyScheduler(cd=asdict(cd_params), middle=float(header.content["middle"]))
+        scheduler = ConsistencyScheduler(cd=asdict(of), middle=float(header.content["middle"]))
     require_parent(path, header, vae_path, vae_header)
     if "labels" not in header.content:
         raise InputError(f"{path}: expected a model of labelled spectrograms, got one of radar frames")

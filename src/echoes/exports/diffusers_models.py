@@ -7,13 +7,12 @@ from diffusers import ConfigMixin, ModelMixin
 from diffusers.configuration_utils import register_to_config
 from torch import Tensor, nn
 
-from echoes import params
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.models import autoencoders, denoisers
-from echoes.models.autoencoders import VaeParams
-from echoes.models.students import CdParams
+from echoes.models import autoencoders, denoisers, students
 from echoes.nets.conditions import Condition
 from echoes.provenance import Header
+
+CONFIG = Path("config.json")
 
 
 class Autoencoder(ModelMixin, ConfigMixin):
@@ -26,9 +25,7 @@ class Autoencoder(ModelMixin, ConfigMixin):
     def __init__(self, header: dict[str, Any]) -> None:
         super().__init__()
         self.header = Header(**header)
-        p: VaeParams = params.build(VaeParams, self.header.params, "config.json: params")
-        content = self.header.content
-        self.model = autoencoders.build(p, rank=len(content["axes"]), channels=content["channels"])
+        self.model = autoencoders.from_header(self.header, CONFIG)
 
     def decode(self, raw_latents: Tensor) -> Tensor:
         """(B, Z, *S') -> (B, C, *S)."""
@@ -46,10 +43,12 @@ class LatentDenoiser(ModelMixin, ConfigMixin):
     def __init__(self, header: dict[str, Any]) -> None:
         super().__init__()
         self.header = Header(**header)
-        self.model: nn.Module = denoisers.build(self.header, denoisers.ldm_params(self.header, Path("config.json")))
+        self.model: nn.Module
         if self.header.kind == "cd":
-            p: CdParams = params.build(CdParams, self.header.params, "config.json: params")
-            self.model = ConsistencyModel(self.model, p.sigmas.low)
+            of = students.architecture(self.header, CONFIG)
+            self.model = ConsistencyModel(denoisers.build(self.header, of.denoiser), of.sigmas.low)
+        else:
+            self.model = denoisers.build(self.header, denoisers.architecture(self.header, CONFIG))
 
     def forward(self, noisy: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
         """noisy (B, Z, *S'), sigma (B,) -> what the model takes the clean latents for."""

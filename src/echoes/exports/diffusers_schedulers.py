@@ -15,7 +15,7 @@ from echoes import params
 from echoes.diffusion.samplers import SolverConfig, solve
 from echoes.models import methods, students
 from echoes.models.methods import Generator
-from echoes.models.students import CdParams
+from echoes.models.students import CdArchitecture
 from echoes.models.trained import SampleParams
 
 CONFIG = "scheduler_config.json"
@@ -45,11 +45,11 @@ class SolverScheduler(SchedulerMixin, ConfigMixin):
 
 
 class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
-    """From the highest noise level to the end at once, or by way of `middle`. cd: the section `<track>.cd`."""
+    """From the highest noise level to the end at once, or by way of `middle`. cd: the architecture of a cd."""
 
     @register_to_config
     def __init__(self, cd: dict[str, Any], middle: float) -> None:
-        self.params: CdParams = params.build(CdParams, cd, f"{CONFIG}: cd")
+        self.of: CdArchitecture = params.build(CdArchitecture, cd, f"{CONFIG}: cd")
         self.middle = middle
 
     def generator(self, model: Any, steps: int | None, guidance_scale: float | None) -> Generator:
@@ -58,4 +58,4 @@ class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
             raise ValueError(f"num_inference_steps: expected 1 or 2 of a consistency model, got {steps}")
         if guidance_scale is not None:
             raise ValueError(f"guidance_scale: expected none, because guidance is distilled, got {guidance_scale}")
-        return students.cd(model, self.params, [self.middle] if steps == 2 else [], self.params.seed)
+        return students.cd(model, self.of.sigmas, [self.middle] if steps == 2 else [], self.of.seed)

@@ -1,62 +1,35 @@
-"""The autoencoder of a track: built from its params, saved, and rebuilt from its file."""
+"""The autoencoder of a track: saved, and rebuilt from its file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Protocol
 
 import torch
 
 from echoes import params, weights
-from echoes.autoencoder import quantizers
-from echoes.autoencoder.codebook import VqConfig
-from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
-from echoes.autoencoder.scalars import FsqConfig
-from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
+from echoes.autoencoder import architecture
+from echoes.autoencoder.architecture import VaeArchitecture
+from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.provenance import Header
-from echoes.training.schedule import StageSchedule, check_share
 
 
-@dataclass(frozen=True)
-class VaeParams(StageSchedule):
-    """The section `<track>.vae`.
+class Section(Protocol):
+    """The section `<track>.vae`, a dataclass, of which only the architecture is read again."""
 
-    variant  what lies between encoder and decoder: a Gaussian, a learned codebook (vq), finite scalars (fsq).
-    size     a name, or explicit numbers.
-    """
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
-    variant: Literal["kl", "vq", "fsq"]
-    vq: VqConfig
-    fsq: FsqConfig
-    size: Literal["tiny", "ultra_lightweight", "lightweight", "standard", "f8d4", "f16d32"] | VaeConfig
-    loss: LossWeights | SpectrogramLoss
-    mirror: bool
-    ema: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share("ema", self.ema)
-        # Both ask of a batch what does not add up over its parts.
-        if self.accumulate > 1 and self.variant == "vq":
-            raise InputError(f"accumulate: expected 1 for vq, whose codes move with each batch, got {self.accumulate}")
-        if self.accumulate > 1 and isinstance(self.loss, SpectrogramLoss) and self.loss.alignment.weight:
-            raise InputError(f"accumulate: expected 1 where latents are aligned, got {self.accumulate}")
+    @property
+    def architecture(self) -> VaeArchitecture: ...
 
 
-def build(p: VaeParams, rank: int, channels: int) -> Vae:
-    config = p.size if isinstance(p.size, VaeConfig) else SIZES[p.size]
-    bottleneck = quantizers.build(p.variant, config.latent_channels, p.loss.kl, p.vq, p.fsq)
-    return Vae(rank, channels, config, bottleneck)
-
-
-def save(vae: Vae, p: VaeParams, data: Grids | Spectrograms, parents: Mapping[str, str], path: Path) -> None:
+def save(vae: Vae, p: Section, data: Grids | Spectrograms, parents: Mapping[str, str], path: Path) -> None:
     """parents: kind -> identity of all that the weights were made from."""
     content = {**data.facts, "channels": data.channels}
-    weights.save(vae.state_dict(), Header("vae", asdict(p), parents, content), path)
+    weights.save(vae.state_dict(), Header("vae", asdict(p), parents, content, asdict(p.architecture)), path)
 
 
 @dataclass(frozen=True)
@@ -70,7 +43,12 @@ class _Told:
 def load(path: Path, device: torch.device) -> tuple[Vae, Header]:
     """The autoencoder for inference, on `device`, and its header."""
     tensors, header = weights.load(path, "vae")
-    p: VaeParams = params.build(VaeParams, header.params, f"{path}: params")
-    told: _Told = params.build_known(_Told, header.content, f"{path}: header")
-    vae = weights.rebuilt(lambda: build(p, len(told.axes), told.channels), tensors, path)
+    vae = weights.rebuilt(lambda: from_header(header, path), tensors, path)
     return vae.to(device).eval().requires_grad_(False), header
+
+
+def from_header(header: Header, path: Path) -> Vae:
+    """A new autoencoder of the architecture that the header of the file `path` tells of."""
+    p: VaeArchitecture = params.build(VaeArchitecture, header.architecture, f"{path}: architecture")
+    told: _Told = params.build_known(_Told, header.content, f"{path}: header")
+    return architecture.build(p, len(told.axes), told.channels)

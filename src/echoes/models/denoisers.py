@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from torch import nn
@@ -23,7 +23,6 @@ from echoes.nets.radar_encoder import RadarEncoder
 from echoes.nets.unet import UNet, UNetConfig
 from echoes.provenance import Header
 from echoes.rasters.cells import RADAR_CHANNELS
-from echoes.training.schedule import StageSchedule, check_share
 
 
 @dataclass(frozen=True)
@@ -58,36 +57,25 @@ class LabelCondition:
 
 
 @dataclass(frozen=True)
-class LdmParams(StageSchedule):
-    """The section `<track>.ldm`.
+class LdmArchitecture:
+    """The section `<track>.ldm.architecture`.
 
-    parameterization  how a network becomes a denoiser, with a section of each one's numbers.
-    network           `unet` or `dit`, likewise.
-    regression        from the radar straight to the target's cells, trained beside the denoiser.
-    drop              share of each part of the condition dropped in training, for the unconditional model.
+    parameterization  how a network becomes a denoiser: edm, flow, or ddpm, with a section of each one's numbers.
+    network           unet or dit, likewise.
+    regression        from the radar straight to the target's cells, beside the denoiser.
     """
 
     parameterization: Literal["edm", "flow", "ddpm"]
     edm: edm.EdmConfig
-    flow: flow.FlowConfig
     ddpm: ddpm.DdpmConfig
     network: Literal["unet", "dit"]
     unet: UNetConfig
     dit: DiTConfig
     condition: RadarCondition | LabelCondition
     regression: BirdseyeRegression | NoRegression
-    drop: float
-    mirror: bool
-    ema: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.drop <= 1:
-            raise InputError(f"drop: expected 0 to 1, got {self.drop}")
-        check_share("ema", self.ema)
 
 
-def build(latents: Header, p: LdmParams) -> Denoiser:
+def build(latents: Header, p: LdmArchitecture) -> Denoiser:
     """A denoiser for the latents that a header (of latents, ldm or cd) tells of.
 
     Raises InputError for a condition that these latents do not have, and for sizes that a network cannot take.
@@ -95,7 +83,7 @@ def build(latents: Header, p: LdmParams) -> Denoiser:
     channels, *sizes = latentstore.shape(latents)
     rank = len(sizes)
     chosen = p.unet if p.network == "unet" else p.dit
-    chosen.require_sizes(tuple(sizes), f"ldm.{p.network}")
+    chosen.require_sizes(tuple(sizes), f"ldm.architecture.{p.network}")
     fields = p.condition.features if isinstance(p.condition, RadarCondition) else 0
     vector = 0 if isinstance(p.condition, RadarCondition) else p.condition.features
     network: nn.Module
@@ -107,11 +95,13 @@ def build(latents: Header, p: LdmParams) -> Denoiser:
     return Denoiser(network, _parameterization(p), conditioner, _regression(latents, p))
 
 
-def _regression(latents: Header, p: LdmParams) -> nn.Module | None:
+def _regression(latents: Header, p: LdmArchitecture) -> nn.Module | None:
     if isinstance(p.regression, NoRegression):
         return None
     if isinstance(p.condition, LabelCondition):
-        raise InputError(f"ldm.regression.kind: expected none, where labels are the condition, got {p.regression.kind}")
+        raise InputError(
+            f"ldm.architecture.regression.kind: expected none, where labels are the condition, got {p.regression.kind}"
+        )
     factor = _compression(latents)
     return regressor.build(p.regression, tuple(size * factor for size in latentstore.shape(latents)[1:]))
 
@@ -122,12 +112,12 @@ def _compression(latents: Header) -> int:
     return factor
 
 
-def _parameterization(p: LdmParams) -> Parameterization:
+def _parameterization(p: LdmArchitecture) -> Parameterization:
     match p.parameterization:
         case "edm":
             return edm.Edm(p.edm)
         case "flow":
-            return flow.Flow(p.flow)
+            return flow.Flow()
     return ddpm.Ddpm(p.ddpm)
 
 
@@ -136,7 +126,9 @@ def _conditioner(
 ) -> FieldConditioner | LabelConditioner:
     known = "labels" if "labels" in latents.content else "encoder or vae"
     if condition.by not in known:
-        raise InputError(f"ldm.condition.by: expected {known}, as these recordings have, got {condition.by}")
+        raise InputError(
+            f"ldm.architecture.condition.by: expected {known}, as these recordings have, got {condition.by}"
+        )
     if isinstance(condition, LabelCondition):
         told: LabelNames = params.build_known(LabelNames, latents.content, latents.kind)
         return LabelConditioner(tuple(len(told.labels[kind]) for kind in told.kinds), condition.features)
@@ -151,23 +143,32 @@ def _conditioner(
     return FieldConditioner(encoder, condition.features)
 
 
-def save_ldm(denoiser: Denoiser, p: LdmParams, latents: Header, parents: Mapping[str, str], path: Path) -> None:
+class Section(Protocol):
+    """The section `<track>.ldm`, a dataclass, of which only the architecture is read again."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def architecture(self) -> LdmArchitecture: ...
+
+
+def save_ldm(denoiser: Denoiser, p: Section, latents: Header, parents: Mapping[str, str], path: Path) -> None:
     """parents: kind -> identity of all that the weights were made from, beside what the latents were made from."""
-    weights.save(denoiser.state_dict(), Header("ldm", asdict(p), {**latents.parents, **parents}, latents.content), path)
+    header = Header("ldm", asdict(p), {**latents.parents, **parents}, latents.content, asdict(p.architecture))
+    weights.save(denoiser.state_dict(), header, path)
 
 
 def load_ldm(path: Path, device: torch.device) -> tuple[Denoiser, Header]:
     """The averaged denoiser for inference, and its header."""
     tensors, header = weights.load(path, "ldm")
-    p = ldm_params(header, path)
+    p = architecture(header, path)
     denoiser = weights.rebuilt(lambda: build(header, p), tensors, path)
     return denoiser.to(device).eval().requires_grad_(False), header
 
 
-def ldm_params(header: Header, path: Path) -> LdmParams:
-    """The params of the denoiser that an ldm holds, or that a cd was distilled from."""
-    stored = header.params if header.kind == "ldm" else header.content.get("ldm_params")
-    p: LdmParams = params.build(LdmParams, stored, f"{path}: params of the ldm")
+def architecture(header: Header, path: Path) -> LdmArchitecture:
+    """That of the denoiser in the file `path`, an ldm."""
+    p: LdmArchitecture = params.build(LdmArchitecture, header.architecture, f"{path}: architecture")
     return p
 
 

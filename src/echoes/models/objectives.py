@@ -1,6 +1,7 @@
 """What the training loop minimises for the denoiser, batch by batch, and what validation measures."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,13 +10,64 @@ from torch import Tensor
 from echoes import draws, seeds
 from echoes.autoencoder.latents import Whitening
 from echoes.dataset.frames import batches_of
+from echoes.diffusion.ddpm import DdpmLoss
 from echoes.diffusion.denoiser import Denoiser
+from echoes.diffusion.edm import NoiseLevels
+from echoes.diffusion.flow import FlowLoss
+from echoes.errors import InputError
 from echoes.latentstore import LatentStore
 from echoes.models.batches import LatentBatch
 from echoes.models.conditions import Conditions, straight
-from echoes.models.denoisers import LdmParams
+from echoes.models.denoisers import LdmArchitecture
+from echoes.models.radar.regression import RegressionLoss
+from echoes.models.radar.regressor import BirdseyeRegression
+from echoes.training.schedule import StageSchedule
 
 BATCH = 16
+
+
+@dataclass(frozen=True)
+class LdmLoss:
+    """The section `<track>.ldm.loss`.
+
+    edm, flow, ddpm  at which noise each parameterization is trained, and what it weighs.
+    regression       of the regression beside the denoiser; null where there is none.
+    drop             share of each part of the condition dropped in training, for the unconditional model.
+    """
+
+    edm: NoiseLevels
+    flow: FlowLoss
+    ddpm: DdpmLoss
+    regression: RegressionLoss | None
+    drop: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.drop <= 1:
+            raise InputError(f"drop: expected 0 to 1, got {self.drop}")
+
+
+@dataclass(frozen=True)
+class LdmParams:
+    """The section `<track>.ldm`."""
+
+    architecture: LdmArchitecture
+    loss: LdmLoss
+    mirror: bool
+    schedule: StageSchedule
+
+    def __post_init__(self) -> None:
+        if isinstance(self.architecture.regression, BirdseyeRegression) and self.loss.regression is None:
+            raise InputError("loss.regression: expected its weights, as architecture.regression asks for one, got null")
+
+    @property
+    def of_noise(self) -> NoiseLevels | FlowLoss | DdpmLoss:
+        """The part of the loss that is of the parameterization in use."""
+        match self.architecture.parameterization:
+            case "edm":
+                return self.loss.edm
+            case "flow":
+                return self.loss.flow
+        return self.loss.ddpm
 
 
 def denoising(
@@ -25,8 +77,9 @@ def denoising(
 
     def loss(batch: LatentBatch) -> Tensor:
         clean = batch.draw(spread, device)
-        drop = draws.uniform(len(clean), denoiser.parts, device=device) < p.drop
-        return denoiser.parameterization.loss(denoiser, clean, denoiser.condition(batch.cond.to(device), drop))
+        drop = draws.uniform(len(clean), denoiser.parts, device=device) < p.loss.drop
+        condition = denoiser.condition(batch.cond.to(device), drop)
+        return denoiser.parameterization.loss(denoiser, clean, condition, p.of_noise)
 
     return loss
 
@@ -46,12 +99,12 @@ def validation(
 
     @torch.no_grad()
     def error(denoiser: Denoiser) -> dict[str, float]:
-        torch.manual_seed(seeds.number(p.seed, "train_ldm", "validation"))
+        torch.manual_seed(seeds.number(p.schedule.seed, "train_ldm", "validation"))
         losses = []
         for chosen in batches_of(frames, BATCH):
             condition = denoiser.condition(conditions(chosen, straight(chosen)).to(device))
             clean = spread.whiten(torch.from_numpy(store.rows("latents", chosen)).to(device))
-            losses.append(denoiser.parameterization.error(denoiser, clean, condition))
+            losses.append(denoiser.parameterization.error(denoiser, clean, condition, p.of_noise))
         return {"val_loss": float(torch.cat(losses).mean())}
 
     return error

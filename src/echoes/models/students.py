@@ -1,121 +1,87 @@
-"""The consistency model of a track: distilled from its denoiser, saved, rebuilt from its file, sampled."""
+"""The consistency model of a track: saved, rebuilt from its file, sampled."""
 
-import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from echoes import params, weights
-from echoes.autoencoder.latents import Whitening
-from echoes.diffusion.denoiser import Denoise, Denoiser, given
-from echoes.diffusion.guidance import Guidance
-from echoes.diffusion.schedules import SigmaRange, schedule
-from echoes.distillation import consistency as objective
-from echoes.distillation import curriculum
+from echoes.diffusion.denoiser import Denoise
+from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.distillation.samplers import consistency
 from echoes.errors import InputError
 from echoes.models import denoisers, methods
-from echoes.models.batches import LatentBatch
-from echoes.models.conditions import under
+from echoes.models.denoisers import LdmArchitecture
 from echoes.models.methods import UNGUIDED, Generator
 from echoes.models.radar.readout import Readout
 from echoes.provenance import Header
-from echoes.training.schedule import StageSchedule, check_share
 
 
 @dataclass(frozen=True)
-class CdParams(StageSchedule):
-    """The section `<track>.cd`.
+class CdArchitecture:
+    """What samples of a consistency model need beside its weights.
 
-    sigmas       noise levels whose neighbours are distilled across.
-    guidance     of the teacher: the student learns the guided trajectories.
-    target_ema   decay of the target network; ema: of the weights that are kept.
+    denoiser  the architecture of its teacher, which is its own.
+    sigmas    noise levels that it was distilled across.
+    seed      of the noise of its samples.
     """
 
+    denoiser: LdmArchitecture
     sigmas: SigmaRange
-    guidance: Guidance
-    mirror: bool
-    target_ema: float
-    ema: float
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_share("target_ema", self.target_ema)
-        check_share("ema", self.ema)
+    seed: int
 
 
-def student_of(teacher: Denoiser, sigma_min: float) -> ConsistencyModel:
-    """A consistency model that starts from the teacher's weights and trains without dropout.
-
-    Dropout in the student alone would be one more difference that the loss takes for an error.
-    """
-    student = copy.deepcopy(teacher).requires_grad_(True)
-    for module in student.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    if student.regression is not None:  # it is no part of what is distilled
-        student.regression.requires_grad_(False)
-    return ConsistencyModel(student, sigma_min)
-
-
-def distillation(
-    student: ConsistencyModel,
-    target: ConsistencyModel,
-    teacher: Denoiser,
-    p: CdParams,
-    spread: Whitening,
-    device: torch.device,
-) -> Callable[[LatentBatch], Tensor]:
-    """batch -> (B,) consistency loss; each network encodes the condition with its own conditioner."""
-    sigmas = schedule(p.sigmas, teacher.parameterization)[:-1].float().to(device)
-
-    def loss(batch: LatentBatch) -> Tensor:
-        clean, cond = batch.draw(spread, device), batch.cond.to(device)
-        high, low = curriculum.neighbours(sigmas, len(clean))
-        with torch.no_grad():
-            goal = given(target, target.condition(cond))
-            guide = under(teacher, cond, p.guidance)
-        return objective.loss(given(student, student.condition(cond)), goal, guide, clean, high, low, teacher.path)
-
-    return loss
-
-
-def cd(model: ConsistencyModel, p: CdParams, between: Sequence[float], seed: int) -> Generator:
+def cd(model: ConsistencyModel, sigmas: SigmaRange, between: Sequence[float], seed: int) -> Generator:
     """The consistency model in one call, and one more from each noise level in `between`, with fresh noise."""
 
     def sample(denoise: Denoise, noise: Tensor, numbers: Sequence[int]) -> Tensor:
         return consistency(
-            denoise, noise, p.sigmas.high, p.sigmas.low, between, methods.fresh(numbers, noise, seed, "renoise")
+            denoise, noise, sigmas.high, sigmas.low, between, methods.fresh(numbers, noise, seed, "renoise")
         )
 
     return Generator(model, sample, UNGUIDED)
 
 
-def once(p: CdParams) -> Callable[[ConsistencyModel], Generator]:
-    """A consistency model -> its samples in one call, as previews draw them."""
-    return lambda model: cd(model, p, [], p.seed)
+class Seeded(Protocol):
+    @property
+    def seed(self) -> int: ...
 
 
-def save_cd(model: ConsistencyModel, p: CdParams, teacher: Header, chosen: dict[str, Any], path: Path) -> None:
+class Section(Protocol):
+    """The section `<track>.cd`, a dataclass, of which the noise levels and the seed are read again."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def sigmas(self) -> SigmaRange: ...
+    @property
+    def schedule(self) -> Seeded: ...
+
+
+def save_cd(model: ConsistencyModel, p: Section, teacher: Header, chosen: Mapping[str, Any], path: Path) -> None:
     """chosen: what was settled on validation, such as `middle`, the noise level from which a second step starts."""
-    content = {**teacher.content, "ldm_params": teacher.params, **chosen}
+    of = CdArchitecture(denoisers.architecture(teacher, path), p.sigmas, p.schedule.seed)
     parents = {**teacher.parents, "ldm": teacher.identity}
-    weights.save(model.denoiser.state_dict(), Header("cd", asdict(p), parents, content), path)
+    header = Header("cd", asdict(p), parents, {**teacher.content, **chosen}, asdict(of))
+    weights.save(model.denoiser.state_dict(), header, path)
 
 
-def load_cd(path: Path, device: torch.device) -> tuple[ConsistencyModel, CdParams, Header]:
-    """The averaged consistency model for inference, its params and its header."""
+def load_cd(path: Path, device: torch.device) -> tuple[ConsistencyModel, CdArchitecture, Header]:
+    """The averaged consistency model for inference, what its samples need, and its header."""
     tensors, header = weights.load(path, "cd")
-    p: CdParams = params.build(CdParams, header.params, f"{path}: params")
-    of_ldm = denoisers.ldm_params(header, path)
-    denoiser = weights.rebuilt(lambda: denoisers.build(header, of_ldm), tensors, path)
-    model = ConsistencyModel(denoiser, p.sigmas.low).to(device).eval().requires_grad_(False)
-    return model, p, header
+    of = architecture(header, path)
+    denoiser = weights.rebuilt(lambda: denoisers.build(header, of.denoiser), tensors, path)
+    return ConsistencyModel(denoiser, of.sigmas.low).to(device).eval().requires_grad_(False), of, header
+
+
+def architecture(header: Header, path: Path) -> CdArchitecture:
+    """What the header of the file `path`, a cd, tells of it."""
+    of: CdArchitecture = params.build(CdArchitecture, header.architecture, f"{path}: architecture")
+    return of
 
 
 def readout(header: Header) -> Readout:

@@ -21,7 +21,7 @@ from echoes.models import autoencoders, conditions, denoisers, methods, students
 from echoes.models.conditions import Conditions
 from echoes.models.methods import Decoder, Generator
 from echoes.models.radar.readout import Readout
-from echoes.models.students import CdParams
+from echoes.models.students import CdArchitecture
 from echoes.provenance import Header, require_parent
 
 
@@ -53,7 +53,7 @@ class Trained:
     vae: Vae
     denoiser: Denoiser
     model: ConsistencyModel
-    cd_params: CdParams
+    of: CdArchitecture
     header: Header
     conditions: Conditions
     place: torch.device
@@ -78,8 +78,8 @@ class Trained:
             "ldm": methods.ldm(
                 self.denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas, p.guidance, p.seed
             ),
-            "cd_1": students.cd(self.model, self.cd_params, [], p.seed),
-            "cd_2": students.cd(self.model, self.cd_params, between, p.seed),
+            "cd_1": students.cd(self.model, self.of.sigmas, [], p.seed),
+            "cd_2": students.cd(self.model, self.of.sigmas, between, p.seed),
         }
 
 
@@ -95,10 +95,10 @@ def load(data: Path, grids: Grids | Spectrograms, place: torch.device) -> Traine
     latents = latentstore.read(data / "latents")
     vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
     denoiser, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
-    model, cd_params, header = students.load_cd(data / "cd.safetensors", place)
+    model, of, header = students.load_cd(data / "cd.safetensors", place)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", ldm_header, data / "latents", latents.header)
     require_parent(data / "cd.safetensors", header, data / "ldm.safetensors", ldm_header)
-    by = denoisers.ldm_params(header, data / "cd.safetensors").condition.by
-    return Trained(vae, denoiser, model, cd_params, header, conditions.conditions(grids, latents, by), place)
+    given = conditions.conditions(grids, latents, of.denoiser.condition.by)
+    return Trained(vae, denoiser, model, of, header, given, place)

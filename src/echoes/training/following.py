@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -48,11 +48,18 @@ class Followed:
                 break
 
 
+class Section(Protocol):
+    """The section of a training stage in params.yaml, a dataclass."""
+
+    @property
+    def schedule(self) -> StageSchedule: ...
+
+
 @contextmanager
 def following(
     script: Path,
     track: str,
-    p: StageSchedule,
+    p: Section,
     runtime: Runtime,
     parents: Mapping[str, str],
     averages: Mapping[str, Ema],
@@ -61,15 +68,15 @@ def following(
     """Within, a training is logged and its state is saved; a training whose artifact is left begins afresh next time.
     Another one of the same stage that still runs in this folder is ended first.
 
-    script    of the stage.
+    script    of the stage; p: its section of params.yaml, whose changes begin the training afresh.
     parents   kind -> identity of what is trained on.
     averages  name -> average; the last one is measured and selected.
     error     model of the last average -> its error on the validation split.
     """
-    log = Log(script.stem, track, p.steps, runtime)
+    log, schedule = Log(script.stem, track, p.schedule.steps, runtime), p.schedule
     models = tuple(averages.values())
     measured = models[-1].model
-    selection = Selection(measured, p.validation, p.steps, lambda: error(measured))
+    selection = Selection(measured, schedule.validation, schedule.steps, lambda: error(measured))
     kept: dict[str, Kept] = {**averages, "log": log, "selection": selection}
     only = alone(Path("logs", track, f"{script.stem}.lock")) if distributed.is_first() else nullcontext()
     with only, log, Checkpoints(script, track, p, parents, runtime.checkpoint, kept) as checkpoints:

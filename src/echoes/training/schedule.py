@@ -57,20 +57,23 @@ class Validation:
 
 @dataclass(frozen=True)
 class StageSchedule(Schedule):
-    """The same for the network of a stage.
+    """The section `schedule` of the network of a stage.
 
+    ema                     decay of the average of the weights, which is what is kept.
     accumulate              parts in which each process goes through its share of a batch: the gradient of the whole
                             batch in the memory of a part.
     gradient_checkpointing  computes the activations of blocks anew in the backward pass: less memory, more time.
     validation              what the weights are measured by on the validation split, how often, and what follows.
     """
 
+    ema: float
     accumulate: int
     gradient_checkpointing: bool
     validation: Validation
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_share("ema", self.ema)
         if not 1 <= self.accumulate <= self.batch:
             raise InputError(f"accumulate: expected 1 to the batch of {self.batch}, got {self.accumulate}")
 

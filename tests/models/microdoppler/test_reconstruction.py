@@ -8,7 +8,8 @@ import torch
 
 import tracks
 from echoes import params
-from echoes.models import autoencoders
+from echoes.autoencoder import architecture
+from echoes.autoencoder.fitting import VaeParams
 from echoes.models.microdoppler import reconstruction
 
 FRAMES = np.array([0, 5, 30])
@@ -60,13 +61,13 @@ def test_a_codec_without_loss_has_no_error_and_full_similarity(people):
 
 @pytest.mark.parametrize(("variant", "codes"), [("vq", 16), ("fsq", 5**4)])
 def test_the_use_of_a_codebook_is_that_of_the_whole_split(variant, codes, people):
-    p = params.build(autoencoders.VaeParams, {**tracks.PEOPLE_VAE, "variant": variant}, "people.vae")
+    p = params.build(VaeParams, tracks.changed(tracks.PEOPLE_VAE, {"architecture.variant": variant}), "people.vae")
     torch.manual_seed(3)
-    vae = tracks.shaken(autoencoders.build(p, 2, 1))
+    vae = tracks.shaken(architecture.build(p.architecture, 2, 1))
     frames = people.grids.frames("val")
     with torch.no_grad():
         latents = vae.encode(torch.from_numpy(people.grids.target_batch(people.grids.frames("train")))).mean
-        vae.bottleneck.update(latents)
+        vae.bottleneck.update(latents, p.loss)
         counts = vae.bottleneck.counts(vae.encode(torch.from_numpy(people.grids.target_batch(frames))).mean)
     found = reconstruction.scores(vae, people.grids, "val")
     assert found["val_codebook_utilisation"] == pytest.approx((counts > 0).float().mean().item(), abs=2 / codes)

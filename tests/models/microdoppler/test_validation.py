@@ -29,11 +29,11 @@ def test_the_level_has_the_least_distance_of_all_candidates(name, request):
     with torch.no_grad():
         encoded = track.vae.encode(torch.from_numpy(track.grids.target_batch(frames))).mean
     real, distances = pooled(decoder.whitening.whiten(encoded)), {}
-    for level in middles.candidates(track.model, track.cd_params):
-        generator = students.cd(track.model, track.cd_params, [level], track.cd_params.seed)
+    for level in middles.candidates(track.model, track.cd_params.sigmas):
+        generator = students.cd(track.model, track.cd_params.sigmas, [level], track.cd_params.schedule.seed)
         made = []
         for numbers in (frames, len(track.grids) + frames):  # each is drawn twice
-            noise = methods.noise_of(numbers.tolist(), SHAPE, track.cd_params.seed, "validation")
+            noise = methods.noise_of(numbers.tolist(), SHAPE, track.cd_params.schedule.seed, "validation")
             with torch.no_grad():
                 made.append(generator.latents(track.conditions(frames, straight(frames)), noise, numbers.tolist()))
         distances[level] = frechet(real, pooled(torch.cat(made)))

@@ -15,7 +15,7 @@ def test_clouds_are_those_of_the_decoded_samples_and_carry_the_time_they_took(tr
     plain = Decoder(track.vae, denoisers.whitening(track.latents.header))
     decoder = CloudDecoder(plain, track.grids.scaling, 0.5)
     cond = torch.from_numpy(track.grids.radar_batch([0, 1, 2]))
-    generator = students.cd(track.model, track.cd_params, [], 0)
+    generator = students.cd(track.model, track.cd_params.sigmas, [], 0)
     found, seconds = decoded_clouds(generator, decoder, cond, [0, 1, 2], SHAPE, 0)
     dense, _ = methods.decoded(generator, plain, cond, [0, 1, 2], SHAPE, 0)
     assert seconds > 0

@@ -21,7 +21,7 @@ SEED = 3
 @pytest.fixture(scope="module")
 def call(track):
     decoder = Decoder(track.vae, denoisers.whitening(track.latents.header))
-    return OneCall(students.cd(track.model, track.cd_params, [], 0), decoder, SHAPE, SEED)
+    return OneCall(students.cd(track.model, track.cd_params.sigmas, [], 0), decoder, SHAPE, SEED)
 
 
 @pytest.fixture

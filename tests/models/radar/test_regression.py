@@ -14,8 +14,9 @@ from echoes import params
 from echoes.compute import shares
 from echoes.errors import InputError
 from echoes.models import batches
+from echoes.models.objectives import LdmParams
 from echoes.models.radar import regression, regressor
-from echoes.models.radar.regression import RegressionBatch
+from echoes.models.radar.regression import RegressionBatch, RegressionLoss
 from echoes.models.radar.regressor import OUTPUTS, BirdseyeRegression, NoRegression
 from echoes.training import sharding
 
@@ -38,13 +39,13 @@ class Says(nn.Module):
 
 @pytest.fixture(scope="module")
 def p(track):
-    return track.ldm_params.regression
+    return track.ldm_params.loss.regression
 
 
 @pytest.fixture
-def network(track, p):
+def network(track):
     torch.manual_seed(0)
-    return regressor.build(p, track.grids.shape)
+    return regressor.build(track.ldm_params.architecture.regression, track.grids.shape)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def test_a_mirrored_frame_has_left_and_right_swapped_and_its_offsets_to_the_left
 
 
 def test_a_perfect_answer_costs_nearly_nothing_and_each_output_that_is_wrong_costs(batch, p):
-    loss, best = regression.objective(RATE, p.loss), perfect(batch)
+    loss, best = regression.objective(RATE, p), perfect(batch)
     found = loss(Says(best), batch)
     assert found.shape == (3,)
     assert (found < 1e-4).all()
@@ -87,11 +88,11 @@ def test_what_is_regressed_counts_in_occupied_cells_and_unobserved_ones_count_as
     elsewhere = best.clone()
     for name in (*OUTPUTS[1:3], *OUTPUTS[4:]):
         elsewhere[:, OUTPUTS.index(name)] += 5.0 * empty
-    full = regression.objective(RATE, p.loss)
+    full = regression.objective(RATE, p)
     torch.testing.assert_close(full(Says(elsewhere), batch), full(Says(best), batch))
     unseen = best.clone()
     unseen[:, 0] += 30 * (batch.observed == 0)
-    free = regression.objective(RATE, replace(p.loss, unobserved=0.0))
+    free = regression.objective(RATE, replace(p, unobserved=0.0))
     assert (free(Says(unseen), batch) < 1e-4).all()
     assert (full(Says(unseen), batch) > 10).all()
 
@@ -117,7 +118,7 @@ def loss_of_others(frames):
 
 def test_without_a_regression_nothing_is_joined(track, p, network):
     flips = batches.flips(True, "train_ldm", 0)
-    for module, section in ((None, p), (None, NoRegression("none")), (network, NoRegression("none"))):
+    for module, section in ((None, p), (None, None), (network, None)):
         joined = regression.joined(module, track.grids, section, others, loss_of_others, flips)
         assert joined == (others, loss_of_others)
         assert regression.error(module, track.grids, section) == {}
@@ -173,7 +174,7 @@ def test_its_loss_is_a_share_of_the_sum_and_frames_are_mirrored_as_those_of_the_
     expected = regression.load(track.grids, part.frames, flips(part))
     for name in FIELDS:
         assert torch.equal(getattr(own, name), getattr(expected, name))
-    alone = regression.objective(track.grids.occupied_share, p.loss)(network, own)
+    alone = regression.objective(track.grids.occupied_share, p)(network, own)
     torch.testing.assert_close(loss((frames, own)), 2.0 + regression.SHARE * alone)
 
 
@@ -194,16 +195,22 @@ def test_the_error_is_the_mean_loss_over_the_validation_split(track, p):
     network, frames = track.denoiser.regression, track.grids.frames("val")
     batch = regression.load(track.grids, frames, np.zeros(len(frames), bool))
     with torch.no_grad():
-        expected = regression.objective(track.grids.occupied_share, p.loss)(network, batch).mean().item()
+        expected = regression.objective(track.grids.occupied_share, p)(network, batch).mean().item()
     assert regression.error(network, track.grids, p) == {"val_regression_loss": pytest.approx(expected, rel=1e-5)}
 
 
-def test_the_section_is_of_one_kind_or_the_other(p):
-    assert params.build(BirdseyeRegression | NoRegression, tracks.REGRESSION, "radar.ldm.regression") == p
+def test_the_section_is_of_one_kind_or_the_other():
+    assert params.build(BirdseyeRegression | NoRegression, tracks.REGRESSION, "x").kind == "birdseye"
     assert params.build(BirdseyeRegression | NoRegression, {"kind": "none"}, "x") == NoRegression("none")
-    for change, message in (
-        ({"every": 0}, r"every: expected at least 1, got 0"),
-        ({"kind": "pillars"}, r"kind: expected one of birdseye, none, got 'pillars'"),
-    ):
-        with pytest.raises(InputError, match=rf"^radar\.ldm\.regression\.{message}$"):
-            params.build(BirdseyeRegression | NoRegression, {**tracks.REGRESSION, **change}, "radar.ldm.regression")
+    with pytest.raises(InputError, match=r"^x\.kind: expected one of birdseye, none, got 'pillars'$"):
+        params.build(BirdseyeRegression | NoRegression, {**tracks.REGRESSION, "kind": "pillars"}, "x")
+    with pytest.raises(InputError, match=r"^x\.every: expected at least 1, got 0$"):
+        params.build(RegressionLoss, {**tracks.LDM["loss"]["regression"], "every": 0}, "x")
+
+
+def test_a_regression_without_weights_is_refused():
+    message = (
+        r"^radar\.ldm\.loss\.regression: expected its weights, as architecture\.regression asks for one, got null$"
+    )
+    with pytest.raises(InputError, match=message):
+        params.build(LdmParams, tracks.changed(tracks.LDM, {"loss.regression": None}), "radar.ldm")

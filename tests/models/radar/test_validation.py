@@ -41,7 +41,7 @@ def sampled(track, generator, decoder, threshold):
 
 
 def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstructions(track, decoder):
-    generator = students.cd(track.model, track.cd_params, [], 0)
+    generator = students.cd(track.model, track.cd_params.sigmas, [], 0)
     found = Validation(decoder, track.grids, track.conditions, SHAPE, 0).threshold(generator)
     scores = {}
     for threshold in THRESHOLDS:
@@ -52,7 +52,7 @@ def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstruc
 
 
 def test_the_threshold_of_a_method_is_the_best_of_the_candidates_on_the_frames_asked_for(track, decoder):
-    generator = students.cd(track.model, track.cd_params, [], 0)
+    generator = students.cd(track.model, track.cd_params.sigmas, [], 0)
     choice = Validation(decoder, track.grids, track.conditions, SHAPE, 0)
     found = choice.best(choice.sampler(generator))
     scores = {level: iou(track, sampled(track, generator, decoder, level)) for level in THRESHOLDS}
@@ -70,7 +70,8 @@ def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decod
     found = validation.middle(Validation(decoder, track.grids, track.conditions, SHAPE, 0), track.model, p, 0.4)
     levels = [level for level in karras_sigmas(p.sigmas).tolist() if 1 / 8 <= level <= 8]
     scores = {
-        level: iou(track, sampled(track, students.cd(track.model, p, [level], 0), decoder, 0.4)) for level in levels
+        level: iou(track, sampled(track, students.cd(track.model, p.sigmas, [level], 0), decoder, 0.4))
+        for level in levels
     }
     assert scores[found] == pytest.approx(max(scores.values()))
     assert len(set(scores.values())) > 2
@@ -78,10 +79,11 @@ def test_the_second_step_starts_from_the_best_level_of_the_schedule(track, decod
 
 def test_all_that_was_settled_is_what_the_stage_keeps(track, decoder):
     found = validation.chosen(track.model, track.cd_params, decoder.decoder, track.grids, track.conditions, SHAPE)
-    choice = Validation(decoder, track.grids, track.conditions, SHAPE, track.cd_params.seed)
-    threshold = choice.threshold(students.cd(track.model, track.cd_params, [], track.cd_params.seed))
+    choice = Validation(decoder, track.grids, track.conditions, SHAPE, track.cd_params.schedule.seed)
+    generator = students.cd(track.model, track.cd_params.sigmas, [], track.cd_params.schedule.seed)
+    threshold = choice.threshold(generator)
     middle = validation.middle(choice, track.model, track.cd_params, threshold)
-    call = OneCall(students.cd(track.model, track.cd_params, [], track.cd_params.seed), decoder.decoder, SHAPE, 0)
+    call = OneCall(generator, decoder.decoder, SHAPE, 0)
     say = of_frames(call, track.grids, track.conditions, True)
     readout = calibration.fit(say, track.grids, call.names, torch.device("cpu"), 0)
     assert set(found) == {"threshold", "middle", "readout", "seen"}

@@ -13,8 +13,8 @@ from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.distributions import frechet
 from echoes.models import methods, middles, students
 from echoes.models.conditions import Conditions, straight
+from echoes.models.distilling import CdParams
 from echoes.models.methods import Decoder, Generator
-from echoes.models.students import CdParams
 
 BATCH = 32
 FRAMES = 512  # of the validation split, evenly spread
@@ -32,8 +32,8 @@ def chosen(
 ) -> dict[str, float]:
     """middle: the noise level of the second step whose latents are nearest to the validation split's."""
     distance = _distance(p, decoder, data, conditions, shape)
-    levels = middles.candidates(student, p)
-    distances = [distance(students.cd(student, p, [sigma], p.seed)) for sigma in levels]
+    levels = middles.candidates(student, p.sigmas)
+    distances = [distance(students.cd(student, p.sigmas, [sigma], p.schedule.seed)) for sigma in levels]
     return {"middle": levels[int(np.argmin(distances))]}
 
 
@@ -46,7 +46,7 @@ def error(
     shape: Sequence[int],
 ) -> float:
     """The distance of one-step latents to the validation split's."""
-    return _distance(p, decoder, data, conditions, shape)(students.cd(student, p, [], p.seed))
+    return _distance(p, decoder, data, conditions, shape)(students.cd(student, p.sigmas, [], p.schedule.seed))
 
 
 def _distance(
@@ -58,7 +58,7 @@ def _distance(
 
     def distance(generator: Generator) -> float:
         made = [
-            _sampled(generator, conditions, frames, draw * len(data) + frames, shape, p.seed)
+            _sampled(generator, conditions, frames, draw * len(data) + frames, shape, p.schedule.seed)
             for frames in batches
             for draw in range(DRAWS)
         ]

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from echoes import params
 from echoes.autoencoder.loss import masked_huber, target_loss
 from echoes.compute import shares
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.grids import Y_AXIS
-from echoes.models.radar.regressor import OFFSETS, OUTPUTS, BirdseyeRegression, NoRegression, RegressionWeights
+from echoes.models.radar.regressor import OFFSETS, OUTPUTS
 from echoes.nets.birdseye import BirdseyeUNet
 from echoes.rasters.cells import TARGET_CHANNELS
 from echoes.training.parts import Part
@@ -21,6 +22,26 @@ from echoes.training.parts import Part
 # Of the loss. AdamW does not care for the scale of a gradient, but its norm is clipped together with the denoiser's.
 SHARE = 0.1
 BATCH, FRAMES = 16, 64  # of the validation split, evenly spread
+
+
+@dataclass(frozen=True)
+class RegressionLoss:
+    """The section `<track>.ldm.loss.regression`.
+
+    reflectivity, doppler, power, offset   of what occupied cells measured, and of where in the cell it lies.
+    unobserved                             of a cell that no ray reached: it counts as empty.
+    every                                  steps of the denoiser from one of the regression to the next.
+    """
+
+    reflectivity: float
+    doppler: float
+    power: float
+    offset: float
+    unobserved: float
+    every: int
+
+    def __post_init__(self) -> None:
+        params.require_counts(every=self.every)
 
 
 @dataclass(frozen=True)
@@ -49,7 +70,7 @@ def load(grids: Grids, frames: np.ndarray, flipped: np.ndarray) -> RegressionBat
     return RegressionBatch(*(torch.from_numpy(array) for array in (*dense, offsets)))
 
 
-def objective(rate: float, weights: RegressionWeights) -> Callable[[nn.Module, RegressionBatch], Tensor]:
+def objective(rate: float, weights: RegressionLoss) -> Callable[[nn.Module, RegressionBatch], Tensor]:
     """(network, batch) -> (B,) loss. rate: share of occupied cells in the train split."""
 
     def loss(network: nn.Module, batch: RegressionBatch) -> Tensor:
@@ -74,18 +95,19 @@ def unchanged(network: nn.Module, count: int) -> Tensor:
 def joined(
     network: nn.Module | None,
     data: Any,
-    p: BirdseyeRegression | NoRegression,
+    p: RegressionLoss | None,
     load_others: Callable[[Part], Any],
     loss_of_others: Callable[[Any], Tensor],
     flips: Callable[[Part], np.ndarray],
 ) -> tuple[Callable[[Part], Any], Callable[[Any], Tensor]]:
     """What is loaded and minimised when the regression is trained beside a denoiser; without one, as it was.
 
-    network   the denoiser's regression; flips: part -> (n,) which of its frames have left and right swapped.
+    network   the denoiser's regression; p: its loss.
+    flips     part -> (n,) which of its frames have left and right swapped.
     """
-    if network is None or isinstance(p, NoRegression):
+    if network is None or p is None:
         return load_others, loss_of_others
-    error = objective(data.occupied_share, p.loss)
+    error = objective(data.occupied_share, p)
 
     def load_both(part: Part) -> tuple[Any, RegressionBatch | None]:
         due = part.step % p.every == 0
@@ -99,11 +121,11 @@ def joined(
 
 
 @torch.no_grad()
-def error(network: nn.Module | None, data: Any, p: BirdseyeRegression | NoRegression) -> dict[str, float]:
+def error(network: nn.Module | None, data: Any, p: RegressionLoss | None) -> dict[str, float]:
     """`val_regression_loss`, the mean of what training minimises over frames of the validation split."""
-    if network is None or isinstance(p, NoRegression):
+    if network is None or p is None:
         return {}
-    losses, of_batch = [], objective(data.occupied_share, p.loss)
+    losses, of_batch = [], objective(data.occupied_share, p)
     for frames in batches_of(spread(data.frames("val"), FRAMES), BATCH):
         losses.append(of_batch(network, load(data, frames, np.zeros(len(frames), bool))))
     return {"val_regression_loss": float(torch.cat(losses).mean())}

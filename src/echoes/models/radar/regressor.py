@@ -9,7 +9,6 @@ from typing import Literal
 
 from torch import Tensor
 
-from echoes import params
 from echoes.nets.birdseye import BirdseyeUNet
 from echoes.nets.unet import UNetConfig
 from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
@@ -19,29 +18,11 @@ OUTPUTS = (*TARGET_CHANNELS, *OFFSETS)
 
 
 @dataclass(frozen=True)
-class RegressionWeights:
-    """reflectivity, doppler, power, offset   of what occupied cells measured, and of where in the cell it lies.
-    unobserved                              of a cell that no ray reached: it counts as empty.
-    """
-
-    reflectivity: float
-    doppler: float
-    power: float
-    offset: float
-    unobserved: float
-
-
-@dataclass(frozen=True)
 class BirdseyeRegression:
-    """The section `<track>.ldm.regression`. every: steps of the denoiser from one of the regression to the next."""
+    """A U-Net over the ground plane."""
 
     kind: Literal["birdseye"]
     unet: UNetConfig
-    loss: RegressionWeights
-    every: int
-
-    def __post_init__(self) -> None:
-        params.require_counts(every=self.every)
 
 
 @dataclass(frozen=True)
@@ -54,7 +35,7 @@ class NoRegression:
 def build(p: BirdseyeRegression, shape: tuple[int, ...]) -> BirdseyeUNet:
     """shape: (D, H, W) cells of the grid; raises InputError where the network cannot take H and W."""
     depth, *lengths = shape
-    p.unet.require_sizes(tuple(lengths), "ldm.regression.unet")
+    p.unet.require_sizes(tuple(lengths), "ldm.architecture.regression.unet")
     return BirdseyeUNet(depth, len(RADAR_CHANNELS), len(OUTPUTS), p.unet)
 
 

@@ -38,7 +38,7 @@ class Sampling:
         posterior_mean = methods.posterior_mean(trained.denoiser, p.sigmas.high)
         self._generators = {"posterior_mean": posterior_mean, **trained.generators(p)}
         self._fusion = Fusion(trained.readout, grids.grid, grids.scaling, trained.place)
-        call = OneCall(self._generators["cd_1"], trained.decoder, tuple(trained.latent_shape), trained.cd_params.seed)
+        call = OneCall(self._generators["cd_1"], trained.decoder, tuple(trained.latent_shape), trained.of.seed)
         self._call, self._regression = call, call.regression
         self._decoder = CloudDecoder(trained.decoder, grids.scaling, 0.5)
         self.thresholds = self._chosen_thresholds()

@@ -1,0 +1,29 @@
+"""What an autoencoder is, apart from how it is trained: what its file needs to be read for ever."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from echoes.autoencoder import quantizers
+from echoes.autoencoder.codebook import VqConfig
+from echoes.autoencoder.scalars import FsqConfig
+from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
+
+
+@dataclass(frozen=True)
+class VaeArchitecture:
+    """The section `<track>.vae.architecture`.
+
+    variant  what lies between encoder and decoder: a Gaussian (kl), a learned codebook (vq), finite scalars (fsq).
+    size     a name, or explicit numbers.
+    """
+
+    variant: Literal["kl", "vq", "fsq"]
+    vq: VqConfig
+    fsq: FsqConfig
+    size: Literal["tiny", "ultra_lightweight", "lightweight", "standard", "f8d4", "f16d32"] | VaeConfig
+
+
+def build(p: VaeArchitecture, rank: int, channels: int) -> Vae:
+    """A new autoencoder for (B, channels, *S) with `rank` axes."""
+    config = p.size if isinstance(p.size, VaeConfig) else SIZES[p.size]
+    return Vae(rank, channels, config, quantizers.build(p.variant, config.latent_channels, p.vq, p.fsq))

@@ -1,0 +1,82 @@
+"""A consistency model on its way: what it starts from, what training minimises, its samples meanwhile."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from echoes.autoencoder.latents import Whitening
+from echoes.diffusion import schedules
+from echoes.diffusion.denoiser import Denoiser, given
+from echoes.diffusion.guidance import Guidance
+from echoes.diffusion.schedules import SigmaRange
+from echoes.distillation import consistency as objective
+from echoes.distillation import curriculum
+from echoes.distillation.consistency import ConsistencyModel
+from echoes.models import students
+from echoes.models.batches import LatentBatch
+from echoes.models.conditions import under
+from echoes.models.methods import Generator
+from echoes.training.schedule import StageSchedule, check_share
+
+
+@dataclass(frozen=True)
+class CdParams:
+    """The section `<track>.cd`.
+
+    sigmas      noise levels whose neighbours are distilled across.
+    guidance    of the teacher: the student learns the guided trajectories.
+    target_ema  decay of the target network.
+    """
+
+    sigmas: SigmaRange
+    guidance: Guidance
+    mirror: bool
+    target_ema: float
+    schedule: StageSchedule
+
+    def __post_init__(self) -> None:
+        check_share("target_ema", self.target_ema)
+
+
+def student_of(teacher: Denoiser, sigma_min: float) -> ConsistencyModel:
+    """A consistency model that starts from the teacher's weights and trains without dropout.
+
+    Dropout in the student alone would be one more difference that the loss takes for an error.
+    """
+    student = copy.deepcopy(teacher).requires_grad_(True)
+    for module in student.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    if student.regression is not None:  # it is no part of what is distilled
+        student.regression.requires_grad_(False)
+    return ConsistencyModel(student, sigma_min)
+
+
+def distillation(
+    student: ConsistencyModel,
+    target: ConsistencyModel,
+    teacher: Denoiser,
+    p: CdParams,
+    spread: Whitening,
+    device: torch.device,
+) -> Callable[[LatentBatch], Tensor]:
+    """batch -> (B,) consistency loss; each network encodes the condition with its own conditioner."""
+    sigmas = schedules.schedule(p.sigmas, teacher.parameterization)[:-1].float().to(device)
+
+    def loss(batch: LatentBatch) -> Tensor:
+        clean, cond = batch.draw(spread, device), batch.cond.to(device)
+        high, low = curriculum.neighbours(sigmas, len(clean))
+        with torch.no_grad():
+            goal = given(target, target.condition(cond))
+            guide = under(teacher, cond, p.guidance)
+        return objective.loss(given(student, student.condition(cond)), goal, guide, clean, high, low, teacher.path)
+
+    return loss
+
+
+def once(p: CdParams) -> Callable[[ConsistencyModel], Generator]:
+    """A consistency model -> its samples in one call, as previews draw them."""
+    return lambda model: students.cd(model, p.sigmas, [], p.schedule.seed)
