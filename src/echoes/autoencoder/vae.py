@@ -95,7 +95,7 @@ class Vae(nn.Module):
         """(Z, *S / factor) of a grid of `sizes`; raises InputError where one is no multiple of the factor."""
         if any(size % self.factor for size in sizes):
             told = f"a grid of multiples of {self.factor} cells, which share one latent along each axis"
-            raise InputError(f"vae.size: expected {told}, got {list(sizes)}")
+            raise InputError(f"vae.architecture.size: expected {told}, got {list(sizes)}")
         return self.latent_channels, *(size // self.factor for size in sizes)
 
     @torch.no_grad()
