@@ -23,6 +23,7 @@ from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.autoencoder.fitting import VaeParams, objective, spectrogram_objective
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.loss_weights import LossWeights
+from echoes.commands import sources
 from echoes.compute import device
 from echoes.models import denoisers, distilling, objectives
 from echoes.models.batches import LatentBatch
@@ -31,8 +32,6 @@ from echoes.models.distilling import CdParams
 from echoes.models.objectives import LdmParams
 from echoes.provenance import Header
 from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
-from echoes.readers import images
-from echoes.readers.choice import Source
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import StageSchedule
@@ -83,8 +82,8 @@ def sizes(track: str) -> tuple[int, ...]:
 
 def channels(track: str) -> int:
     """Of what the autoencoder sees."""
-    source = params.load(Source, f"{track}.source")
-    if isinstance(source, images.Source):
+    source = sources.load(track)
+    if source.reader == "images":
         return 3 if source.colour == "rgb" else 1
     return len(TARGET_CHANNELS) if len(sizes(track)) == 3 else 1
 

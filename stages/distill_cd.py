@@ -1,6 +1,6 @@
 """Stage distill_cd: a frozen denoiser -> a consistency model of one or two calls, with what validation settled."""
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
@@ -9,16 +9,11 @@ from echoes.dataset import choice
 from echoes.models import autoencoders, batches, denoisers, distilling, previews, students
 from echoes.models.conditions import conditions
 from echoes.models.methods import Decoder
-from echoes.models.microdoppler import validation as spectrograms
-from echoes.models.radar import validation as clouds
 from echoes.provenance import require_parent
 from echoes.training import launch, loop, sharding
 from echoes.training.ema import Ema
 from echoes.training.following import following
 from echoes.training.runtime import Runtime
-
-CHOSEN: dict[str, Callable[..., dict]] = {"radar": clouds.chosen, "microdoppler": spectrograms.chosen}
-ERROR: dict[str, Callable[..., float]] = {"radar": clouds.error, "microdoppler": spectrograms.error}
 
 
 def main(track: str) -> None:
@@ -39,18 +34,18 @@ def main(track: str) -> None:
     given, decoder = conditions(grids, latents, by), Decoder(vae, whitening)
     load = batches.load_latents(latents, given, p.mirror, "distill_cd", p.schedule.seed)
     loss = distilling.distillation(student, target.model, teacher, p, whitening, place)
-    measured = (p, decoder, grids, given, shape)
+    validation, measured = import_module(f"echoes.models.{grids.family}.validation"), (p, decoder, grids, given, shape)
     draw = previews.of(distilling.once(p), *measured[1:], p.schedule.seed)
     parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
     with following(
-        Path(__file__), track, p, runtime, parents, averages, lambda model: ERROR[grids.family](model, *measured)
+        Path(__file__), track, p, runtime, parents, averages, lambda model: validation.error(model, *measured)
     ) as training:
         steps = loop.train("distill_cd", student, load, loss, grids.frames("train"), p.schedule, training.checkpoints)
         training.to_the_end(steps, draw)
         model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(place))
         if distributed.is_first():
             draw(model, training.log.picture(p.schedule.steps - 1))
-            chosen = CHOSEN[grids.family](model, *measured)
+            chosen = validation.chosen(model, *measured)
             students.save_cd(model, p, header, chosen, data / "cd.safetensors")
             numbers = {name: value for name, value in chosen.items() if isinstance(value, float)}
             metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": training.log.last("loss"), **numbers})

@@ -4,12 +4,13 @@ from pathlib import Path
 
 from echoes import arrays, metrics, params
 from echoes.entry import run
-from echoes.readers.choice import Source
+from echoes.readers.choice import READERS, Reader
 from echoes.voxelization.families import Layout, Split, writer_of
 
 
 def main(track: str) -> None:
-    source = params.load(Source, f"{track}.source")
+    reader = params.load(Reader, f"{track}.source.reader")
+    source = params.load(READERS[reader].Source, f"{track}.source")
     layout = params.load(Layout, f"{track}.grid")
     split = params.load(Split, f"{track}.split")
     write = writer_of(track, source, layout, split)

@@ -3,7 +3,7 @@
 import pytest
 
 import deps
-import imports
+from echoes import imports
 
 PIPELINE = """\
 # A comment.

@@ -1,6 +1,8 @@
 """A user's error is one line and a status of 2; anything else is a traceback."""
 
+import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
 
@@ -97,16 +99,29 @@ def test_a_stage_ends_as_failed_that_has_imported_such_a_module_on_its_way(monke
 def test_a_dep_covers_a_module_by_its_file_or_by_a_folder_of_it(monkeypatch, dep):
     monkeypatch.setattr("sys.modules", {"echoes": ModuleType("echoes"), NEW: ModuleType(NEW), "echoesque": None})
     write_pipeline(dep)
-    entry.require_listed("train_ldm")
+    entry.require_listed("train_ldm", "radar")
 
 
 def test_the_deps_of_a_stage_for_each_of_a_list_are_those_of_what_it_repeats(monkeypatch):
     Path("dvc.yaml").write_text("stages: {train_ldm: {foreach: [radar], do: {deps: [src/echoes/entry.py]}}}\n")
     with pytest.raises(InputError, match=r"^dvc\.yaml: stages\.train_ldm\.deps: expected src/echoes/"):
-        entry.require_listed("train_ldm")
+        entry.require_listed("train_ldm", "radar")
+
+
+def test_what_a_track_leads_to_is_listed_in_a_file_of_its_own(monkeypatch):
+    monkeypatch.setattr("sys.modules", {"echoes": ModuleType("echoes"), NEW: ModuleType(NEW)})
+    write_pipeline("data/${item.track}/code/train_ldm.json")
+    with pytest.raises(InputError, match=r"^data/radar/code/train_ldm\.json: no such file; .* select_code@radar`"):
+        entry.require_listed("train_ldm", "radar")
+    listed = Path("data", "radar", "code", "train_ldm.json")
+    listed.parent.mkdir(parents=True)
+    for modules, covered in (({}, False), ({"src/echoes/models/new.py": "sha"}, True)):
+        listed.write_text(json.dumps(modules))
+        with nullcontext() if covered else pytest.raises(InputError, match=r"expected src/echoes/models/new\.py"):
+            entry.require_listed("train_ldm", "radar")
 
 
 def test_where_no_pipeline_names_the_stage_its_imports_are_not_asked_for(monkeypatch):
-    entry.require_listed("train_ldm")
+    entry.require_listed("train_ldm", "radar")
     write_pipeline()
-    entry.require_listed("train_toy")
+    entry.require_listed("train_toy", "radar")

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-import imports
+from echoes import imports
 
 FLOORS = [
     {"errors"},
-    {"files"},
+    {"files", "imports"},
     {"params", "grids", "seeds", "draws", "provenance", "metrics", "headlines"},
     {"entry", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
-    {"training", "latentstore", "dataset"},
+    {"training", "latentstore", "dataset", "track_code"},
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},
     {"models"},

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import deps
-import imports
-from echoes import initial, params
+from echoes import imports, initial, params
 
 INITIALIZE = "initialize"  # the stage that copies what a track starts from
+SELECT = "select_code"  # the stage that tells which code a track leads to
 FOLDS = "folds"  # the stage that runs all others for each fold
 STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]
 PIPELINE = {
@@ -38,8 +38,8 @@ def loads(stage: str) -> dict[str, ast.expr]:
     for node in ast.walk(ast.parse(script(stage).read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.load":
             section = ast.unparse(node.args[1])
-            if section == "'runtime'":
-                continue  # of no track, and no reason to run a stage anew
+            if section == "'runtime'" or section.endswith(".source.reader'"):
+                continue  # of no track, and no reason to run a stage anew; a key of a section that is read whole
             found[section.removeprefix("f'{track}.").removesuffix("'")] = node.args[0]
     return found
 
@@ -51,14 +51,16 @@ def built(stage: str, track: str) -> dict[str, object]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    classes = {section: eval(ast.unparse(cls), vars(module)) for section, cls in loads(stage).items()}
     path = imports.ROOT / "params.yaml"
+    known = {**vars(module), "reader": NUMBERS[track]["source"]["reader"]}
+    classes = {section: eval(ast.unparse(cls), known) for section, cls in loads(stage).items()}
     return {section: params.load(cls, f"{track}.{section}", path) for section, cls in classes.items()}
 
 
 def test_the_stages_are_those_of_the_design_in_their_order():
-    assert list(PIPELINE) == [INITIALIZE, *STAGES, FOLDS]
-    assert sorted(p.stem for p in (imports.ROOT / "stages").glob("*.py")) == sorted([INITIALIZE, *STAGES, FOLDS])
+    stages = [INITIALIZE, SELECT, *STAGES, FOLDS]
+    assert list(PIPELINE) == stages
+    assert sorted(p.stem for p in (imports.ROOT / "stages").glob("*.py")) == sorted(stages)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -164,7 +166,7 @@ def test_the_sections_of_a_track_speak_of_one_family(track):
 
 
 def test_what_a_stage_reads_is_raw_or_written_by_a_stage_before_it():
-    written: set[str] = {f"data/raw/{ITEM}", f"data/{ITEM}/init"}
+    written: set[str] = {f"data/raw/{ITEM}", f"data/{ITEM}/init", *paths(SELECT, "outs")}
     for stage in STAGES:
         data = {dep for dep in paths(stage, "deps") if dep.startswith(("data/", "metrics/"))}
         assert data <= written, stage

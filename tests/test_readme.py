@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import imports
+from echoes import imports
 
 WORDS = 1500
 README = imports.ROOT / "README.md"

@@ -7,12 +7,13 @@ outside of such lists stay as they are. A stage that depends on the folder `stag
 import re
 from pathlib import Path
 
-import imports
+from echoes import imports, track_code
 
 PIPELINE = imports.ROOT / "dvc.yaml"
 # The script that a stage runs, and the lines of its `deps`, which stand deeper than that word.
 STAGE = re.compile(r"(python stages/(\w+)\.py .*\n( +)deps:\n)((?:\3 +.*\n)+)")
 CODE = ("- src/", "- stages/")
+CHOICES = "select_code"  # the stage that tells which track leads to which code
 
 
 def with_code(text: str) -> str:
@@ -30,7 +31,8 @@ def _deps(stage: str, lines: list[str], indent: str) -> str:
 def code(stage: str) -> list[str]:
     """The script of a stage, and what covers the modules that it imports."""
     script = imports.ROOT / "stages" / f"{stage}.py"
-    return [_named(script), *sorted(map(_named, imports.covering(imports.closure(script), imports.PACKAGE)))]
+    used = imports.closure(script) | (track_code.every() if stage == CHOICES else set())
+    return [_named(script), *sorted(map(_named, imports.covering(used, imports.PACKAGE)))]
 
 
 def _named(path: Path) -> str:

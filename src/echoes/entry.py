@@ -1,5 +1,6 @@
 """How a stage starts: the track from the command line; what a user can mend is one line and a status of 2."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -18,28 +19,36 @@ def run(main: Callable[[str], None]) -> None:
     if len(sys.argv) != 2:
         sys.exit(f"usage: python stages/{stage}.py TRACK")
     try:
-        require_listed(stage)
+        require_listed(stage, sys.argv[1])
         main(sys.argv[1])
-        require_listed(stage)  # what was imported on the way
+        require_listed(stage, sys.argv[1])  # what was imported on the way
     except (InputError, FloatingPointError) as error:  # the latter: a training whose loss is not finite
         print(f"{stage}: {error}", file=sys.stderr)
         sys.exit(2)
 
 
-def require_listed(stage: str) -> None:
+def require_listed(stage: str, track: str) -> None:
     """Raises InputError where a module is loaded that the stage does not depend on in the dvc.yaml of this folder.
 
     Else it could change, and DVC would call the results up to date. In a folder without such a stage nothing is asked.
+    What the track leads to is listed in a file that the stage `select_code` wrote, see `track_code`.
     """
     stages = params.document(PIPELINE)["stages"] if PIPELINE.is_file() else {}
     if stage not in stages:
         return
     definition = stages[stage].get("do", stages[stage])  # `do` is what `foreach` repeats
-    listed = {Path(dep) for dep in definition["deps"]}
+    deps = [Path(dep.replace("${item.track}", track)) for dep in definition["deps"]]
+    listed = {*deps, *(Path(name) for dep in deps if dep.parent.name == "code" for name in _chosen(dep, track))}
     for file in _loaded():
         if listed.isdisjoint((file, *file.parents)):
             place = f"{PIPELINE}: stages.{stage}.deps"
             raise InputError(f"{place}: expected {file}, which is imported, got none that covers it: run `make deps`")
+
+
+def _chosen(path: Path, track: str) -> list[str]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; `dvc repro select_code@{track}` writes it")
+    return list(json.loads(path.read_text()))
 
 
 def _loaded() -> list[Path]:

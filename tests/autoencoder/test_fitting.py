@@ -58,7 +58,9 @@ def grids(tmp_path_factory):
 def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_trained(grids):
     config = VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2)
     vae = Vae(3, grids.channels, config, quantizers.build("kl", 2, VqConfig(16), FsqConfig((5, 5))))
-    with pytest.raises(InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 cells, .* got \[8, 16, 8\]$"):
+    with pytest.raises(
+        InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .* got \[8, 16, 8\]$"
+    ):
         fitting.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
 
 

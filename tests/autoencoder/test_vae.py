@@ -113,7 +113,7 @@ def test_a_gaussian_bottleneck_weighs_its_divergence():
 @pytest.mark.parametrize("sizes", [(16, 24), (8, 16), (10, 16)])
 def test_a_grid_that_the_factor_does_not_divide_is_refused(sizes):
     vae = autoencoder(2, 1, VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2))
-    with pytest.raises(InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 cells, .*, got \["):
+    with pytest.raises(InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .*, got \["):
         vae.encode(torch.zeros(1, 1, *sizes))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from echoes import params
 from echoes.autoencoder.fitting import VaeParams
-from echoes.commands import new_track
+from echoes.commands import new_track, sources
 from echoes.commands.sections import tracks
 from echoes.errors import InputError
 from echoes.models.distilling import CdParams
@@ -16,13 +16,12 @@ from echoes.models.microdoppler.comparison import SpectrogramEvaluation
 from echoes.models.objectives import LdmParams
 from echoes.models.radar.comparison import CloudEvaluation
 from echoes.models.trained import SampleParams
-from echoes.readers.choice import READERS, Source
+from echoes.readers.choice import READERS
 from echoes.voxelization.families import Layout, Split, writer_of
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = tracks(params.document(ROOT / "params.yaml"))
 SECTIONS = {
-    "source": Source,
     "grid": Layout,
     "split": Split,
     "vae": VaeParams,
@@ -96,8 +95,9 @@ def test_a_new_track_loads_in_all_sections_and_all_else_keeps_its_bytes(path, li
     new_track.add("new", like, reader, path)
     text = added(path, before)
     loaded = {name: params.load(cls, f"new.{name}", path) for name, cls in SECTIONS.items()}
+    loaded["source"] = sources.load("new", path)
     section = params.document(path)["new"]
-    assert set(section) == {*SECTIONS, "latents"} == set(KNOWN[like])
+    assert set(section) == {"source", *SECTIONS, "latents"} == set(KNOWN[like])
     assert {**section, "source": None} == {**KNOWN[like], "source": None}
     assert writer_of("new", loaded["source"], loaded["grid"], loaded["split"])
     assert text.startswith(f"\n# as {like}, with the reader {reader}: recordings in data/raw/new\nnew:\n  source:")

@@ -18,6 +18,7 @@ from rosbags.rosbag1 import Writer
 
 from echoes import params
 from echoes.autoencoder.fitting import VaeParams
+from echoes.commands import sources
 from echoes.models.distilling import CdParams
 from echoes.models.objectives import LdmParams
 from echoes.models.trained import SampleParams
@@ -36,7 +37,6 @@ from echoes.readers import (
     tables,
     vod,
 )
-from echoes.readers.choice import Source
 from echoes.readers.frames import Entry
 from echoes.readers.splits import BySequence, ByStretch, ByTime
 from echoes.voxelization.families import Layout, Split
@@ -190,7 +190,7 @@ def _people(root: Path) -> None:
 
 
 SECTIONS: dict[str, Any] = {
-    "source": Source,
+    "source": None,  # as its reader says
     "grid": Layout,
     "split": Split,
     "vae": VaeParams,
@@ -213,7 +213,10 @@ def _params(root: Path) -> None:
 def read_params(root: Path) -> list[Any]:
     path = root / "params.yaml"
     listed = [("mars", name) for name in SECTIONS] + [("radar", name) for name in RADAR]
-    return [params.load(SECTIONS[name], f"{track}.{name}", path) for track, name in listed]
+    return [
+        sources.load(track, path) if name == "source" else params.load(SECTIONS[name], f"{track}.{name}", path)
+        for track, name in listed
+    ]
 
 
 def check_params(found: list[Any]) -> None:

@@ -11,9 +11,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from echoes import params
+from echoes.commands import sources
 from echoes.errors import InputError
 from echoes.readers import splits
-from echoes.readers.choice import CLOUDS, Source
+from echoes.readers.choice import CLOUDS
 from echoes.readers.frames import Entry
 from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime, assign, assign_labelled
 
@@ -185,9 +186,7 @@ def test_the_largest_stretches_are_dealt_first_and_validation_meets_its_share():
 def test_the_folds_of_published_recordings_have_frames_to_train_to_validate_and_to_test(
     track, folder, counts, recordings
 ):
-    source, split = (
-        params.load(of, f"{track}.{name}", PARAMS) for of, name in ((Source, "source"), (ByStretch, "split"))
-    )
+    source, split = sources.load(track, PARAMS), params.load(ByStretch, f"{track}.split", PARAMS)
     entries = [entry for entry in CLOUDS[source.reader].index(recordings / folder, source) if not entry.refused]
     found = [Counter(names) for names in in_folds(entries, split)]
     assert [(names["train"], names["val"], names["test"]) for names in found] == counts

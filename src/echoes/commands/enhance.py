@@ -18,7 +18,7 @@ from echoes.commands.against_lidar import AgainstLidar
 from echoes.commands.enhancer import Choice, Enhancer, RadarFrame
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
-from echoes.commands.sources import listed
+from echoes.commands.sources import listed, load
 from echoes.compute import device
 from echoes.errors import InputError
 from echoes.evaluation.points import Region
@@ -28,7 +28,7 @@ from echoes.models.radar.familiarity import Recording
 from echoes.rasters import voxels
 from echoes.rasters.ground import Ground
 from echoes.readers import clocks
-from echoes.readers.choice import READERS, Source
+from echoes.readers.choice import READERS
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
 from echoes.voxelization.pairs import GridParams
@@ -67,7 +67,7 @@ def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: boo
     """
     output = output.resolve()
     check_replaceable(output, INDEX, overwrite)
-    source = params.load(Source, f"{track}.source")
+    source = load(track)
     entries = listed(root, source)
     settings: GridParams = params.load(GridParams, f"{track}.grid")
     enhancer = Enhancer(Path("data", track), wanted.steps, wanted.choice, wanted.samples, device.best())

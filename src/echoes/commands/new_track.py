@@ -10,9 +10,9 @@ from typing import Any, get_type_hints
 import yaml
 
 from echoes import files, params
-from echoes.commands import sections, yaml_text
+from echoes.commands import sections, sources, yaml_text
 from echoes.errors import InputError
-from echoes.readers.choice import READERS, Source
+from echoes.readers.choice import READERS
 from echoes.readers.frames import Frame
 from echoes.readers.recordings import Picture, Returns, Signal
 
@@ -41,7 +41,7 @@ def add(name: str, like: str, reader: str, path: Path) -> str:
     with files.replacing(path) as temporary:
         temporary.write_bytes(changed.encode())
         _check_written(temporary, name, document, {**known[like], "source": _source(known, reader, origins)}, path)
-        params.load(Source, f"{name}.source", temporary)
+        sources.load(name, temporary)
     return (
         f"{path}: {name}, as {like} with the reader {reader}\n"
         f"Its recordings belong in data/raw/{name}; `dvc repro` builds it once {name} is in `tracks`."

@@ -6,12 +6,11 @@ from typing import Any
 from echoes import params
 from echoes.commands.sections import tracks
 from echoes.errors import InputError
-from echoes.readers import mixed
-from echoes.readers.choice import CLOUDS, READERS, Source
+from echoes.readers.choice import CLOUDS, READERS, Reader
 from echoes.readers.frames import Entry
 
 
-def chosen(command: str, reader: str, track: str, path: Path) -> Source:
+def chosen(command: str, reader: str, track: str, path: Path) -> Any:
     """The section `source` of `track` at `path`, or of the first track there with `reader`; one name may be empty.
 
     Of a track of several sources, that of the sensor which it is for.
@@ -21,10 +20,16 @@ def chosen(command: str, reader: str, track: str, path: Path) -> Source:
     if not reader and not track:
         raise InputError(f"{command}: expected --reader ({', '.join(CLOUDS)}) or --track, got neither")
     name = track or _with_reader(reader, path)
-    source: Source = params.load(Source, f"{name}.source", path)
+    source: Any = load(name, path)
     if reader and source.reader != reader:
         raise InputError(f"{name}.source.reader: expected {reader} as in --reader, got {source.reader}")
-    return source.sensor if isinstance(source, mixed.Source) and not reader else source
+    return source.sensor if source.reader == "mixed" and not reader else source
+
+
+def load(track: str, path: Path = Path("params.yaml")) -> Any:
+    """The section `source` of a track, as its reader takes it."""
+    reader = params.load(Reader, f"{track}.source.reader", path)
+    return params.load(READERS[reader].Source, f"{track}.source", path)
 
 
 def _check_clouds(key: str, reader: str) -> None:

@@ -89,6 +89,6 @@ def name_of(entry: Entry) -> str:
     return entry.key.split("/", 1)[0]
 
 
-def single(source: Source | Single, entry: Entry) -> Single:
+def single(source: Source, entry: Entry) -> Single:
     """The source that a frame comes from."""
-    return source.sources[name_of(entry)] if isinstance(source, Source) else source
+    return source.sources[name_of(entry)]

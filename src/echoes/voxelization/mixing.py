@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers import mixed
-from echoes.readers.choice import CloudSource
+from echoes.readers.choice import CLOUDS, CloudSource
 from echoes.readers.frames import Entry
 from echoes.readers.splits import Split, assign
 
@@ -19,9 +19,14 @@ def assigned(entries: Sequence[Entry], source: CloudSource, split: Split) -> lis
     these there are weights[name] / weights[measured] frames of every other source, evenly spaced; the rest of those is
     purged. Raises InputError for a source that has fewer.
     """
-    if not isinstance(source, mixed.Source):
+    if source.reader != "mixed":
         return assign(entries, split)
-    names = np.array([mixed.name_of(entry) for entry in entries])
+    return _mixed(entries, source, split)
+
+
+def _mixed(entries: Sequence[Entry], source: Any, split: Split) -> list[str]:
+    name_of = CLOUDS[source.reader].name_of
+    names = np.array([name_of(entry) for entry in entries])
     splits: np.ndarray = np.full(len(entries), "purged", dtype="<U6")
     measured = np.flatnonzero(names == source.measured).tolist()
     splits[measured] = assign([entries[i] for i in measured], split)

@@ -13,7 +13,8 @@ from echoes.rasters import ground, visibility, voxels
 from echoes.rasters.cells import pack
 from echoes.rasters.ground import NoGround, Plane, PlaneGround
 from echoes.rasters.scaling import Scaling
-from echoes.readers import ego_motion, mixed
+from echoes.readers import ego_motion
+from echoes.readers.choice import CloudSource, sensor_of
 from echoes.readers.frames import Entry, Frame
 from echoes.voxelization.cloud_grids import FrameCells
 from echoes.voxelization.views import Copies, View, disturbed, turned
@@ -102,13 +103,13 @@ def _below(grid: Grid, height_m: float) -> Plane:
     return 0.0, 0.0, grid.axes[0].start - height_m - 1.0
 
 
-def over_ground(frame: Frame, source: Any, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
+def over_ground(frame: Frame, source: CloudSource, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     """The radar points with Doppler over ground, and the velocity [m/s] that was taken out (NaN for none).
 
     Where the velocity cannot be estimated the frame has no points: Doppler without its reference would mislead. Of a
     mixed source, each frame is measured by the sensor that it comes from.
     """
-    source, unknown = mixed.single(source, entry), np.full(3, np.nan)
+    source, unknown = sensor_of(source, entry), np.full(3, np.nan)
     if source.ego_motion == "none":
         return frame.radar, unknown
     velocity = frame.ego_velocity

@@ -15,7 +15,7 @@ from echoes.arrays import Writer
 from echoes.errors import InputError
 from echoes.evaluation import halves
 from echoes.rasters.spectrograms import CropLayout
-from echoes.readers.choice import RECORDINGS, RecordingSource
+from echoes.readers.choice import RECORDINGS, Source
 from echoes.readers.frames import Entry
 from echoes.readers.recordings import Recorded
 from echoes.readers.splits import LabelledSplit, assign_labelled
@@ -27,7 +27,7 @@ from echoes.voxelization.spectrograms import SpectrogramParams
 
 
 def write(
-    root: Path, source: RecordingSource, layout: SpectrogramParams, split: LabelledSplit, writer: Writer, table: Path
+    root: Path, source: Source, layout: SpectrogramParams, split: LabelledSplit, writer: Writer, table: Path
 ) -> dict[str, float]:
     """Write the crops of all recordings of `root` to `writer` and a row of each to `table`; gives the statistics."""
     reader = RECORDINGS[source.reader]
@@ -53,7 +53,7 @@ def write(
 
 
 def moving(
-    every: list[Entry], recorded: Sequence[Recorded], root: Path, source: RecordingSource, layout: SpectrogramParams
+    every: list[Entry], recorded: Sequence[Recorded], root: Path, source: Source, layout: SpectrogramParams
 ) -> list[Entry]:
     """The crops in which something moves, as `layout.quiet_db` says; with none set, all, and nothing is read.
 

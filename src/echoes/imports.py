@@ -3,8 +3,8 @@
 import ast
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "src" / "echoes"
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parents[1]
 
 
 def direct(path: Path) -> set[Path]:
