@@ -8,7 +8,7 @@ from echoes.compute import device, distributed
 from echoes.dataset import choice
 from echoes.models import autoencoders, batches, denoisers, distilling, previews, students
 from echoes.models.conditions import conditions
-from echoes.models.methods import Decoder
+from echoes.models.sampler import Decoder
 from echoes.provenance import require_parent
 from echoes.training import launch, loop, sharding
 from echoes.training.ema import Ema
@@ -30,22 +30,20 @@ def main(track: str) -> None:
     target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.schedule.ema), denoisers.whitening(header)
     if runtime.sharding == "full":
         sharding.shard(student.denoiser, target.model.denoiser, ema.model.denoiser)
-    by, shape = denoisers.architecture(header, data / "ldm.safetensors").condition.by, header.content["latent_shape"]
-    given, decoder = conditions(grids, latents, by), Decoder(vae, whitening)
+    given = conditions(grids, latents, denoisers.architecture(header, data / "ldm.safetensors").condition.by)
+    once = distilling.once(p, Decoder(vae, whitening), latentstore.shape(header))
     load = batches.load_latents(latents, given, p.mirror, "distill_cd", p.schedule.seed)
     loss = distilling.distillation(student, target.model, teacher, p, whitening, place)
-    validation, measured = import_module(f"echoes.models.{grids.family}.validation"), (p, decoder, grids, given, shape)
-    draw = previews.of(distilling.once(p), *measured[1:], p.schedule.seed)
+    validation, draw = import_module(f"echoes.models.{grids.family}.validation"), previews.of(once, grids, given)
     parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
-    with following(
-        Path(__file__), track, p, runtime, parents, averages, lambda model: validation.error(model, *measured)
-    ) as training:
+    error = lambda model: validation.error(once(model), grids, given)
+    with following(Path(__file__), track, p, runtime, parents, averages, error) as training:
         steps = loop.train("distill_cd", student, load, loss, grids.frames("train"), p.schedule, training.checkpoints)
         training.to_the_end(steps, draw)
         model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(place))
         if distributed.is_first():
             draw(model, training.log.picture(p.schedule.steps - 1))
-            chosen = validation.chosen(model, *measured)
+            chosen = validation.chosen(model, p.sigmas, once(model), grids, given)
             students.save_cd(model, p, header, chosen, data / "cd.safetensors")
             numbers = {name: value for name, value in chosen.items() if isinstance(value, float)}
             metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": training.log.last("loss"), **numbers})

@@ -9,8 +9,8 @@ from echoes.compute import device, distributed
 from echoes.dataset import choice
 from echoes.models import autoencoders, batches, denoisers, objectives, previews
 from echoes.models.conditions import conditions
-from echoes.models.methods import Decoder
 from echoes.models.radar import regression
+from echoes.models.sampler import Decoder
 from echoes.models.starting import start
 from echoes.provenance import require_parent
 from echoes.training import launch, loop, sharding
@@ -40,8 +40,8 @@ def main(track: str) -> None:
     flips = batches.flips(p.mirror, "train_ldm", p.schedule.seed)
     load, loss = regression.joined(denoiser.regression, grids, p.loss.regression, load, loss, flips)
     scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, place)
-    shape, seed = latents.header.content["latent_shape"], p.schedule.seed
-    draw = previews.of_denoiser(Decoder(vae, whitening), grids, given, shape, seed)
+    drawn = previews.by_solver(Decoder(vae, whitening), latentstore.shape(latents.header), p.schedule.seed)
+    draw = previews.of(drawn, grids, given)
     parents = {"latents": latents.header.identity, "init": init.identity}
     error = lambda model: scores(model)["val_loss"]
     with following(Path(__file__), track, p, runtime, parents, {"ema": ema}, error) as training:

@@ -16,6 +16,8 @@ from echoes.autoencoder import architecture
 from echoes.autoencoder.fitting import VaeParams
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
+from echoes.diffusion.denoiser import Model
+from echoes.diffusion.guidance import Guidance
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Band, Gate
@@ -25,6 +27,8 @@ from echoes.models.extraction import Extraction
 from echoes.models.objectives import LdmParams
 from echoes.models.radar import familiarity
 from echoes.models.radar.readout import Readout
+from echoes.models.sampler import UNGUIDED as ALONE
+from echoes.models.sampler import Decoder, Sampler, Steps
 
 CPU = torch.device("cpu")
 SCHEDULE = {
@@ -232,3 +236,14 @@ def built(
         ldm_params=ldm_params,
         cd_params=cd_params,
     )
+
+
+def sampler(track: SimpleNamespace, model: Model, steps: Steps, guidance: Guidance = ALONE) -> Sampler:
+    """A model of the latents of a track, by steps of any kind, decoded as the track does."""
+    decoder = Decoder(track.vae, denoisers.whitening(track.latents.header))
+    return Sampler(model, steps, guidance, decoder, latentstore.shape(track.latents.header), 0)
+
+
+def consistent(track: SimpleNamespace, *between: float) -> Sampler:
+    """The consistency model of a track in one call, and one more from each level in `between`."""
+    return sampler(track, track.model, students.steps(track.cd_params.sigmas, between))

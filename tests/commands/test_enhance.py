@@ -14,19 +14,18 @@ from tests.commands.test_pointclouds import read
 from typer.testing import CliRunner, Result
 
 import tracks
-from echoes import params
+from echoes import latentstore, params
 from echoes.cli import app
 from echoes.commands import against_lidar, enhance
 from echoes.commands.enhancer import Choice, Enhancer, RadarFrame
 from echoes.commands.outputs import Row
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
-from echoes.models import denoisers, methods, students
+from echoes.models import denoisers, sampler, students
 from echoes.models.autoencoders import load as load_vae
 from echoes.models.extraction import Extraction
-from echoes.models.methods import Decoder
-from echoes.models.radar.clouds import POINT_COLUMNS
-from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
+from echoes.models.radar.clouds import POINT_COLUMNS, from_decoded
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler
 from echoes.readers import ego_motion, simulated
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
@@ -122,7 +121,7 @@ def test_the_cloud_of_a_radar_keeps_its_returns_as_measured_and_adds_points_in_o
 def test_one_and_two_steps_are_those_of_the_consistency_model(train, project: Path, steps: int) -> None:
     train("encoder")
     enhancer = enhancer_of(project, steps=steps)
-    calls = methods.calls(enhancer._call.generator, torch.zeros(2, 4, 4, 16, 16), enhancer._latent_shape)
+    calls = sampler.calls(enhancer._call.sampler, torch.zeros(2, 4, 4, 16, 16))
     assert calls == steps
 
 
@@ -145,9 +144,9 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
     model, of, cd = students.load_cd(data / "cd.safetensors", CPU)
     rows = next(Extraction(vae, grids, header).batches(2))
     cond = torch.from_numpy(rows["cond"] if condition == "vae" else grids.radar_batch(frames))
-    decoder = CloudDecoder(Decoder(vae, denoisers.whitening(cd)), grids.scaling, cd.content["threshold"])
-    shape = cd.content["latent_shape"]
-    expected, _ = decoded_clouds(students.cd(model, of.sigmas, [], of.seed), decoder, cond, [0, 1], shape, of.seed)
+    decoder, steps = Decoder(vae, denoisers.whitening(cd)), students.steps(of.sigmas, [])
+    once = Sampler(model, steps, UNGUIDED, decoder, latentstore.shape(cd), of.seed)
+    expected = from_decoded(once(cond, [0, 1]), cd.content["threshold"], grids.scaling)
     found, _ = enhancer_of(project, "sample").clouds([0, 1], [radar_of(grids)] * 2)
     for cloud, pipeline in zip(found, expected, strict=True):
         np.testing.assert_allclose(cloud[:, :3], grids.grid.centres(pipeline.indices), atol=1e-5)

@@ -16,8 +16,8 @@ import artifacts
 import tracks
 from echoes.cli import app
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.models import autoencoders, denoisers, methods, students
-from echoes.models.methods import Decoder
+from echoes.models import autoencoders, denoisers, students
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler
 
 COMBINATIONS = [("1", "fall"), ("1", "walk"), ("3", "fall"), ("3", "walk"), ("drone", "fly")]
 
@@ -151,11 +151,12 @@ def test_the_labels_reach_the_network_as_they_were_trained(project: Path, user: 
     data = project / "data" / "people"
     model, of, header = students.load_cd(data / "cd.safetensors", tracks.CPU)
     decoder = Decoder(autoencoders.load(data / "vae.safetensors", tracks.CPU)[0], denoisers.whitening(header))
+    once = Sampler(model, students.steps(of.sigmas, []), UNGUIDED, decoder, (4, 4, 4), 4)
     names = Spectrograms(data / "grids.zarr").label_names
     cond = torch.tensor([[names["user"].index(user), names["activity"].index(activity)]] * 2)
-    noise = methods.noise_of([0, 1], (4, 4, 4), 4, f"generate-{user}-{activity}")
+    noise = once.noise([0, 1], f"generate-{user}-{activity}")
     with torch.no_grad():
-        expected = decoder(students.cd(model, of.sigmas, [], 4).latents(cond, noise, [0, 1])).clamp(-1, 1)
+        expected = decoder(once.latents(cond, noise, [0, 1])).clamp(-1, 1)
     found = spectrograms(project / "out")["spectrogram"]
     np.testing.assert_allclose(found, 20 * expected - 20, atol=1e-3)
 

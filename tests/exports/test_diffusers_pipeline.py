@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from torch import Tensor
 from echoes import params, seeds
 from echoes.commands.generator import Method, SpectrogramGenerator
 from echoes.diffusion.samplers import SolverConfig, solve
-from echoes.models import autoencoders, denoisers, methods, students
-from echoes.models.methods import Decoder, Generator
+from echoes.models import autoencoders, denoisers, students
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, noise_of, solving
 from echoes.models.trained import SampleParams
 
 pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
@@ -45,7 +46,7 @@ np.save("images.npy", pipe(labels, latents=noise, output_type="np").images)
 
 
 def noise() -> Tensor:
-    return methods.noise_of([0, 1], labelled.LATENT_SHAPE, 0, "sample")
+    return noise_of([0, 1], labelled.LATENT_SHAPE, 0, "sample")
 
 
 def folder(root: Path, model: str = "ldm", **track: str) -> Path:
@@ -66,26 +67,26 @@ def cd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder(tmp_path_factory.mktemp("cd"), "cd")
 
 
-def drawn(generator: Generator, data: Path) -> np.ndarray:
+def drawn(sampler: Sampler) -> np.ndarray:
     """(B, H, W, C) 0..1 images of COND without any of diffusers."""
-    vae, _ = autoencoders.load(data / "vae.safetensors", labelled.CPU)
-    _, header = denoisers.load_ldm(data / "ldm.safetensors", labelled.CPU)
-    decoder = Decoder(vae, denoisers.whitening(header))
     with torch.no_grad():
-        spectrograms = decoder(generator.latents(COND, noise(), [0, 1])).clamp(-1, 1)
+        spectrograms = sampler.decoder(sampler.latents(COND, noise(), [0, 1])).clamp(-1, 1)
     return np.flip(spectrograms.numpy(), 2).transpose(0, 2, 3, 1) / 2 + 0.5
 
 
-def ldm_generator(data: Path) -> Generator:
-    denoiser, _ = denoisers.load_ldm(data / "ldm.safetensors", labelled.CPU)
-    return methods.ldm(denoiser, partial(solve, SolverConfig(P.solver, P.dopri5)), P.sigmas, P.guidance, P.seed)
+def ldm_sampler(data: Path) -> Sampler:
+    vae, _ = autoencoders.load(data / "vae.safetensors", labelled.CPU)
+    denoiser, header = denoisers.load_ldm(data / "ldm.safetensors", labelled.CPU)
+    steps = solving(denoiser, partial(solve, SolverConfig(P.solver, P.dopri5)), P.sigmas)
+    decoder = Decoder(vae, denoisers.whitening(header))
+    return Sampler(denoiser, steps, P.guidance, decoder, labelled.LATENT_SHAPE, P.seed)
 
 
 def test_diffusers_loads_the_folder_offline_and_gives_the_same_image_for_the_same_noise(ldm: Path, tmp_path: Path):
     np.save(tmp_path / "noise.npy", noise().numpy())
     environment = {**os.environ, "HF_HOME": str(tmp_path)}  # where diffusers copies pipeline.py
     subprocess.run([sys.executable, "-c", FRESH, str(ldm)], cwd=tmp_path, check=True, env=environment)
-    expected = drawn(ldm_generator(ldm.parent / "data"), ldm.parent / "data")
+    expected = drawn(ldm_sampler(ldm.parent / "data"))
     images = np.load(tmp_path / "images.npy")
     assert images.shape == (2, 16, 16, 1)
     assert images.std() > 0.01
@@ -97,14 +98,15 @@ def test_every_bottleneck_and_parameterization_survives_the_export(variant: str,
     pipe = SpectrogramPipeline.from_pretrained(folder(tmp_path, variant=variant, parameterization=parameterization))
     images = pipe([WALKER] * 2, latents=noise(), output_type="np").images
     data = tmp_path / "data"
-    np.testing.assert_allclose(images, drawn(ldm_generator(data), data), atol=1e-4)
+    np.testing.assert_allclose(images, drawn(ldm_sampler(data)), atol=1e-4)
 
 
 @pytest.mark.parametrize("steps", [1, 2])
 def test_a_consistency_model_samples_in_one_step_and_in_two(steps: int, cd: Path):
     data = cd.parent / "data"
     model, of, _ = students.load_cd(data / "cd.safetensors", labelled.CPU)
-    expected = drawn(students.cd(model, of.sigmas, [1.2][: steps - 1], of.seed), data)
+    way = students.steps(of.sigmas, [1.2][: steps - 1])
+    expected = drawn(replace(ldm_sampler(data), model=model, steps=way, guidance=UNGUIDED, seed=of.seed))
     pipe = SpectrogramPipeline.from_pretrained(cd)
     images = pipe([WALKER] * 2, latents=noise(), numbers=[0, 1], num_inference_steps=steps, output_type="np").images
     np.testing.assert_allclose(images, expected, atol=1e-4)
@@ -157,7 +159,7 @@ def test_a_kind_left_out_is_the_learned_null(ldm: Path):
     found = pipe([{"activity": "walk"}] * 2, latents=noise(), output_type="latent").images
     nulls = torch.tensor([[len(labelled.LABELS["user"]), 2]] * 2)
     with torch.no_grad():
-        expected = ldm_generator(ldm.parent / "data").latents(nulls, noise(), [0, 1])
+        expected = ldm_sampler(ldm.parent / "data").latents(nulls, noise(), [0, 1])
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 

@@ -12,7 +12,7 @@ import tracks
 from echoes import latentstore, params, weights
 from echoes.autoencoder import architecture
 from echoes.errors import InputError
-from echoes.models import autoencoders, denoisers, methods, students, trained
+from echoes.models import autoencoders, denoisers, sampler, students, trained
 from echoes.models.conditions import straight
 from echoes.models.trained import SampleParams
 
@@ -44,9 +44,9 @@ def test_the_ways_to_sample_are_the_guided_solver_and_one_and_two_steps(name, ca
     track = request.getfixturevalue(name)
     section = tracks.SAMPLE if name == "track" else tracks.PEOPLE_SAMPLE
     found = load(track)
-    generators = found.generators(params.build(SampleParams, section, "sample"))
+    samplers = found.samplers(params.build(SampleParams, section, "sample"))
     cond = track.conditions(np.arange(3), straight(np.arange(3)))
-    counted = {name: methods.calls(g, cond, found.latent_shape) for name, g in generators.items()}
+    counted = {name: sampler.calls(one, cond) for name, one in samplers.items()}
     assert counted == {"ldm": calls, "cd_1": 1, "cd_2": 2}
 
 

@@ -15,11 +15,11 @@ from echoes.dataset.facts import RadarFacts
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.models import autoencoders, denoisers, students
-from echoes.models.methods import Decoder, clock
 from echoes.models.radar import clouds, familiarity, readout
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall
 from echoes.models.radar.readout import Fusion
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, clock
 from echoes.models.trained import require_files
 from echoes.provenance import require_parent
 from echoes.rasters import scaling
@@ -55,18 +55,16 @@ class Enhancer:
         self.grid, self._scaling, self.ego_motion = Grid(told.axes), told.scaling, told.ego_motion
         self._threshold = students.chosen(header, "threshold")
         between = [students.chosen(header, "middle")] * (steps - 1)
-        generator, decoder = (
-            students.cd(model, of.sigmas, between, of.seed),
-            Decoder(self._vae, denoisers.whitening(header)),
+        decoder, latent_shape = Decoder(self._vae, denoisers.whitening(header)), latentstore.shape(header)
+        self._call = OneCall(
+            Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latent_shape, of.seed)
         )
-        self._call = OneCall(generator, decoder, latentstore.shape(header), of.seed)
         self.readout, self.seen = students.readout(header), familiarity.stored(header)
         self._fusion = Fusion(self.readout, self.grid, self._scaling, place)
         self._condition = of.denoiser.condition.by
         self.choice, self._samples, self._place = choice, samples, place
-        self._latent_shape = latentstore.shape(header)
-        if self._latent_shape != self._vae.latent_shape(self.grid.shape):
-            raise InputError(f"{cd_path}: expected latents of a grid {self.grid.shape}, got {self._latent_shape}")
+        if latent_shape != self._vae.latent_shape(self.grid.shape):
+            raise InputError(f"{cd_path}: expected latents of a grid {self.grid.shape}, got {latent_shape}")
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ import torch
 
 from echoes import latentstore, params
 from echoes.dataset.facts import SpectrogramFacts
+from echoes.diffusion.denoiser import Model
+from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.samplers import SolverConfig, solve
 from echoes.errors import InputError
-from echoes.models import autoencoders, denoisers, methods, students
-from echoes.models.methods import Decoder, Generator
+from echoes.models import autoencoders, denoisers, students
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, Steps, solving
 from echoes.models.trained import SampleParams, require_files
 from echoes.provenance import Header, require_parent
 from echoes.reports.spectrograms import View
@@ -33,11 +35,11 @@ class SpectrogramGenerator:
         vae, vae_header = autoencoders.load(vae_path, place)
         if "labels" not in vae_header.content:
             raise InputError(f"{vae_path}: expected a track of labelled spectrograms, got one of radar clouds")
-        self._generator, header = _load(path, method, p, seed, place)
+        model, steps, guidance, header = _load(path, method, p, place)
         require_parent(path, header, vae_path, vae_header)
         told: SpectrogramFacts = params.build_known(SpectrogramFacts, header.content, f"{path}: header")
-        self._latent_shape = latentstore.shape(header)
-        self._decoder, self._seed, self._place = Decoder(vae, denoisers.whitening(header)), seed, place
+        decoder = Decoder(vae, denoisers.whitening(header))
+        self._sampler = Sampler(model, steps, guidance, decoder, latentstore.shape(header), seed)
         self.kinds, self._names, self._combinations = told.kinds, told.labels, told.combinations
         self.view = View(*told.axes, (told.scaling.floor_db, told.scaling.ceiling_db))
 
@@ -64,12 +66,12 @@ class SpectrogramGenerator:
         made = []
         for start in range(0, count, batch):
             numbers = list(range(start, min(start + batch, count)))
-            cond = torch.tensor([row] * len(numbers), device=self._place)
-            purpose = "-".join(("generate", *labels))
-            noise = methods.noise_of(numbers, self._latent_shape, self._seed, purpose).to(self._place)
+            cond = torch.tensor([row] * len(numbers), device=self._sampler.device)
+            noise = self._sampler.noise(numbers, "-".join(("generate", *labels)))
             # In single precision: rounding to bfloat16 would show in which batch a sample was.
             with torch.no_grad():
-                made.append(self._decoder(self._generator.latents(cond, noise, numbers)).clamp(-1, 1).cpu().numpy())
+                latents = self._sampler.latents(cond, noise, numbers)
+                made.append(self._sampler.decoder(latents).clamp(-1, 1).cpu().numpy())
         return np.concatenate(made)
 
     def physical(self, spectrograms: np.ndarray) -> np.ndarray:
@@ -79,12 +81,11 @@ class SpectrogramGenerator:
         return shares if spectrograms.shape[1] == 3 else floor_db + shares * (ceiling_db - floor_db)
 
 
-def _load(path: Path, method: Method, p: SampleParams, seed: int, place: torch.device) -> tuple[Generator, Header]:
+def _load(path: Path, method: Method, p: SampleParams, place: torch.device) -> tuple[Model, Steps, Guidance, Header]:
     if method == "ldm":
         denoiser, header = denoisers.load_ldm(path, place)
-        return methods.ldm(
-            denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas, p.guidance, seed
-        ), header
+        steps = solving(denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas)
+        return denoiser, steps, p.guidance, header
     model, of, header = students.load_cd(path, place)
     between = [students.chosen(header, "middle")] if method == "cd_2" else []
-    return students.cd(model, of.sigmas, between, seed), header
+    return model, students.steps(of.sigmas, between), UNGUIDED, header

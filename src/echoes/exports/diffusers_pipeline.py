@@ -10,11 +10,12 @@ from diffusers import DiffusionPipeline, ImagePipelineOutput
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
+from echoes import latentstore
 from echoes.errors import InputError
 from echoes.exports.diffusers_models import Autoencoder, LatentDenoiser
 from echoes.exports.diffusers_schedulers import Scheduler
 from echoes.models import denoisers
-from echoes.models.methods import Decoder
+from echoes.models.sampler import Decoder, Sampler
 
 CODE = "pipeline.py"
 # What lies beside the weights. diffusers runs it only where `trust_remote_code=True` allows that.
@@ -86,12 +87,18 @@ class SpectrogramPipeline(DiffusionPipeline):
         noise = self._noise(len(cond), generator, latents)
         if numbers is None:
             numbers = _numbers(len(cond), generator)
-        drawing = self.scheduler.generator(self.denoiser.model, num_inference_steps, guidance_scale)
-        found = drawing.latents(cond.to(noise.device), noise, numbers)
+        sampler = self._sampler(num_inference_steps, guidance_scale)
+        found = sampler.latents(cond.to(noise.device), noise, numbers)
         if output_type != "latent":
-            found = Decoder(self.vae.model, denoisers.whitening(self.denoiser.header))(found).clamp(-1, 1)
+            found = sampler.decoder(found).clamp(-1, 1)
         images = found if output_type in ("latent", "spectrogram") else self._images(found, output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
+
+    def _sampler(self, steps: int | None, guidance_scale: float | None) -> Sampler:
+        model, header, scheduler = self.denoiser.model, self.denoiser.header, self.scheduler
+        decoder = Decoder(self.vae.model, denoisers.whitening(header))
+        way, guidance = scheduler.steps(model, steps), scheduler.guidance(guidance_scale)
+        return Sampler(model, way, guidance, decoder, latentstore.shape(header), scheduler.seed)
 
     def _cond(self, labels: Labels | None, class_labels: Tensor | Sequence[Sequence[int]] | None) -> Tensor:
         """(N, kinds) int64 indices; an open kind has the index behind the last one, that of its null."""

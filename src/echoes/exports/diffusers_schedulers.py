@@ -12,9 +12,10 @@ from diffusers import ConfigMixin, SchedulerMixin
 from diffusers.configuration_utils import register_to_config
 
 from echoes import params
+from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.samplers import SolverConfig, solve
-from echoes.models import methods, students
-from echoes.models.methods import Generator
+from echoes.models import students
+from echoes.models.sampler import UNGUIDED, Steps, solving
 from echoes.models.students import CdArchitecture
 from echoes.models.trained import SampleParams
 
@@ -22,11 +23,16 @@ CONFIG = "scheduler_config.json"
 
 
 class Scheduler(Protocol):
-    """What the pipeline asks of its scheduler."""
+    """What the pipeline asks of its scheduler; None stands for what the track was evaluated with."""
 
-    def generator(self, model: Any, steps: int | None, guidance_scale: float | None) -> Generator:
-        """None stands for what the track was evaluated with."""
+    @property
+    def seed(self) -> int:
+        """Of the noise that is added on the way."""
         ...
+
+    def steps(self, model: Any, count: int | None) -> Steps: ...
+
+    def guidance(self, scale: float | None) -> Guidance: ...
 
 
 class SolverScheduler(SchedulerMixin, ConfigMixin):
@@ -36,12 +42,19 @@ class SolverScheduler(SchedulerMixin, ConfigMixin):
     def __init__(self, sample: dict[str, Any]) -> None:
         self.params: SampleParams = params.build(SampleParams, sample, f"{CONFIG}: sample")
 
-    def generator(self, model: Any, steps: int | None, guidance_scale: float | None) -> Generator:
-        """Raises InputError for a number of steps, or a scale, that no sampler takes."""
+    @property
+    def seed(self) -> int:
+        return self.params.seed
+
+    def steps(self, model: Any, count: int | None) -> Steps:
+        """Raises InputError for a number of steps that no solver takes."""
         p = self.params
-        levels = p.sigmas if steps is None else replace(p.sigmas, steps=steps)
-        guidance = p.guidance if guidance_scale is None else replace(p.guidance, weight=guidance_scale)
-        return methods.ldm(model, partial(solve, SolverConfig(p.solver, p.dopri5)), levels, guidance, p.seed)
+        levels = p.sigmas if count is None else replace(p.sigmas, steps=count)
+        return solving(model, partial(solve, SolverConfig(p.solver, p.dopri5)), levels)
+
+    def guidance(self, scale: float | None) -> Guidance:
+        """Raises InputError for a negative scale."""
+        return self.params.guidance if scale is None else replace(self.params.guidance, weight=scale)
 
 
 class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
@@ -52,10 +65,18 @@ class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
         self.of: CdArchitecture = params.build(CdArchitecture, cd, f"{CONFIG}: cd")
         self.middle = middle
 
-    def generator(self, model: Any, steps: int | None, guidance_scale: float | None) -> Generator:
-        """Raises ValueError for more than 2 steps, and for guidance: the student has learned its teacher's."""
-        if steps not in (None, 1, 2):
-            raise ValueError(f"num_inference_steps: expected 1 or 2 of a consistency model, got {steps}")
-        if guidance_scale is not None:
-            raise ValueError(f"guidance_scale: expected none, because guidance is distilled, got {guidance_scale}")
-        return students.cd(model, self.of.sigmas, [self.middle] if steps == 2 else [], self.of.seed)
+    @property
+    def seed(self) -> int:
+        return self.of.seed
+
+    def steps(self, model: Any, count: int | None) -> Steps:
+        """Raises ValueError for more than 2."""
+        if count not in (None, 1, 2):
+            raise ValueError(f"num_inference_steps: expected 1 or 2 of a consistency model, got {count}")
+        return students.steps(self.of.sigmas, [self.middle] if count == 2 else [])
+
+    def guidance(self, scale: float | None) -> Guidance:
+        """Raises ValueError for any: the student has learned its teacher's."""
+        if scale is not None:
+            raise ValueError(f"guidance_scale: expected none, because guidance is distilled, got {scale}")
+        return UNGUIDED

@@ -18,7 +18,7 @@ from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import students
 from echoes.models.batches import LatentBatch
 from echoes.models.conditions import under
-from echoes.models.methods import Generator
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler
 from echoes.training.schedule import StageSchedule, check_share
 
 
@@ -77,6 +77,7 @@ def distillation(
     return loss
 
 
-def once(p: CdParams) -> Callable[[ConsistencyModel], Generator]:
-    """A consistency model -> its samples in one call, as previews draw them."""
-    return lambda model: students.cd(model, p.sigmas, [], p.schedule.seed)
+def once(p: CdParams, decoder: Decoder, latent_shape: tuple[int, ...]) -> Callable[[ConsistencyModel], Sampler]:
+    """A consistency model -> how it is sampled in one call, with the seed of its training."""
+    steps = students.steps(p.sigmas, [])
+    return lambda model: Sampler(model, steps, UNGUIDED, decoder, latent_shape, p.schedule.seed)

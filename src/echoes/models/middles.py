@@ -1,10 +1,20 @@
-"""From which noise levels the second step of a consistency model may start."""
+"""From which noise levels the second step of a consistency model may start, and how it is sampled by way of each."""
+
+from dataclasses import replace
 
 from echoes.diffusion.schedules import SigmaRange, schedule
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
+from echoes.models import students
+from echoes.models.sampler import Sampler
 
 WIDEST = 8.0  # between sigma_data / WIDEST and sigma_data * WIDEST
+
+
+def two_steps(model: ConsistencyModel, distilled: SigmaRange, once: Sampler) -> dict[float, Sampler]:
+    """Level -> the sampler whose second step starts from it. once: how the model is sampled in one step."""
+    levels = candidates(model, distilled)
+    return {sigma: replace(once, steps=students.steps(distilled, [sigma])) for sigma in levels}
 
 
 def candidates(model: ConsistencyModel, distilled: SigmaRange) -> list[float]:

@@ -1,6 +1,6 @@
 """Pictures of what the models of either family make while they train, of frames of the validation split."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +8,14 @@ from torch import Tensor, nn
 
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.diffusion.denoiser import Denoise
+from echoes.diffusion.denoiser import Denoise, Denoiser
 from echoes.diffusion.dpmpp import dpmpp_2m
 from echoes.diffusion.paths import Path as Trajectory
 from echoes.diffusion.schedules import SigmaRange
-from echoes.models import methods
 from echoes.models.conditions import Conditions
-from echoes.models.methods import UNGUIDED, Decoder, Generator
 from echoes.models.microdoppler import previews as spectrograms
 from echoes.models.radar import previews as clouds
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, solving
 
 Preview = Callable[[nn.Module, Path], None]  # of a model, to a PNG
 
@@ -28,37 +27,18 @@ def _solve(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Trajectory, _:
     return dpmpp_2m(denoise, noise, sigmas, path)
 
 
-def of_denoiser(
-    decoder: Decoder, data: Grids | Spectrograms, conditions: Conditions, shape: Sequence[int], seed: int
-) -> Preview:
-    """Pictures of samples by a solver beside the truth."""
-    return of(
-        lambda denoiser: methods.ldm(denoiser, _solve, LEVELS, UNGUIDED, seed), decoder, data, conditions, shape, seed
-    )
+def by_solver(decoder: Decoder, latent_shape: tuple[int, ...], seed: int) -> Callable[[Denoiser], Sampler]:
+    """A denoiser -> how its pictures are sampled."""
+    return lambda denoiser: Sampler(denoiser, solving(denoiser, _solve, LEVELS), UNGUIDED, decoder, latent_shape, seed)
 
 
-def of(
-    sampler: Callable[[Any], Generator],
-    decoder: Decoder,
-    data: Grids | Spectrograms,
-    conditions: Conditions,
-    shape: Sequence[int],
-    seed: int,
-) -> Preview:
-    """Pictures of samples beside the truth. sampler: model -> how it is sampled."""
-    return lambda model, path: _draw_samples(sampler(model), decoder, data, conditions, shape, seed, path)
+def of(sampler_of: Callable[[Any], Sampler], data: Grids | Spectrograms, conditions: Conditions) -> Preview:
+    """Pictures of samples beside the truth. sampler_of: model -> how it is sampled."""
 
+    def draw(model: nn.Module, path: Path) -> None:
+        if isinstance(data, Grids):
+            clouds.sampled(sampler_of(model), data, conditions, path)
+        else:
+            spectrograms.sampled(sampler_of(model), data, conditions, path)
 
-def _draw_samples(
-    generator: Generator,
-    decoder: Decoder,
-    data: Grids | Spectrograms,
-    conditions: Conditions,
-    shape: Sequence[int],
-    seed: int,
-    path: Path,
-) -> None:
-    if isinstance(data, Grids):
-        clouds.sampled(generator, decoder, data, conditions, shape, seed, path)
-    else:
-        spectrograms.sampled(generator, decoder, data, conditions, shape, seed, path)
+    return draw

@@ -14,10 +14,10 @@ from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.distillation.samplers import consistency
 from echoes.errors import InputError
-from echoes.models import denoisers, methods
+from echoes.models import denoisers
 from echoes.models.denoisers import LdmArchitecture
-from echoes.models.methods import UNGUIDED, Generator
 from echoes.models.radar.readout import Readout
+from echoes.models.sampler import FreshNoise, Steps
 from echoes.provenance import Header
 
 
@@ -35,15 +35,16 @@ class CdArchitecture:
     seed: int
 
 
-def cd(model: ConsistencyModel, sigmas: SigmaRange, between: Sequence[float], seed: int) -> Generator:
-    """The consistency model in one call, and one more from each noise level in `between`, with fresh noise."""
+def steps(sigmas: SigmaRange, between: Sequence[float]) -> Steps:
+    """A consistency model in one call, and one more from each noise level in `between`, with fresh noise.
 
-    def sample(denoise: Denoise, noise: Tensor, numbers: Sequence[int]) -> Tensor:
-        return consistency(
-            denoise, noise, sigmas.high, sigmas.low, between, methods.fresh(numbers, noise, seed, "renoise")
-        )
+    sigmas  noise levels that it was distilled across.
+    """
 
-    return Generator(model, sample, UNGUIDED)
+    def sample(denoise: Denoise, noise: Tensor, fresh: FreshNoise) -> Tensor:
+        return consistency(denoise, noise, sigmas.high, sigmas.low, between, lambda k: fresh(f"renoise-{k}"))
+
+    return sample
 
 
 class Seeded(Protocol):

@@ -17,10 +17,10 @@ from echoes.diffusion.samplers import Solver, SolverConfig, solve
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
-from echoes.models import autoencoders, conditions, denoisers, methods, students
+from echoes.models import autoencoders, conditions, denoisers, students
 from echoes.models.conditions import Conditions
-from echoes.models.methods import Decoder, Generator
 from echoes.models.radar.readout import Readout
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, solving
 from echoes.models.students import CdArchitecture
 from echoes.provenance import Header, require_parent
 
@@ -68,18 +68,18 @@ class Trained:
         return students.readout(self.header)
 
     @property
-    def latent_shape(self) -> list[int]:
-        return list(latentstore.shape(self.header))
+    def latent_shape(self) -> tuple[int, ...]:
+        return latentstore.shape(self.header)
 
-    def generators(self, p: SampleParams) -> dict[str, Generator]:
+    def samplers(self, p: SampleParams) -> dict[str, Sampler]:
         """The ways to sample that every family compares."""
-        between = [students.chosen(self.header, "middle")]
+        to_the_end = solving(self.denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas)
+        once, twice = (students.steps(self.of.sigmas, b) for b in ([], [students.chosen(self.header, "middle")]))
+        shared = (self.decoder, self.latent_shape, p.seed)
         return {
-            "ldm": methods.ldm(
-                self.denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas, p.guidance, p.seed
-            ),
-            "cd_1": students.cd(self.model, self.of.sigmas, [], p.seed),
-            "cd_2": students.cd(self.model, self.of.sigmas, between, p.seed),
+            "ldm": Sampler(self.denoiser, to_the_end, p.guidance, *shared),
+            "cd_1": Sampler(self.model, once, UNGUIDED, *shared),
+            "cd_2": Sampler(self.model, twice, UNGUIDED, *shared),
         }
 
 

@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+import tracks
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.evaluation.distributions import frechet
-from echoes.models import denoisers, methods, middles, students
+from echoes.models import middles
 from echoes.models.conditions import straight
-from echoes.models.methods import Decoder
 from echoes.models.microdoppler import validation
-
-SHAPE = (4, 4, 4)
 
 
 def pooled(latents):
@@ -23,19 +21,19 @@ def pooled(latents):
 @pytest.mark.parametrize("name", ["people", "people_vq"])
 def test_the_level_has_the_least_distance_of_all_candidates(name, request):
     track = request.getfixturevalue(name)
-    decoder = Decoder(track.vae, denoisers.whitening(track.latents.header))
-    found = validation.chosen(track.model, track.cd_params, decoder, track.grids, track.conditions, SHAPE)
+    once = tracks.consistent(track)
+    found = validation.chosen(track.model, track.cd_params.sigmas, once, track.grids, track.conditions)
     frames = track.grids.frames("val")
     with torch.no_grad():
         encoded = track.vae.encode(torch.from_numpy(track.grids.target_batch(frames))).mean
-    real, distances = pooled(decoder.whitening.whiten(encoded)), {}
+    real, distances = pooled(once.decoder.whitening.whiten(encoded)), {}
     for level in middles.candidates(track.model, track.cd_params.sigmas):
-        generator = students.cd(track.model, track.cd_params.sigmas, [level], track.cd_params.schedule.seed)
+        sampler = tracks.consistent(track, level)
         made = []
         for numbers in (frames, len(track.grids) + frames):  # each is drawn twice
-            noise = methods.noise_of(numbers.tolist(), SHAPE, track.cd_params.schedule.seed, "validation")
+            noise = sampler.noise(numbers.tolist(), "validation")
             with torch.no_grad():
-                made.append(generator.latents(track.conditions(frames, straight(frames)), noise, numbers.tolist()))
+                made.append(sampler.latents(track.conditions(frames, straight(frames)), noise, numbers.tolist()))
         distances[level] = frechet(real, pooled(torch.cat(made)))
     assert set(found) == {"middle"}
     # The processor may compute in bfloat16, by which the two best may change places.
@@ -62,10 +60,10 @@ class Watched(Spectrograms):
 
 
 def test_it_repeats_and_sees_nothing_but_the_validation_split(people):
-    decoder = Decoder(people.vae, denoisers.whitening(people.latents.header))
+    once = tracks.consistent(people)
     grids = Watched(people.grids.path)
     first, again = (
-        validation.chosen(people.model, people.cd_params, decoder, grids, people.conditions, SHAPE) for _ in range(2)
+        validation.chosen(people.model, people.cd_params.sigmas, once, grids, people.conditions) for _ in range(2)
     )
     assert first == again
     assert grids.seen == set(people.grids.frames("val").tolist())

@@ -7,21 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from echoes.models import denoisers, methods, students
+import tracks
 from echoes.models.conditions import straight
-from echoes.models.methods import Decoder
 from echoes.models.radar import readout
 from echoes.models.radar.onecall import OneCall, of_frames
+from echoes.models.sampler import seed_of
 
 FRAMES = np.array([7, 10])
-SHAPE = (4, 2, 4, 2)
 SEED = 3
 
 
 @pytest.fixture(scope="module")
 def call(track):
-    decoder = Decoder(track.vae, denoisers.whitening(track.latents.header))
-    return OneCall(students.cd(track.model, track.cd_params.sigmas, [], 0), decoder, SHAPE, SEED)
+    return OneCall(replace(tracks.consistent(track), seed=SEED))
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def without(track, call):
     """The same track as if it had no regression."""
     model = copy.deepcopy(track.model)
     model.denoiser.regression = None
-    return replace(call, generator=replace(call.generator, model=model))
+    return replace(call, sampler=replace(call.sampler, model=model))
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +37,7 @@ def radar(track):
 
 def decoded(call, cond, sample):
     """(2, 5, D, H, W) of the k-th sample of the frames."""
-    seed = methods.seed_of(SEED, sample)
-    return methods.decoded(call.generator, call.decoder, cond, FRAMES.tolist(), SHAPE, seed)[0]
+    return replace(call.sampler, seed=seed_of(SEED, sample))(cond, FRAMES.tolist())
 
 
 def calls(module, work):
@@ -68,8 +65,8 @@ def test_one_sample_is_the_one_that_is_measured_and_has_no_spread(call, radar):
     said = call(radar, radar, FRAMES.tolist(), 1, True)
     assert torch.equal(said.latent, decoded(call, radar, 0)[:, 0])
     assert not said.spread.any()
-    assert methods.seed_of(SEED, 0) == SEED
-    assert len({methods.seed_of(SEED, k) for k in range(5)}) == 5
+    assert seed_of(SEED, 0) == SEED
+    assert len({seed_of(SEED, k) for k in range(5)}) == 5
 
 
 def test_the_gate_is_given_both_models_and_measurements_are_the_regressions(track, call, radar):
@@ -92,7 +89,7 @@ def test_the_latent_model_is_not_called_where_it_has_no_say(track, call, radar):
 
 
 def test_without_a_regression_the_latent_model_says_all(without, radar):
-    network = without.generator.model.denoiser.network
+    network = without.sampler.model.denoiser.network
     said, count = calls(network, lambda: without(radar, radar, FRAMES.tolist(), 1, False))
     assert count == 1
     assert without.names == readout.names(False)

@@ -15,7 +15,6 @@ from echoes.errors import InputError
 from echoes.models import trained
 from echoes.models.radar import clouds, comparison, evaluation
 from echoes.models.radar.comparison import CELLS, POINTS, CloudEvaluation
-from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
 from echoes.models.radar.sampling import Sampling
 from echoes.models.radar.thresholds import THRESHOLDS
 from echoes.models.trained import SampleParams
@@ -78,11 +77,10 @@ def test_each_method_has_the_threshold_that_is_best_for_it(made):
         probabilities = np.concatenate([made.samples.cloud(method, i).features[:, 0] for i in range(3)])
         assert probabilities.min() >= threshold - 1e-6
     trained, frames = made.sampling._trained, made.samples.frames
-    decoder = CloudDecoder(trained.decoder, made.sampling._grids.scaling, made.samples.thresholds["cd_1"])
     cond = torch.from_numpy(made.sampling._grids.radar_batch(frames))
-    generator = made.sampling._generators["cd_1"]
-    expected, _ = decoded_clouds(generator, decoder, cond, frames.tolist(), trained.latent_shape, 0)
-    for i, cloud in enumerate(expected):
+    decoded = trained.samplers(made.sampling._p)["cd_1"](cond, frames.tolist())
+    level = made.samples.thresholds["cd_1"]
+    for i, cloud in enumerate(clouds.from_decoded(decoded, level, made.sampling._grids.scaling)):
         np.testing.assert_array_equal(made.samples.cloud("cd_1", i).indices, cloud.indices)
 
 

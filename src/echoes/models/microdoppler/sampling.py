@@ -13,9 +13,9 @@ from tqdm import tqdm
 from echoes.arrays import Writer
 from echoes.dataset.frames import batches_of
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.models import methods
-from echoes.models.methods import Generator
+from echoes.models import sampler
 from echoes.models.microdoppler.reconstruction import reconstruct
+from echoes.models.sampler import Sampler
 from echoes.models.trained import SampleParams, Trained
 from echoes.provenance import Header
 
@@ -25,15 +25,15 @@ class Sampling:
 
     def __init__(self, trained: Trained, data: Spectrograms, p: SampleParams) -> None:
         self._trained, self._data, self._p = trained, data, p
-        self._generators = trained.generators(p)
+        self._samplers = trained.samplers(p)
         self.labels = data.labels(repeated(data.frames("train"), p.frames))
         self._batches = batches_of(np.arange(p.frames), p.batch)
         self._milliseconds: dict[str, list[float]] = {}
 
     def write(self, writer: Writer) -> None:
         """Spectrograms (N, C, F, T) float16 of every method and their `labels`; the test split through the codec."""
-        for name, generator in self._generators.items():
-            for made in self._generated(name, generator):
+        for name, drawing in self._samplers.items():
+            for made in self._generated(name, drawing):
                 writer.append(name, made.clamp(-1, 1).cpu().numpy().astype(np.float16))
         frames = self._data.frames("test")
         for made in self._repeated(frames):
@@ -41,31 +41,28 @@ class Sampling:
         writer.append("labels", self.labels)
         writer.append("frame", frames)
         parents = {**self._trained.header.parents, "cd": self._trained.header.identity}
-        content = {"methods": [*self._generators, "vae_bound"]}
+        content = {"methods": [*self._samplers, "vae_bound"]}
         writer.seal(Header("samples", asdict(self._p), parents, content))
 
     def timings(self) -> dict[str, dict[str, float]]:
         """Median milliseconds per spectrogram, decoding included, and network calls of each method."""
         cond = self._cond(self._batches[0])
-        calls = {name: methods.calls(g, cond, self._trained.latent_shape) for name, g in self._generators.items()}
+        calls = {name: sampler.calls(one, cond) for name, one in self._samplers.items()}
         return {
             method: {"latency_ms": median(times), "calls": calls.get(method, 0)}
             for method, times in self._milliseconds.items()
         }
 
-    def _generated(self, name: str, generator: Generator) -> Iterator[Tensor]:
-        self._draw(generator, self._batches[0])  # the first call pays for set-up
+    def _generated(self, name: str, drawing: Sampler) -> Iterator[Tensor]:
+        self._draw(drawing, self._batches[0])  # the first call pays for set-up
         times = self._milliseconds[name] = []
         for numbers in tqdm(self._batches, f"sample {name}", mininterval=1.0):
-            made, seconds = self._draw(generator, numbers)
+            made, seconds = self._draw(drawing, numbers)
             times += [1000 * seconds / len(numbers)] * len(numbers)
             yield made
 
-    def _draw(self, generator: Generator, numbers: np.ndarray) -> tuple[Tensor, float]:
-        shape = self._trained.latent_shape
-        return methods.decoded(
-            generator, self._trained.decoder, self._cond(numbers), numbers.tolist(), shape, self._p.seed
-        )
+    def _draw(self, drawing: Sampler, numbers: np.ndarray) -> tuple[Tensor, float]:
+        return sampler.timed(drawing, self._cond(numbers), numbers.tolist())
 
     def _cond(self, numbers: np.ndarray) -> Tensor:
         return torch.from_numpy(self.labels[numbers]).to(self._trained.place)

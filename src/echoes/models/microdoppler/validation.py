@@ -9,12 +9,12 @@ from torch.nn import functional as F
 from echoes.compute.precision import half_precision
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.spectrograms import Spectrograms
+from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.distributions import frechet
-from echoes.models import methods, middles, students
+from echoes.models import middles
 from echoes.models.conditions import Conditions, straight
-from echoes.models.distilling import CdParams
-from echoes.models.methods import Decoder, Generator
+from echoes.models.sampler import Decoder, Sampler
 
 BATCH = 32
 FRAMES = 512  # of the validation split, evenly spread
@@ -23,42 +23,30 @@ POOLED = 4  # parts along each axis, of which the mean and the deviation of the 
 
 
 def chosen(
-    student: ConsistencyModel,
-    p: CdParams,
-    decoder: Decoder,
-    data: Spectrograms,
-    conditions: Conditions,
-    shape: Sequence[int],
+    student: ConsistencyModel, distilled: SigmaRange, once: Sampler, data: Spectrograms, conditions: Conditions
 ) -> dict[str, float]:
-    """middle: the noise level of the second step whose latents are nearest to the validation split's."""
-    distance = _distance(p, decoder, data, conditions, shape)
-    levels = middles.candidates(student, p.sigmas)
-    distances = [distance(students.cd(student, p.sigmas, [sigma], p.schedule.seed)) for sigma in levels]
-    return {"middle": levels[int(np.argmin(distances))]}
+    """middle: the noise level of the second step whose latents are nearest to the validation split's.
+
+    distilled  the noise levels across which the student was; once: how it is sampled in one call.
+    """
+    distance, two_steps = _distance(once.decoder, data, conditions), middles.two_steps(student, distilled, once)
+    distances = [distance(sampler) for sampler in two_steps.values()]
+    return {"middle": list(two_steps)[int(np.argmin(distances))]}
 
 
-def error(
-    student: ConsistencyModel,
-    p: CdParams,
-    decoder: Decoder,
-    data: Spectrograms,
-    conditions: Conditions,
-    shape: Sequence[int],
-) -> float:
+def error(once: Sampler, data: Spectrograms, conditions: Conditions) -> float:
     """The distance of one-step latents to the validation split's."""
-    return _distance(p, decoder, data, conditions, shape)(students.cd(student, p.sigmas, [], p.schedule.seed))
+    return _distance(once.decoder, data, conditions)(once)
 
 
-def _distance(
-    p: CdParams, decoder: Decoder, data: Spectrograms, conditions: Conditions, shape: Sequence[int]
-) -> Callable[[Generator], float]:
+def _distance(decoder: Decoder, data: Spectrograms, conditions: Conditions) -> Callable[[Sampler], float]:
     """The Frechet distance of pooled latents: it needs no classifier, and the labels are the split's own."""
     batches = batches_of(spread(data.frames("val"), FRAMES), BATCH)
     real = np.concatenate([_encoded(decoder, data, frames) for frames in batches])
 
-    def distance(generator: Generator) -> float:
+    def distance(sampler: Sampler) -> float:
         made = [
-            _sampled(generator, conditions, frames, draw * len(data) + frames, shape, p.schedule.seed)
+            _sampled(sampler, conditions, frames, (draw * len(data) + frames).tolist())
             for frames in batches
             for draw in range(DRAWS)
         ]
@@ -76,19 +64,12 @@ def _encoded(decoder: Decoder, data: Spectrograms, frames: np.ndarray) -> np.nda
 
 
 @torch.no_grad()
-def _sampled(
-    generator: Generator,
-    conditions: Conditions,
-    frames: np.ndarray,
-    numbers: np.ndarray,
-    shape: Sequence[int],
-    seed: int,
-) -> np.ndarray:
-    """Under the conditions of `frames`, (B,) both; numbers name the noise."""
-    place = next(generator.model.parameters()).device
-    noise = methods.noise_of(numbers.tolist(), shape, seed, "validation").to(place)
+def _sampled(sampler: Sampler, conditions: Conditions, frames: np.ndarray, sample_ids: Sequence[int]) -> np.ndarray:
+    """Under the conditions of `frames`, (B,) both; sample_ids name the noise."""
+    place = sampler.device
+    noise, cond = sampler.noise(sample_ids, "validation"), conditions(frames, straight(frames)).to(place)
     with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
-        return pooled(generator.latents(conditions(frames, straight(frames)).to(place), noise, numbers.tolist()))
+        return pooled(sampler.latents(cond, noise, sample_ids))
 
 
 def pooled(latents: torch.Tensor) -> np.ndarray:

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from echoes.compute.precision import half_precision
 from echoes.dataset.grids import Grids
-from echoes.models import methods
 from echoes.models.conditions import Conditions, straight
-from echoes.models.methods import Decoder, Generator, clock
 from echoes.models.radar import readout
 from echoes.models.radar.regressor import OFFSETS
+from echoes.models.sampler import Sampler, clock, noise_of, seed_of
 
 LIMIT = 12.0  # of a logit of a mean probability: 6e-6
 
@@ -38,12 +37,9 @@ class Said:
 
 @dataclass(frozen=True)
 class OneCall:
-    """generator draws the latents, decoder makes cells of them; its model carries the regression."""
+    """sampler: of the latent model, which carries the regression."""
 
-    generator: Generator
-    decoder: Decoder
-    latent_shape: tuple[int, ...]
-    seed: int
+    sampler: Sampler
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,19 +48,19 @@ class OneCall:
 
     @property
     def regression(self) -> torch.nn.Module | None:
-        return self.generator.model.regression
+        return self.sampler.model.regression
 
     @torch.no_grad()
-    def __call__(self, radar: Tensor, cond: Tensor, numbers: Sequence[int], samples: int, latent: bool) -> Said:
+    def __call__(self, radar: Tensor, cond: Tensor, sample_ids: Sequence[int], samples: int, latent: bool) -> Said:
         """radar (B, 4, D, H, W) in network range, cond (B, ...) what the denoiser's conditioner takes.
 
-        numbers  (B,) name the noise; samples: how many are averaged; latent: whether the latent model is called.
+        sample_ids  (B,) name the noise; samples: how many are averaged; latent: whether the latent model is called.
         """
         start = clock(radar.device)
         with torch.autocast(radar.device.type, torch.bfloat16, enabled=half_precision("auto", radar.device)):
             regressed = None if self.regression is None else self.regression(radar)
         if latent or regressed is None:
-            logit, spread, sampled = self._sampled(cond, numbers, samples)
+            logit, spread, sampled = self._sampled(cond, sample_ids, samples)
         else:
             logit = torch.zeros_like(regressed[:, 0])
             spread, sampled = logit, regressed
@@ -72,14 +68,9 @@ class OneCall:
         weighed = readout.inputs(regressed, logit, radar)
         return Said(weighed, measured, logit, sampled, spread, clock(radar.device) - start)
 
-    def _sampled(self, cond: Tensor, numbers: Sequence[int], samples: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _sampled(self, cond: Tensor, sample_ids: Sequence[int], samples: int) -> tuple[Tensor, Tensor, Tensor]:
         """Logit of the mean probability, deviation of the probability, and the measurements of the first sample."""
-        made = [
-            methods.decoded(
-                self.generator, self.decoder, cond, numbers, self.latent_shape, methods.seed_of(self.seed, k)
-            )[0]
-            for k in range(samples)
-        ]
+        made = [self._sample(cond, sample_ids, seed_of(self.sampler.seed, k)) for k in range(samples)]
         measured = torch.cat([made[0], torch.zeros_like(made[0][:, : len(OFFSETS)])], dim=1)
         if samples == 1:
             return made[0][:, 0], torch.zeros_like(made[0][:, 0]), measured
@@ -87,10 +78,15 @@ class OneCall:
         logit = probability.mean(0).logit().clamp(-LIMIT, LIMIT)
         return logit, probability.std(0), measured
 
+    def _sample(self, cond: Tensor, sample_ids: Sequence[int], seed: int) -> Tensor:
+        """Decoded from noise of another seed; what is added on the way keeps that of the sampler."""
+        noise = noise_of(sample_ids, self.sampler.latent_shape, seed, "sample").to(self.sampler.device)
+        return self.sampler.decoded(cond, noise, sample_ids)
+
 
 def of_frames(call: OneCall, grids: Grids, conditions: Conditions, latent: bool) -> Callable[[np.ndarray], Said]:
     """frames (B,) -> what the networks say of them, from one sample; latent: whether the latent model is called."""
-    place = next(call.generator.model.parameters()).device
+    place = call.sampler.device
 
     def say(frames: np.ndarray) -> Said:
         radar = torch.from_numpy(grids.radar_batch(frames)).to(place)

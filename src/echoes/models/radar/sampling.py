@@ -14,15 +14,15 @@ from echoes.arrays import Writer
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation.reliability import Reliability
-from echoes.models import methods
+from echoes.models import sampler
 from echoes.models.conditions import straight
 from echoes.models.radar import baselines, clouds, readout, reconstruction
-from echoes.models.radar.clouds import Cloud, Made
-from echoes.models.radar.decoding import CloudDecoder, decoded_clouds
+from echoes.models.radar.clouds import Cloud, Made, from_decoded
 from echoes.models.radar.onecall import OneCall, Said, of_frames
 from echoes.models.radar.readout import Fusion
 from echoes.models.radar.regressor import OUTPUTS
 from echoes.models.radar.thresholds import THRESHOLDS, Validation
+from echoes.models.sampler import UNGUIDED, Sampler
 from echoes.models.trained import SampleParams, Trained
 from echoes.provenance import Header
 
@@ -35,12 +35,12 @@ class Sampling:
 
     def __init__(self, trained: Trained, grids: Grids, p: SampleParams) -> None:
         self._trained, self._grids, self._p = trained, grids, p
-        posterior_mean = methods.posterior_mean(trained.denoiser, p.sigmas.high)
-        self._generators = {"posterior_mean": posterior_mean, **trained.generators(p)}
+        drawn = trained.samplers(p)
+        mean = replace(drawn["ldm"], steps=sampler.regressing(p.sigmas.high), guidance=UNGUIDED)
+        self._samplers: dict[str, Sampler] = {"posterior_mean": mean, **drawn}
         self._fusion = Fusion(trained.readout, grids.grid, grids.scaling, trained.place)
-        call = OneCall(self._generators["cd_1"], trained.decoder, tuple(trained.latent_shape), trained.of.seed)
-        self._call, self._regression = call, call.regression
-        self._decoder = CloudDecoder(trained.decoder, grids.scaling, 0.5)
+        self._call = OneCall(replace(drawn["cd_1"], seed=trained.of.seed))  # as `echoes enhance` draws it
+        self._regression = self._call.regression
         self.thresholds = self._chosen_thresholds()
         self.frames = spread(grids.frames("test"), p.frames)
         self._batches = batches_of(self.frames, p.batch)
@@ -50,7 +50,7 @@ class Sampling:
     @property
     def methods(self) -> list[str]:
         direct = [] if self._regression is None else ["regression"]
-        return ["radar", "nearest_train", *direct, *self._generators, "decide", "fused", "vae_bound"]
+        return ["radar", "nearest_train", *direct, *self._samplers, "decide", "fused", "vae_bound"]
 
     def write(self, writer: Writer) -> None:
         """The clouds of every method, and the frames they belong to."""
@@ -73,7 +73,7 @@ class Sampling:
     def clouds(self, method: str) -> Iterator[Made]:
         """The clouds of `frames` in order; measures the milliseconds per frame as it goes."""
         produce = self._producer(method)
-        if method in self._generators or method == "regression":
+        if method in self._samplers or method == "regression":
             produce(self._batches[0])  # the first call of a network pays for its set-up
         times = self._milliseconds[method] = []
         for frames in tqdm(self._batches, f"sample {method}", mininterval=1.0):
@@ -86,7 +86,7 @@ class Sampling:
         of the gate can be believed.
         """
         cond = self._cond(self._batches[0])
-        calls = {name: methods.calls(g, cond, self._trained.latent_shape) for name, g in self._generators.items()}
+        calls = {name: sampler.calls(one, cond) for name, one in self._samplers.items()}
         calls |= dict.fromkeys(("regression", "decide", "fused"), 1)
         numbers: dict[str, dict[str, float]] = {
             method: {"latency_ms": median(self._milliseconds[method]), "calls": calls.get(method, 0)}
@@ -108,9 +108,8 @@ class Sampling:
 
     def _chosen_thresholds(self) -> dict[str, float]:
         """Method -> the occupancy threshold with the best mean IoU of cells on validation frames."""
-        shape, conditions = self._trained.latent_shape, self._trained.conditions
-        validation = Validation(self._decoder, self._grids, conditions, shape, self._p.seed, THRESHOLD_FRAMES)
-        found = {name: validation.best(validation.sampler(generator)) for name, generator in self._generators.items()}
+        validation = Validation(self._trained.vae, self._grids, self._trained.conditions, THRESHOLD_FRAMES)
+        found = {name: validation.best(validation.sampled(one)) for name, one in self._samplers.items()}
         found["vae_bound"] = validation.best(validation.repeated)
         if self._regression is not None:
             found["regression"] = validation.best(
@@ -119,10 +118,8 @@ class Sampling:
         return found
 
     def _generate(self, method: str, frames: np.ndarray) -> Produced:
-        decoder = replace(self._decoder, threshold=self.thresholds[method])
-        shape, cond = self._trained.latent_shape, self._cond(frames)
-        found, seconds = decoded_clouds(self._generators[method], decoder, cond, frames.tolist(), shape, self._p.seed)
-        return self._centred(found), seconds
+        decoded, seconds = sampler.timed(self._samplers[method], self._cond(frames), frames.tolist())
+        return self._centred(from_decoded(decoded, self.thresholds[method], self._grids.scaling)), seconds
 
     def _regressed(self, frames: np.ndarray) -> Produced:
         return self._regress(frames, self.thresholds["regression"])
@@ -153,9 +150,9 @@ class Sampling:
     def _weighed(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """(B, D, H, W) probability by the gate, (B, 8, D, H, W) measurements, and the seconds in the networks."""
         said = self._say(frames, self._fusion.readout.uses_latent)
-        start = methods.clock(self._trained.place)
+        start = sampler.clock(self._trained.place)
         probability = self._fusion.probability(said.weighed)
-        seconds = said.seconds + methods.clock(self._trained.place) - start
+        seconds = said.seconds + sampler.clock(self._trained.place) - start
         return probability.cpu().numpy(), said.measured.cpu().numpy(), seconds
 
     def _judge(self, frames: np.ndarray, probability: np.ndarray) -> None:
