@@ -1,13 +1,11 @@
 """Stage distill_cd: a frozen denoiser -> a consistency model of one or two calls, with what validation settled."""
 
-from importlib import import_module
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
 from echoes.compute import device, distributed
 from echoes.dataset import choice
-from echoes.models import autoencoders, batches, denoisers, distilling, previews, students
-from echoes.models.conditions import conditions
+from echoes.models import autoencoders, batches, denoisers, distilling, families, previews, students
 from echoes.models.sampler import Decoder
 from echoes.provenance import require_parent
 from echoes.training import launch, loop, sharding
@@ -30,11 +28,12 @@ def main(track: str) -> None:
     target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.schedule.ema), denoisers.whitening(header)
     if runtime.sharding == "full":
         sharding.shard(student.denoiser, target.model.denoiser, ema.model.denoiser)
-    given = conditions(grids, latents, denoisers.architecture(header, data / "ldm.safetensors").condition.by)
+    by = denoisers.architecture(header, data / "ldm.safetensors").condition.by
+    given = families.conditioning(grids.family).conditions(grids, latents, by)
     once = distilling.once(p, Decoder(vae, whitening), latentstore.shape(header))
     load = batches.load_latents(latents, given, p.mirror, "distill_cd", p.schedule.seed)
     loss = distilling.distillation(student, target.model, teacher, p, whitening, place)
-    validation, draw = import_module(f"echoes.models.{grids.family}.validation"), previews.of(once, grids, given)
+    validation, draw = families.validation(grids.family), previews.of(once, grids, given)
     parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
     error = lambda model: validation.error(once(model), grids, given)
     with following(Path(__file__), track, p, runtime, parents, averages, error) as training:

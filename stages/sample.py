@@ -6,18 +6,14 @@ from echoes import arrays, metrics, params
 from echoes.compute import device
 from echoes.dataset import choice
 from echoes.entry import run
-from echoes.models import trained
-from echoes.models.microdoppler import sampling as spectrograms
-from echoes.models.radar import sampling as clouds
-
-SAMPLING = {"radar": clouds.Sampling, "microdoppler": spectrograms.Sampling}
+from echoes.models import families, trained
 
 
 def main(track: str) -> None:
     p = params.load(trained.SampleParams, f"{track}.sample")
     data = Path("data", track)
     grids = choice.read(data / "grids.zarr")
-    sampling = SAMPLING[grids.family](trained.load(data, grids, device.best()), grids, p)
+    sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, device.best()), grids, p)
     with arrays.writing(data / "samples.zarr") as writer:
         sampling.write(writer)
     metrics.write(Path("metrics", track, "sample.json"), sampling.timings())

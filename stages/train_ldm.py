@@ -7,8 +7,7 @@ import torch
 from echoes import latentstore, metrics, params, seeds
 from echoes.compute import device, distributed
 from echoes.dataset import choice
-from echoes.models import autoencoders, batches, denoisers, objectives, previews
-from echoes.models.conditions import conditions
+from echoes.models import autoencoders, batches, denoisers, families, objectives, previews
 from echoes.models.radar import regression
 from echoes.models.sampler import Decoder
 from echoes.models.starting import start
@@ -34,7 +33,7 @@ def main(track: str) -> None:
     ema, whitening = Ema(denoiser, p.schedule.ema), denoisers.whitening(latents.header)
     if runtime.sharding == "full":
         sharding.shard(denoiser, ema.model)
-    given = conditions(grids, latents, p.architecture.condition.by)
+    given = families.conditioning(grids.family).conditions(grids, latents, p.architecture.condition.by)
     load = batches.load_latents(latents, given, p.mirror, "train_ldm", p.schedule.seed)
     loss = objectives.denoising(denoiser, p, whitening, place)
     flips = batches.flips(p.mirror, "train_ldm", p.schedule.seed)

@@ -1,6 +1,5 @@
 """Stage train_vae: target grids, from `init` on -> weights of an autoencoder, averaged."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,21 +9,13 @@ from echoes import metrics, params, seeds
 from echoes.autoencoder import architecture, fitting
 from echoes.compute import device, distributed
 from echoes.dataset import choice
-from echoes.models import autoencoders
-from echoes.models.microdoppler import pictures as of_spectrograms
-from echoes.models.microdoppler import reconstruction as spectrograms
-from echoes.models.radar import pictures as of_clouds
-from echoes.models.radar import reconstruction as clouds
+from echoes.models import autoencoders, families
 from echoes.models.starting import start
 from echoes.training import launch, sharding
 from echoes.training.ema import Ema
 from echoes.training.following import following
 from echoes.training.loop import train
 from echoes.training.runtime import Runtime
-
-SCORES: dict[str, Callable[..., dict[str, float]]] = {"radar": clouds.scores, "microdoppler": spectrograms.scores}
-ERROR: dict[str, Callable[..., float]] = {"radar": clouds.error, "microdoppler": spectrograms.error}
-DRAW: dict[str, Callable[..., None]] = {"radar": of_clouds.reconstructed, "microdoppler": of_spectrograms.reconstructed}
 
 
 def main(track: str) -> None:
@@ -35,14 +26,15 @@ def main(track: str) -> None:
     torch.manual_seed(seeds.number(p.schedule.seed, "train_vae", "init"))
     vae = architecture.build(p.architecture, grids.rank, grids.channels).to(place)
     init = start(vae, data / "init", "vae")
-    task = fitting.task(vae, grids, p.loss, p.mirror, p.schedule, place)
-    ema, draw = Ema(vae, p.schedule.ema), partial(DRAW[grids.family], grids)
+    task = families.autoencoding(grids.family).task(vae, grids, p.loss, p.mirror, p.schedule, place)
+    reconstruction, ema = families.reconstruction(grids.family), Ema(vae, p.schedule.ema)
+    draw = partial(families.pictures(grids.family).reconstructed, grids)
     if runtime.sharding == "full":
         fitting.require_shardable(p.loss)
         sharding.shard(vae, ema.model)
     parents, averages = {"grids": grids.header.identity, "init": init.identity}, {"ema": ema}
     with following(
-        Path(__file__), track, p, runtime, parents, averages, lambda model: ERROR[grids.family](model, grids)
+        Path(__file__), track, p, runtime, parents, averages, lambda model: reconstruction.error(model, grids)
     ) as training:
         steps = train(
             "train_vae", task.module, task.load, task.loss, grids.frames("train"), p.schedule, training.checkpoints
@@ -52,7 +44,7 @@ def main(track: str) -> None:
         if distributed.is_first():
             draw(chosen, training.log.picture(p.schedule.steps - 1))
             autoencoders.save(chosen, p, grids, parents, data / "vae.safetensors")
-            scores = SCORES[grids.family](chosen, grids, "val")
+            scores = reconstruction.scores(chosen, grids, "val")
             metrics.write(Path("metrics", track, "train_vae.json"), {"loss": training.log.last("loss"), **scores})
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import deps
 from echoes import imports, initial, params
+from echoes.models import families
+from echoes.readers.choice import CLOUDS
 
 INITIALIZE = "initialize"  # the stage that copies what a track starts from
 SELECT = "select_code"  # the stage that tells which code a track leads to
@@ -52,7 +54,9 @@ def built(stage: str, track: str) -> dict[str, object]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     path = imports.ROOT / "params.yaml"
-    known = {**vars(module), "reader": NUMBERS[track]["source"]["reader"]}
+    reader = NUMBERS[track]["source"]["reader"]
+    evaluation = families.evaluation("radar" if reader in CLOUDS else "microdoppler")
+    known = {**vars(module), "reader": reader, "evaluation": evaluation}
     classes = {section: eval(ast.unparse(cls), known) for section, cls in loads(stage).items()}
     return {section: params.load(cls, f"{track}.{section}", path) for section, cls in classes.items()}
 

@@ -21,7 +21,7 @@ from echoes.diffusion.guidance import Guidance
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Band, Gate
-from echoes.models import autoencoders, conditions, denoisers, students
+from echoes.models import autoencoders, denoisers, families, students
 from echoes.models.distilling import CdParams
 from echoes.models.extraction import Extraction
 from echoes.models.objectives import LdmParams
@@ -231,7 +231,7 @@ def built(
         latents=latents,
         denoiser=denoiser,
         model=model,
-        conditions=conditions.conditions(grids, latents, ldm_params.architecture.condition.by),
+        conditions=families.conditioning(grids.family).conditions(grids, latents, ldm_params.architecture.condition.by),
         vae_params=vae_params,
         ldm_params=ldm_params,
         cd_params=cd_params,

@@ -1,6 +1,7 @@
 """Which modules of echoes a file imports, directly and through others, read from the source."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -8,15 +9,23 @@ ROOT = PACKAGE.parents[1]
 
 
 def direct(path: Path) -> set[Path]:
-    """The files of echoes that `path` imports, wherever in the file."""
+    """The files of echoes that `path` imports, wherever in the file, less those that only type checkers read."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in _running(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
     candidates = [ROOT / "src" / Path(*name.split(".")).with_suffix(".py") for name in names if _is_ours(name)]
     return {candidate for candidate in candidates if candidate.is_file()}
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all below it, but what stands under `if TYPE_CHECKING`, which never runs."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from _running(child)
 
 
 def _is_ours(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The code that a track alone uses: its reader, and the calibration of its family.
+"""The code that a track alone uses: its reader, and what its family has for each role.
 
 All items of a DVC matrix have the same deps. So the stage `select_code` writes for each track which modules its choices
 lead to, with their digests, and the stages that import these by name depend on that file: an edit of a reader changes
@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 from echoes import files, imports
+from echoes.models import families
 from echoes.readers.choice import CLOUDS, READERS
 
 PLACE = "data/{track}/code/{stage}.json"
@@ -17,14 +18,16 @@ PLACE = "data/{track}/code/{stage}.json"
 def used(reader: str) -> dict[str, set[Path]]:
     """Stage -> what it imports for a track with this reader beside what it imports for all."""
     family = "radar" if reader in CLOUDS else "microdoppler"
-    chosen = {
-        "voxelize": imports.PACKAGE / "readers" / f"{reader}.py",
-        "distill_cd": imports.PACKAGE / "models" / family / "validation.py",
-    }
+    chosen = {stage: families.files(stage, family) for stage in families.ROLES}
+    chosen["voxelize"] = [imports.PACKAGE / "readers" / f"{reader}.py"]
     return {
-        stage: {module, *imports.closure(module)} - imports.closure(imports.ROOT / "stages" / f"{stage}.py")
-        for stage, module in chosen.items()
+        stage: set(modules).union(*map(imports.closure, modules)) - imports.closure(_script(stage))
+        for stage, modules in chosen.items()
     }
+
+
+def _script(stage: str) -> Path:
+    return imports.ROOT / "stages" / f"{stage}.py"
 
 
 def every() -> set[Path]:

@@ -22,6 +22,8 @@ from echoes.autoencoder.scalars import FsqConfig
 from echoes.autoencoder.spectrogram_loss import reconstruction
 from echoes.autoencoder.vae import Vae, VaeConfig
 from echoes.errors import InputError
+from echoes.models.microdoppler import autoencoding as spectrograms
+from echoes.models.radar import autoencoding as clouds
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import Schedule
@@ -61,7 +63,7 @@ def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_tr
     with pytest.raises(
         InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .* got \[8, 16, 8\]$"
     ):
-        fitting.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
+        clouds.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
 
 
 def test_without_mirror_a_batch_is_the_training_frames_as_they_are(grids):
@@ -147,7 +149,9 @@ def test_the_perceptual_term_counts_with_its_weight_and_teaches_the_decoder(crop
 def test_a_perceptual_weight_alone_is_enough_to_get_a_teacher(crops):
     found = []
     for weight in (0.0, 0.5):
-        task = fitting.task(autoencoder(2, 1, "fsq"), crops, spectrogram_loss(perceptual=weight), False, SCHEDULE, CPU)
+        task = spectrograms.task(
+            autoencoder(2, 1, "fsq"), crops, spectrogram_loss(perceptual=weight), False, SCHEDULE, CPU
+        )
         found.append(task.loss(task.load(steps.whole(INDICES))))
     assert (found[1] > found[0]).all()
 
@@ -167,7 +171,7 @@ def test_the_alignment_weighs_in_the_encoder_what_its_weight_says_of_the_reconst
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_every_variant_learns_spectrograms_with_all_terms(crops, variant):
     vae = autoencoder(2, 1, variant)
-    task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
+    task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
     ema = Ema(vae, 0.9)
     losses = []
     for step, value in train("train_vae", task.module, task.load, task.loss, crops.frames("train"), SCHEDULE):
@@ -186,7 +190,7 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
     found = []
     for _ in range(2):
         vae = autoencoder(2, 1, "vq")
-        task = fitting.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
+        task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
         short = replace(SCHEDULE, steps=4)
         done = train("train_vae", task.module, task.load, task.loss, crops.frames("train"), short)
         found.append([value for _, value in done])
@@ -195,7 +199,7 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
 
 def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
     vae = autoencoder(3, 5)
-    task = fitting.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
+    task = clouds.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
     decoded = vae.decode(torch.randn(1, 2, 2, 4, 2))[:, grids.target_channel("occupancy")]
     assert decoded.sigmoid().mean().item() == pytest.approx(grids.occupied_share, rel=1e-4)
     assert task.module is vae
@@ -204,8 +208,8 @@ def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
 
 def test_the_loss_of_another_family_and_mirrored_spectrograms_are_refused(grids, crops):
     with pytest.raises(InputError, match=r"loss\.kind: expected occupancy, for grids of radar, got spectrogram"):
-        fitting.task(autoencoder(3, 5), grids, spectrogram_loss(), False, SCHEDULE, CPU)
+        clouds.task(autoencoder(3, 5), grids, spectrogram_loss(), False, SCHEDULE, CPU)
     with pytest.raises(InputError, match=r"loss\.kind: expected spectrogram, for grids of spectrograms, got occupancy"):
-        fitting.task(autoencoder(2, 1), crops, OCCUPANCY, False, SCHEDULE, CPU)
+        spectrograms.task(autoencoder(2, 1), crops, OCCUPANCY, False, SCHEDULE, CPU)
     with pytest.raises(InputError, match="mirror: expected false for spectrograms"):
-        fitting.task(autoencoder(2, 1), crops, spectrogram_loss(), True, SCHEDULE, CPU)
+        spectrograms.task(autoencoder(2, 1), crops, spectrogram_loss(), True, SCHEDULE, CPU)

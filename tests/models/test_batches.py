@@ -7,8 +7,7 @@ import torch
 import artifacts
 import steps
 from echoes.autoencoder.latents import Whitening
-from echoes.models import batches
-from echoes.models.conditions import conditions
+from echoes.models import batches, families
 
 CPU = torch.device("cpu")
 INDICES = np.arange(7)
@@ -25,7 +24,9 @@ def store(grids, tmp_path_factory):
 
 
 def loading(grids, store, by, mirror, name="train_ldm"):
-    return batches.load_latents(store, conditions(grids, store, by), mirror, name, 0)
+    return batches.load_latents(
+        store, families.conditioning(grids.family).conditions(grids, store, by), mirror, name, 0
+    )
 
 
 def test_without_mirror_a_batch_is_the_training_frames(grids, store):

@@ -8,7 +8,8 @@ import torch
 
 from echoes.diffusion.denoiser import given
 from echoes.diffusion.guidance import Guidance
-from echoes.models.conditions import conditions, either, straight, under
+from echoes.models import families
+from echoes.models.conditions import either, straight, under
 
 FRAMES = np.array([5, 2])
 LEVELS = torch.tensor([0.5, 0.5])
@@ -30,7 +31,9 @@ def test_only_the_frames_in_a_mirror_are_mirrored(track, track_vae):
 
 
 def test_a_track_of_spectrograms_gives_its_labels(people):
-    found = conditions(people.grids, people.latents, "labels")(FRAMES, straight(FRAMES))
+    found = families.conditioning("microdoppler").conditions(people.grids, people.latents, "labels")(
+        FRAMES, straight(FRAMES)
+    )
     assert found.dtype == torch.int64
     np.testing.assert_array_equal(found, people.grids.labels(FRAMES))
 

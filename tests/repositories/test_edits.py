@@ -22,10 +22,12 @@ def each(*stages: str) -> set[str]:
 # The edited module, and the stages that read it; what lies below them follows from their outputs.
 EDITS = {
     # Distances of points, by which the readout of clouds is calibrated, and no spectrogram.
-    "evaluation/geometry.py": {"distill_cd@radar", *each("evaluate")},
-    "evaluation/manifolds.py": each("evaluate"),
-    "evaluation/spectrograms.py": each("evaluate"),
+    "evaluation/geometry.py": {"distill_cd@radar", "evaluate@radar"},
+    "evaluation/manifolds.py": {"evaluate@microdoppler"},
+    "evaluation/spectrograms.py": {"evaluate@microdoppler"},
     "reports/figures.py": each("evaluate"),
+    "models/radar/comparison.py": {"evaluate@radar"},
+    "models/microdoppler/pictures.py": {f"{stage}@microdoppler" for stage in TRAININGS},
     "distillation/consistency.py": each("distill_cd", "sample"),
     "diffusion/dopri5.py": each("sample"),  # which no track selects
     "rasters/ground.py": each("voxelize"),

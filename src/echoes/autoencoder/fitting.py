@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from echoes import seeds
-from echoes.autoencoder import equivariance, perceptual, spectrogram_loss, teachers
+from echoes.autoencoder import equivariance, perceptual, spectrogram_loss
 from echoes.autoencoder.alignment import Aligner, adaptive_weight
 from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.autoencoder.loss import target_loss
@@ -57,56 +57,12 @@ class Task:
     loss: Callable[[Any], Tensor]
 
 
-def task(
-    vae: Vae,
-    data: Grids | Spectrograms,
-    loss: LossWeights | SpectrogramLoss,
-    mirror: bool,
-    schedule: StageSchedule,
-    place: torch.device,
-) -> Task:
-    """The task of a family. Before the first average is taken: it sets the head's prior and may train a teacher.
-
-    Raises InputError for the loss of another family, for mirrored spectrograms, and for a grid that the autoencoder
-    cannot divide.
-    """
-    vae.latent_shape(data.shape)
-    if isinstance(data, Grids):
-        if not isinstance(loss, LossWeights):
-            raise InputError(f"loss.kind: expected occupancy, for grids of radar, got {loss.kind}")
-        return occupancy(vae, data, loss, mirror, schedule, place)
-    if not isinstance(loss, SpectrogramLoss):
-        raise InputError(f"loss.kind: expected spectrogram, for grids of spectrograms, got {loss.kind}")
-    if mirror:
-        raise InputError("mirror: expected false for spectrograms, whose velocities have a sign, got true")
-    return spectrograms(vae, data, loss, schedule.seed, place)
-
-
 def require_shardable(loss: LossWeights | SpectrogramLoss) -> None:
     """Raises InputError for a loss that asks for the gradient of a single layer, which sharded weights do not have."""
     if isinstance(loss, SpectrogramLoss) and loss.alignment.weight:
         raise InputError(
             f"loss.alignment.weight: expected 0 where runtime.sharding is full, got {loss.alignment.weight}"
         )
-
-
-def occupancy(
-    vae: Vae, grids: Grids, weights: LossWeights, mirror: bool, schedule: StageSchedule, place: torch.device
-) -> Task:
-    """Targets of radar; the untrained head gives the share of occupied cells."""
-    vae.set_prior(grids.target_channel("occupancy"), grids.occupied_share)
-    load = load_targets(grids, mirror, schedule.seed, schedule.steps)
-    return Task(vae, load, objective(vae, grids.occupied_share, weights, place))
-
-
-def spectrograms(vae: Vae, data: Spectrograms, weights: SpectrogramLoss, seed: int, place: torch.device) -> Task:
-    """Spectrograms; where latents are aligned, the map to the teacher's features is trained too."""
-    wanted = weights.alignment.weight or weights.perceptual
-    teacher = teachers.teacher(data, weights.alignment, place) if wanted else None
-    aligner = align(vae, data, teacher, weights, seed, place) if teacher and weights.alignment.weight else None
-    parts = nn.ModuleList([vae] if aligner is None else [vae, aligner])
-    loss = spectrogram_objective(vae, weights, teacher, aligner, place)
-    return Task(parts, load_spectrograms(data), loss)
 
 
 def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[Part], Batch]:

@@ -1,29 +1,16 @@
-"""What conditions the frames of a track: the radar's cells, their latents, or labels; and a model under it."""
+"""What conditions the frames of a track, and a model under it."""
 
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from echoes.dataset.grids import Grids
-from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.denoiser import Denoise, Model, given
 from echoes.diffusion.guidance import Guidance, guided
-from echoes.grids import Y_AXIS
 from echoes.latentstore import LatentStore
 
 # Frames (B,) and which of them are mirrored (B,) -> (B, ...) what the denoiser's conditioner takes.
 Conditions = Callable[[np.ndarray, np.ndarray], Tensor]
-
-
-def conditions(data: Grids | Spectrograms, store: LatentStore, by: str) -> Conditions:
-    """by: `encoder` for the radar's cells, `vae` for their latents, `labels`."""
-    if isinstance(data, Spectrograms):
-        return lambda frames, _: torch.from_numpy(data.labels(frames))
-    if by == "vae":
-        return lambda frames, flipped: torch.from_numpy(either(store, "cond", frames, flipped))
-    return lambda frames, flipped: _radar(data, frames, flipped)
 
 
 def under(model: Model, cond: Tensor, guidance: Guidance) -> Denoise:
@@ -45,9 +32,3 @@ def either(store: LatentStore, name: str, frames: np.ndarray, flipped: np.ndarra
     if flipped.any():
         rows[flipped] = store.rows(f"{name}_mirrored", frames[flipped])
     return rows
-
-
-def _radar(grids: Grids, frames: np.ndarray, flipped: np.ndarray) -> Tensor:
-    radar = grids.radar_batch(frames)
-    radar[flipped] = np.flip(radar[flipped], Y_AXIS)
-    return torch.from_numpy(radar)

@@ -1,6 +1,6 @@
 """Latents of every frame: posterior mean and deviation, with the whitening statistics of the train split."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -13,8 +13,10 @@ from echoes.compute.precision import half_precision
 from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.grids import Y_AXIS
+from echoes.models import families
 from echoes.provenance import Header
+
+Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # dense (B, C, *S) -> mean and std of its latents
 
 
 class Extraction:
@@ -26,14 +28,10 @@ class Extraction:
         self._shape: tuple[int, ...] = ()
 
     def batches(self, size: int) -> Iterator[dict[str, np.ndarray]]:
-        """latents and std (B, Z, *S / factor) of all frames in order, and what belongs to them.
-
-        Of radar frames: cond, the radar through the same encoder, and all three of the mirrored frame. Of
-        spectrograms: labels, because no flip of theirs is physical.
-        """
+        """latents and std (B, Z, *S / factor) of all frames in order, and what belongs to them in their family."""
         every, train = np.arange(len(self._data)), set(self._data.frames("train").tolist())
         for frames in batches_of(every, size):
-            batch = self._labelled(frames) if isinstance(self._data, Spectrograms) else self._paired(frames)
+            batch = families.encoding(self._data.family).encoded(self._encode, self._data, frames)
             inside = [i for i, frame in enumerate(frames) if int(frame) in train]
             if inside:
                 self._moments.add(torch.from_numpy(batch["latents"][inside]), torch.from_numpy(batch["std"][inside]))
@@ -56,21 +54,6 @@ class Extraction:
         found = self._moments.whitening()
         values = [(f"{name}_{i}", v) for name in ("mean", "std") for i, v in enumerate(getattr(found, name))]
         return {"frames": len(self._data), **dict(values)}
-
-    def _labelled(self, frames: np.ndarray) -> dict[str, np.ndarray]:
-        assert isinstance(self._data, Spectrograms)
-        mean, std = self._encode(self._data.target_batch(frames))
-        return {"latents": mean, "std": std, "labels": self._data.labels(frames)}
-
-    def _paired(self, frames: np.ndarray) -> dict[str, np.ndarray]:
-        assert isinstance(self._data, Grids)
-        batch: dict[str, np.ndarray] = {}
-        target, radar = self._data.target_batch(frames), self._data.radar_as_target_batch(frames)
-        for ending in ("", "_mirrored"):
-            mean, std = self._encode(target)
-            batch |= {f"latents{ending}": mean, f"std{ending}": std, f"cond{ending}": self._encode(radar)[0]}
-            target, radar = (np.ascontiguousarray(np.flip(dense, Y_AXIS)) for dense in (target, radar))
-        return batch
 
     @torch.no_grad()
     def _encode(self, dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

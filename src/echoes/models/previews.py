@@ -12,9 +12,8 @@ from echoes.diffusion.denoiser import Denoise, Denoiser
 from echoes.diffusion.dpmpp import dpmpp_2m
 from echoes.diffusion.paths import Path as Trajectory
 from echoes.diffusion.schedules import SigmaRange
+from echoes.models import families
 from echoes.models.conditions import Conditions
-from echoes.models.microdoppler import previews as spectrograms
-from echoes.models.radar import previews as clouds
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler, solving
 
 Preview = Callable[[nn.Module, Path], None]  # of a model, to a PNG
@@ -35,10 +34,5 @@ def by_solver(decoder: Decoder, latent_shape: tuple[int, ...], seed: int) -> Cal
 def of(sampler_of: Callable[[Any], Sampler], data: Grids | Spectrograms, conditions: Conditions) -> Preview:
     """Pictures of samples beside the truth. sampler_of: model -> how it is sampled."""
 
-    def draw(model: nn.Module, path: Path) -> None:
-        if isinstance(data, Grids):
-            clouds.sampled(sampler_of(model), data, conditions, path)
-        else:
-            spectrograms.sampled(sampler_of(model), data, conditions, path)
-
-    return draw
+    drawn = families.previews(data.family).sampled
+    return lambda model, path: drawn(sampler_of(model), data, conditions, path)

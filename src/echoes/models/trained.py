@@ -17,7 +17,7 @@ from echoes.diffusion.samplers import Solver, SolverConfig, solve
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
-from echoes.models import autoencoders, conditions, denoisers, students
+from echoes.models import autoencoders, denoisers, families, students
 from echoes.models.conditions import Conditions
 from echoes.models.radar.readout import Readout
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler, solving
@@ -100,5 +100,5 @@ def load(data: Path, grids: Grids | Spectrograms, place: torch.device) -> Traine
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", ldm_header, data / "latents", latents.header)
     require_parent(data / "cd.safetensors", header, data / "ldm.safetensors", ldm_header)
-    given = conditions.conditions(grids, latents, of.denoiser.condition.by)
+    given = families.conditioning(grids.family).conditions(grids, latents, of.denoiser.condition.by)
     return Trained(vae, denoiser, model, of, header, given, place)

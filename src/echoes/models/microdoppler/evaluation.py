@@ -9,6 +9,8 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.models.microdoppler import figures
 from echoes.models.microdoppler.comparison import Comparison, SpectrogramEvaluation
 
+Section = SpectrogramEvaluation  # `<track>.evaluate`
+
 
 def evaluate(
     data: Spectrograms,

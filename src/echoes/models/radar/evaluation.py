@@ -9,6 +9,8 @@ from echoes.models.radar import comparison
 from echoes.models.radar.comparison import CloudEvaluation
 from echoes.reports import figures
 
+Section = CloudEvaluation  # `<track>.evaluate`
+
 
 def evaluate(
     grids: Grids, path: Path, timings: Mapping[str, Mapping[str, float]], p: CloudEvaluation, folder: Path

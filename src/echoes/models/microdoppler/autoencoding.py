@@ -1,0 +1,38 @@
+"""How the autoencoder of spectrograms is trained."""
+
+import torch
+from torch import nn
+
+from echoes.autoencoder import fitting, teachers
+from echoes.autoencoder.fitting import Task
+from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
+from echoes.autoencoder.vae import Vae
+from echoes.dataset.spectrograms import Spectrograms
+from echoes.errors import InputError
+from echoes.training.schedule import StageSchedule
+
+
+def task(
+    vae: Vae,
+    data: Spectrograms,
+    loss: LossWeights | SpectrogramLoss,
+    mirror: bool,
+    schedule: StageSchedule,
+    place: torch.device,
+) -> Task:
+    """Spectrograms; where latents are aligned, the map to the teacher's features is trained too. May train a teacher.
+
+    Raises InputError for the loss of another family, for mirrored spectrograms, and for a size that the autoencoder
+    cannot divide.
+    """
+    vae.latent_shape(data.shape)
+    if not isinstance(loss, SpectrogramLoss):
+        raise InputError(f"loss.kind: expected spectrogram, for grids of spectrograms, got {loss.kind}")
+    if mirror:
+        raise InputError("mirror: expected false for spectrograms, whose velocities have a sign, got true")
+    aligned = loss.alignment.weight
+    teacher = teachers.teacher(data, loss.alignment, place) if aligned or loss.perceptual else None
+    aligner = fitting.align(vae, data, teacher, loss, schedule.seed, place) if teacher and aligned else None
+    parts = nn.ModuleList([vae] if aligner is None else [vae, aligner])
+    objective = fitting.spectrogram_objective(vae, loss, teacher, aligner, place)
+    return Task(parts, fitting.load_spectrograms(data), objective)
