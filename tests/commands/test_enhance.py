@@ -2,7 +2,6 @@
 
 import csv
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,22 +9,18 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from tests.commands.test_pointclouds import read
+from tests.inference.test_pointclouds import read
 from typer.testing import CliRunner, Result
 
 import tracks
-from echoes import latentstore, params
+from echoes import params
 from echoes.cli import app
 from echoes.commands import against_lidar, enhance
-from echoes.commands.enhancer import Choice, Enhancer, RadarFrame
 from echoes.commands.outputs import Row
 from echoes.dataset.grids import Grids
-from echoes.errors import InputError
-from echoes.models import denoisers, sampler, students
-from echoes.models.autoencoders import load as load_vae
-from echoes.models.extraction import Extraction
-from echoes.models.radar.clouds import POINT_COLUMNS, from_decoded
-from echoes.models.sampler import UNGUIDED, Decoder, Sampler
+from echoes.inference import Enhancer
+from echoes.inference.enhancer import RadarFrame
+from echoes.models.radar.clouds import POINT_COLUMNS
 from echoes.readers import ego_motion, simulated
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
@@ -37,10 +32,6 @@ STREET = "data/raw/radar"
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["enhance", *arguments])
-
-
-def enhancer_of(project: Path, choice: Choice = "fused", samples: int = 1, steps: int = 1) -> Enhancer:
-    return Enhancer(project / "data" / "radar", steps, choice, samples, CPU)
 
 
 def radar_of(grids: Grids) -> RadarFrame:
@@ -117,14 +108,6 @@ def test_the_cloud_of_a_radar_keeps_its_returns_as_measured_and_adds_points_in_o
     assert not occupied & {tuple(cell) for cell in grid.cells(added)[0].tolist()}
 
 
-@pytest.mark.parametrize("steps", [1, 2])
-def test_one_and_two_steps_are_those_of_the_consistency_model(train, project: Path, steps: int) -> None:
-    train("encoder")
-    enhancer = enhancer_of(project, steps=steps)
-    calls = sampler.calls(enhancer._call.sampler, torch.zeros(2, 4, 4, 16, 16))
-    assert calls == steps
-
-
 def test_two_steps_give_other_clouds_than_one(train, project: Path) -> None:
     train("encoder")
     for steps in ("1", "2"):
@@ -133,48 +116,10 @@ def test_two_steps_give_other_clouds_than_one(train, project: Path) -> None:
     assert one.shape != two.shape or not np.allclose(one, two)
 
 
-@pytest.mark.parametrize("condition", ["encoder", "vae"])
-def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
-    train, project: Path, condition: str
-) -> None:
-    grids: Grids = train(condition)
-    data = project / "data" / "radar"
-    frames = np.array([0, 1])
-    vae, header = load_vae(data / "vae.safetensors", CPU)
-    model, of, cd = students.load_cd(data / "cd.safetensors", CPU)
-    rows = next(Extraction(vae, grids, header).batches(2))
-    cond = torch.from_numpy(rows["cond"] if condition == "vae" else grids.radar_batch(frames))
-    decoder, steps = Decoder(vae, denoisers.whitening(cd)), students.steps(of.sigmas, [])
-    once = Sampler(model, steps, UNGUIDED, decoder, latentstore.shape(cd), of.seed)
-    expected = from_decoded(once(cond, [0, 1]), cd.content["threshold"], grids.scaling)
-    found, _ = enhancer_of(project, "sample").clouds([0, 1], [radar_of(grids)] * 2)
-    for cloud, pipeline in zip(found, expected, strict=True):
-        np.testing.assert_allclose(cloud[:, :3], grids.grid.centres(pipeline.indices), atol=1e-5)
-        np.testing.assert_allclose(cloud[:, [5, 4, 3]], pipeline.features[:, [0, 2, 3]], rtol=1e-4, atol=1e-4)
-
-
-def test_the_clouds_depend_on_the_radar(train, project: Path) -> None:
-    grids: Grids = train("encoder")
-    radar, choices = radar_of(grids), ("fused", "decide", "sample")
-    cells = replace(radar.cells, indices=radar.cells.indices[:5], features=radar.cells.features[:5])
-    for choice in choices:
-        (one, other), _ = enhancer_of(project, choice).clouds([0, 0], [radar, replace(radar, cells=cells)])
-        assert one.shape != other.shape or not np.allclose(one, other)
-
-
-def test_a_single_frame_is_padded_and_gives_the_cloud_it_gives_beside_others(train, project: Path) -> None:
-    grids: Grids = train("encoder")
-    enhancer, radar = enhancer_of(project), radar_of(grids)
-    (first, second), _ = enhancer.clouds([7, 8], [radar, radar])
-    (alone,), _ = enhancer.clouds([8], [radar])
-    np.testing.assert_allclose(alone, second, rtol=1e-5, atol=1e-5)
-    assert first.shape != second.shape or not np.allclose(first, second)  # the noise is that of the frame's number
-
-
 def test_a_frame_keeps_its_place_and_its_noise_beside_frames_that_are_skipped(train, project: Path) -> None:
     grids: Grids = train("encoder")
-    enhancer, radar = enhancer_of(project), radar_of(grids)
-    expected, _ = enhancer.clouds([6, 8], [radar, radar])
+    enhancer, radar = Enhancer.load(project / "data" / "radar", device=CPU), radar_of(grids)
+    expected, _ = enhancer.timed([radar, radar], [6, 8])
     (first, skipped, third), seconds = enhance.enhanced(enhancer, [radar, None, radar], first=6)
     assert skipped is None
     assert seconds > 0
@@ -184,25 +129,12 @@ def test_a_frame_keeps_its_place_and_its_noise_beside_frames_that_are_skipped(tr
     assert enhance.enhanced(enhancer, [None, None], first=0) == ([None, None], 0.0)
 
 
-def test_the_spread_over_samples_is_a_column_of_its_own(train, project: Path) -> None:
-    grids: Grids = train("encoder")
-    one, several = enhancer_of(project), enhancer_of(project, samples=3)
-    assert one.columns == POINT_COLUMNS
-    assert several.columns == (*POINT_COLUMNS, "spread")
-    outside = np.float32([[70, 0, 1, -2, 55]])
-    radar = radar_of(grids)
-    (cloud, _), _ = several.clouds([0, 1], [replace(radar, points=np.concatenate([radar.points, outside])), radar])
-    assert cloud.shape[1] == 7
-    inside = grids.grid.cells(cloud)[1]
-    assert cloud[~inside].tolist() == [[70, 0, 1, 55, -2, pytest.approx(0.3), 0]]
-    assert (cloud[inside, 6] >= 0).all()
-    assert (cloud[inside, 6] > 0).mean() > 0.9
-    (first, _), _ = one.clouds([0, 1], [radar, radar])
-    assert first.shape != cloud.shape or not np.allclose(first[:, 5], cloud[:, 5])
+def test_the_spread_over_samples_is_told_and_written(train, project: Path) -> None:
+    train("encoder")
     result = run("--track", "radar", STREET, "out", "--samples", "2")
     assert result.exit_code == 0, result.output
     assert "positive = receding], probability, spread" in result.stdout
-    assert read(project / "out" / "street-000_000000.ply", several.columns).shape[1] == 7
+    assert read(project / "out" / "street-000_000000.ply", (*POINT_COLUMNS, "spread")).shape[1] == 7
 
 
 def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
@@ -375,16 +307,6 @@ def test_an_output_that_cannot_be_made_is_told_in_one_line(train, project: Path)
 )
 def test_an_unknown_option_is_refused(project: Path, arguments: tuple[str, ...]) -> None:
     assert run("--track", "radar", STREET, "out", *arguments).exit_code == 2
-
-
-def test_models_that_do_not_belong_together_are_refused(train: Callable[..., Grids], project: Path) -> None:
-    train("encoder")
-    data = project / "data" / "radar"
-    first = (data / "cd.safetensors").read_bytes()
-    train("encoder", seed=1)
-    (data / "cd.safetensors").write_bytes(first)
-    with pytest.raises(InputError, match=r"cd.safetensors: was made from vae .* but .*vae.safetensors is"):
-        enhancer_of(project)
 
 
 def test_batches_hold_every_item_once_in_order() -> None:

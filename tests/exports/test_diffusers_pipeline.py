@@ -15,8 +15,8 @@ from tests.exports import labelled
 from torch import Tensor
 
 from echoes import params, seeds
-from echoes.commands.generator import Method, SpectrogramGenerator
 from echoes.diffusion.samplers import SolverConfig, solve
+from echoes.inference import SpectrogramGenerator
 from echoes.models import autoencoders, denoisers, students
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler, noise_of, solving
 from echoes.models.trained import SampleParams
@@ -133,9 +133,13 @@ def test_a_sample_is_the_same_in_any_batch_if_it_has_its_own_generator(cd: Path)
 
 
 @pytest.mark.parametrize("method", ["ldm", "cd_1", "cd_2"])
-def test_noise_seeded_as_the_command_generate_seeds_it_gives_the_same_spectrograms(method: Method, ldm: Path, cd: Path):
+def test_noise_seeded_as_the_command_generate_seeds_it_gives_the_same_spectrograms(method: str, ldm: Path, cd: Path):
     exported = ldm if method == "ldm" else cd
-    command = SpectrogramGenerator(exported.parent / "data", method, P, P.seed, labelled.CPU)
+    data, options = exported.parent / "data", {"seed": P.seed, "device": labelled.CPU}
+    if method == "ldm":
+        command = SpectrogramGenerator.by_solver(data, P, **options)
+    else:
+        command = SpectrogramGenerator.load(data, steps=int(method[-1]), **options)
     made = SpectrogramPipeline.from_pretrained(exported)(
         [WALKER] * 2,
         generator=[torch.Generator().manual_seed(seeds.number(P.seed, "generate-3-walk", i)) for i in (0, 1)],

@@ -15,7 +15,6 @@ from tqdm import tqdm
 from echoes import files, params
 from echoes.commands import against_lidar
 from echoes.commands.against_lidar import AgainstLidar
-from echoes.commands.enhancer import Choice, Enhancer, RadarFrame
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
 from echoes.commands.sources import listed, load
@@ -23,6 +22,8 @@ from echoes.compute import device
 from echoes.errors import InputError
 from echoes.evaluation.points import Region
 from echoes.grids import Grid
+from echoes.inference import columns
+from echoes.inference.enhancer import Choice, Enhancer, RadarFrame
 from echoes.models.radar import readout
 from echoes.models.radar.familiarity import Recording
 from echoes.rasters import voxels
@@ -70,7 +71,7 @@ def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: boo
     source = load(track)
     entries = listed(root, source)
     settings: GridParams = params.load(GridParams, f"{track}.grid")
-    enhancer = Enhancer(Path("data", track), wanted.steps, wanted.choice, wanted.samples, device.best())
+    enhancer = loaded(track, wanted)
     if source.ego_motion != enhancer.ego_motion:
         key = f"{track}.source.ego_motion"
         raise InputError(f"{key}: expected {enhancer.ego_motion}, as the track was trained, got {source.ego_motion}")
@@ -85,11 +86,11 @@ def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: boo
         for batch in batches(found, BATCH):
             clouds, seconds = enhanced(enhancer, [frame.radar for _, frame in batch], len(rows))
             for (entry, frame), cloud in zip(batch, clouds, strict=True):
-                rows.append(written(cloud, enhancer.columns, folder, entry, len(rows), wanted.form, frame.velocity))
+                rows.append(written(cloud, folder, entry, len(rows), wanted.form, frame.velocity))
                 if frame.radar is not None and cloud is not None:
                     unlike.take(frame.radar.cells, enhancer.grid)
                     if frame.truth is not None:
-                        against.take(frame.radar.points, cloud, *frame.truth)
+                        against.take(frame.radar.points, columns.rows(cloud), *frame.truth)
             network_s += [seconds] * sum(cloud is not None for cloud in clouds)
             bar.update(len(batch))
         if not network_s:
@@ -98,8 +99,18 @@ def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: boo
             )
         write_index(rows, folder / INDEX)
     lines = told(rows, output, wanted.form, enhancer.columns, source, time.perf_counter() - start, median(network_s))
-    helps = readout.told(enhancer.readout) if wanted.choice == "fused" else []
+    helps = readout.told(enhancer.fusion.readout) if wanted.choice == "fused" else []
     return "\n".join([*lines, *helps, *unlike.told(), *against.told()])
+
+
+def loaded(track: str, wanted: Wanted) -> Enhancer:
+    return Enhancer.load(
+        Path("data", track),
+        readout=wanted.choice,
+        steps=wanted.steps,
+        samples=wanted.samples,
+        device=device.best(),
+    )
 
 
 def prepared(read: Any, root: Path, source: Any, grid: Grid, settings: Ground, entry: Entry) -> Prepared:
@@ -130,7 +141,7 @@ def enhanced(
     clouds: list[np.ndarray | None] = [None] * len(radar)
     if not there:
         return clouds, 0.0
-    made, seconds = enhancer.clouds([first + i for i in there], [frame for frame in radar if frame is not None])
+    made, seconds = enhancer.timed([frame for frame in radar if frame is not None], [first + i for i in there])
     for i, cloud in zip(there, made, strict=True):
         clouds[i] = cloud
     return clouds, seconds / len(there)
@@ -140,7 +151,7 @@ def told(
     rows: Sequence[Row],
     output: Path,
     form: Format,
-    columns: Sequence[str],
+    names: Sequence[str],
     source: Any,
     seconds: float,
     network_s: float,
@@ -150,7 +161,7 @@ def told(
     reference = "relative to the radar" if source.ego_motion == "none" else "over ground"
     lines = [
         f"{len(made)} clouds ({form}) and {INDEX} are in {output}",
-        f"columns: x, y, z [m], power [dB], doppler [m/s {reference}, positive = receding], {', '.join(columns[5:])}",
+        f"columns: x, y, z [m], power [dB], doppler [m/s {reference}, positive = receding], {', '.join(names[5:])}",
         f"{len(made) / seconds:.1f} frames/s in total, {1 / network_s:.1f} frames/s in the network alone",
     ]
     if skipped := len(rows) - len(made):

@@ -3,19 +3,21 @@
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from echoes import files, params
 from echoes.commands.folders import check_replaceable
-from echoes.commands.generator import Labels, Method, SpectrogramGenerator
 from echoes.compute import device
 from echoes.errors import InputError
+from echoes.inference.generator import Labels, SpectrogramGenerator
 from echoes.models.trained import SampleParams
 from echoes.reports import spectrograms as pictures
 from echoes.reports.spectrograms import View
 
+Method = Literal["ldm", "cd_1", "cd_2"]
 ARRAYS, INDEX = "spectrograms.npz", "spectrograms.tsv"
 
 
@@ -37,21 +39,28 @@ def generate(
         raise InputError(f"--seed: expected 0 or more, got {seed}")
     output = output.resolve()
     check_replaceable(output, INDEX, overwrite)
-    p: SampleParams = params.load(SampleParams, f"{track}.sample")
-    generator = SpectrogramGenerator(Path("data", track), method, p, seed, device.best())
-    chosen = generator.known(wanted)
+    generator = loaded(track, method, seed)
+    chosen, view = generator.known(wanted), View(generator.velocity, generator.time, generator.range_db)
     with files.replacing(output) as folder:
         folder.mkdir()
         made = {}
         for labels in tqdm(chosen, "generate", mininterval=1.0):
             made[labels] = generator.spectrograms(labels, count, batch)
-            draw(made[labels], name_of(labels), generator.view, folder)
+            draw(made[labels], name_of(labels), view, folder)
         write_arrays(made, generator, folder / ARRAYS)
         write_index(made, generator.kinds, folder / INDEX)
     return (
         f"{count * len(chosen)} spectrograms of {method} are in {output}: {ARRAYS} (arrays with their axes), {INDEX}, "
         f"<labels>/*.png and <labels>.png"
     )
+
+
+def loaded(track: str, method: Method, seed: int) -> SpectrogramGenerator:
+    p: SampleParams = params.load(SampleParams, f"{track}.sample")
+    data = Path("data", track)
+    if method == "ldm":
+        return SpectrogramGenerator.by_solver(data, p, seed=seed, device=device.best())
+    return SpectrogramGenerator.load(data, steps=1 if method == "cd_1" else 2, seed=seed, device=device.best())
 
 
 def name_of(labels: Labels) -> str:
@@ -75,13 +84,12 @@ def write_arrays(made: Mapping[Labels, np.ndarray], generator: SpectrogramGenera
         kind: np.array([labels[i] for labels, found in made.items() for _ in found])
         for i, kind in enumerate(generator.kinds)
     }
-    view = generator.view
     np.savez_compressed(
         path,
         allow_pickle=False,
         spectrogram=np.concatenate([generator.physical(found) for found in made.values()]),
-        velocity_mps=view.velocity.centres,
-        time_s=view.time.centres,
+        velocity_mps=generator.velocity.centres,
+        time_s=generator.time.centres,
         **per_kind,
     )
 

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from echoes import files
-from echoes.commands.pointclouds import WRITERS, Columns
+from echoes.inference.pointclouds import WRITERS
 from echoes.readers.frames import Entry
 
 Format = Literal["ply", "pcd", "npy", "csv"]
@@ -32,7 +32,6 @@ class Row:
 
 def written(
     cloud: np.ndarray | None,
-    columns: Columns,
     folder: Path,
     entry: Entry,
     number: int,
@@ -43,7 +42,7 @@ def written(
     if cloud is None:
         return Row("", entry, 0, velocity)
     name = f"{files.safe_name(entry.sequence.replace('/', '-'))}_{number:06d}.{form}"
-    WRITERS[form](cloud, folder / name, columns)
+    WRITERS[form](cloud, folder / name)
     return Row(name, entry, len(cloud), velocity)
 
 

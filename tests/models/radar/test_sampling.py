@@ -10,8 +10,9 @@ import torch
 
 import tracks
 from echoes import arrays, metrics, params
-from echoes.commands.enhancer import Enhancer, RadarFrame
 from echoes.errors import InputError
+from echoes.inference import Enhancer, columns
+from echoes.inference.enhancer import RadarFrame
 from echoes.models import trained
 from echoes.models.radar import clouds, comparison, evaluation
 from echoes.models.radar.comparison import CELLS, POINTS, CloudEvaluation
@@ -104,9 +105,9 @@ def test_enhance_writes_the_points_that_are_measured(made, track):
     frames = made.samples.frames.tolist()
     radar = [RadarFrame(track.grids.cells("radar", f), track.grids.points("radar", f)) for f in frames]
     for choice in ("fused", "decide"):
-        found, _ = Enhancer(track.data, 1, choice, 1, CPU).clouds(frames, radar)
+        found, _ = Enhancer.load(track.data, readout=choice, device=CPU).timed(radar, frames)
         for i, cloud in enumerate(found):
-            np.testing.assert_allclose(cloud, made.samples.points(choice, i), rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(columns.rows(cloud), made.samples.points(choice, i), rtol=1e-5, atol=1e-5)
 
 
 def test_the_radar_is_the_measured_one_and_the_nearest_a_target_of_the_train_split(made, track):

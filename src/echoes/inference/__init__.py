@@ -1,0 +1,12 @@
+"""Trained tracks as functions: what other programs import.
+
+    from echoes.inference import Enhancer
+
+The one package with names of its own, because users shall not need to know in which file a class lives. No stage
+imports it, so that no stage depends on more files by it, and what it imports is what a call of the models needs.
+"""
+
+from echoes.inference.enhancer import Enhancer
+from echoes.inference.generator import SpectrogramGenerator
+
+__all__ = ["Enhancer", "SpectrogramGenerator"]

@@ -1,0 +1,192 @@
+"""A trained track as one function: the radar of a frame -> a dense cloud, without grids or latents on disk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from echoes import latentstore, params
+from echoes.compute.device import best
+from echoes.compute.precision import half_precision
+from echoes.dataset.facts import RadarFacts
+from echoes.errors import InputError
+from echoes.evaluation.unlikeness import Seen
+from echoes.grids import Grid
+from echoes.inference import columns
+from echoes.models import autoencoders, denoisers, students
+from echoes.models.radar import clouds, familiarity
+from echoes.models.radar.clouds import Made
+from echoes.models.radar.onecall import OneCall
+from echoes.models.radar.readout import Fusion, with_returns
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, clock
+from echoes.models.trained import require_files
+from echoes.provenance import require_parent
+from echoes.rasters import scaling, voxels
+from echoes.rasters.cells import Cells, dense
+from echoes.rasters.scaling import Scaling
+
+Choice = Literal["fused", "decide", "sample"]
+RETURNS = "x, y, z [m], Doppler [m/s], power [dB]"
+
+
+@dataclass(frozen=True)
+class RadarFrame:
+    """cells: of the radar; points (N, 5) all its returns, as `Enhancer` takes them, inside the grid or not."""
+
+    cells: Cells
+    points: np.ndarray
+
+
+@dataclass(frozen=True)
+class Enhancer:
+    """The one-call model of a track and its decoder; what they need of the grids travels in their headers.
+
+    call         the networks; through_vae: whether the autoencoder encodes the radar for them.
+    fusion       how a cloud is read out of what they say; choice, samples: as `load` takes them.
+    threshold    of occupancy, for a cloud that is one sample.
+    ego_motion   `none`: Doppler is relative to the radar; else it is over ground, the radar's own motion taken out.
+    seen         what the radar of the training frames was like.
+    """
+
+    call: OneCall
+    through_vae: bool
+    fusion: Fusion
+    choice: Choice
+    samples: int
+    threshold: float
+    grid: Grid
+    scaling: Scaling
+    ego_motion: str
+    seen: Seen
+
+    @classmethod
+    def load(
+        cls,
+        folder: str | Path,
+        *,
+        readout: Choice = "fused",
+        steps: int = 1,
+        samples: int = 1,
+        device: torch.device | None = None,
+    ) -> "Enhancer":
+        """The models of a trained track, from a folder such as `data/radar`.
+
+        readout  fused: the radar's returns and what the model adds; decide: the model's cells of the best overlap;
+                 sample: one sample of the latent model, which looks like a LiDAR.
+        steps    network calls of the latent model for a sample, 1 or 2.
+        samples  of the latent model, whose mean probability and its spread are told.
+        device   None for a GPU where there is one.
+
+        Raises InputError where the track is not trained, or its two models do not belong together.
+        """
+        place = best() if device is None else device
+        vae_path, cd_path = Path(folder, "vae.safetensors"), Path(folder, "cd.safetensors")
+        require_files(vae_path, cd_path)
+        vae, vae_header = autoencoders.load(vae_path, place)
+        model, of, header = students.load_cd(cd_path, place)
+        require_parent(cd_path, header, vae_path, vae_header)
+        told: RadarFacts = params.build_known(RadarFacts, vae_header.content, f"{vae_path}: header")
+        grid, latent_shape = Grid(told.axes), latentstore.shape(header)
+        if latent_shape != vae.latent_shape(grid.shape):
+            raise InputError(f"{cd_path}: expected latents of a grid {grid.shape}, got {latent_shape}")
+        between = [students.chosen(header, "middle")] * (steps - 1)
+        decoder = Decoder(vae, denoisers.whitening(header))
+        sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latent_shape, of.seed)
+        return cls(
+            call=OneCall(sampler),
+            through_vae=of.denoiser.condition.by == "vae",
+            fusion=Fusion(students.readout(header), grid, told.scaling, place),
+            choice=readout,
+            samples=samples,
+            threshold=students.chosen(header, "threshold"),
+            grid=grid,
+            scaling=told.scaling,
+            ego_motion=told.ego_motion,
+            seen=familiarity.stored(header),
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of a cloud: x, y, z [m], power [dB], Doppler [m/s], probability, and its spread over several samples."""
+        return clouds.POINT_COLUMNS if self.samples == 1 else (*clouds.POINT_COLUMNS, "spread")
+
+    def __call__(self, points: np.ndarray, sample_id: int = 0) -> np.ndarray:
+        """The cloud of one frame, (M,) with a float32 field for each of `columns`.
+
+        points     (N, 5) x, y, z [m], Doppler [m/s] positive = receding, power [dB], in the radar's frame: x forward,
+                   y left, z up. Doppler is over ground unless `ego_motion` is `none`.
+        sample_id  names the noise; `echoes enhance` takes the number of the frame in its recording.
+
+        Raises InputError for what is no such array, or has no point inside the grid.
+        """
+        (cloud,) = self.clouds([points], [sample_id])
+        return cloud
+
+    def clouds(self, frames: Sequence[np.ndarray], sample_ids: Sequence[int]) -> list[np.ndarray]:
+        """The clouds of several frames in one batch; each is as it is alone."""
+        return self.timed([self._frame(points) for points in frames], sample_ids)[0]
+
+    def timed(self, frames: Sequence[RadarFrame], sample_ids: Sequence[int]) -> tuple[list[np.ndarray], float]:
+        """The clouds of a batch, and the seconds in the networks."""
+        cells = [frame.cells for frame in frames]
+        if len(frames) == 1:  # convolutions are several times slower on a single sample
+            sample_ids, cells = [*sample_ids, *sample_ids], [*cells, *cells]
+        device = self.call.sampler.device
+        radar = torch.from_numpy(self._dense(cells, False)).to(device)
+        start = clock(device)
+        cond = self._encode(cells) if self.through_vae else radar
+        one_sample = self.choice == "sample"
+        latent = one_sample or self.samples > 1 or self.fusion.readout.uses_latent
+        said = self.call(radar, cond, sample_ids, self.samples, latent)
+        probability = said.latent.sigmoid() if one_sample else self.fusion.probability(said.weighed)
+        seconds = clock(device) - start
+        probable, spread = probability.cpu().numpy(), said.spread.cpu().numpy()
+        measured = (said.sampled if one_sample else said.measured).cpu().numpy()
+        made = [self._made(frame, *one) for frame, *one in zip(frames, probable, measured, strict=False)]
+        return [self._cloud(one, of) for one, of in zip(made, spread, strict=False)], seconds
+
+    def _frame(self, points: np.ndarray) -> RadarFrame:
+        found = np.asarray(points, np.float32)
+        if found.ndim != 2 or found.shape[1] != 5 or not np.isfinite(found).all():
+            raise InputError(f"points: expected (N, 5) finite numbers {RETURNS}, got {found.shape} of {found.dtype}")
+        if not self.grid.cells(found)[1].any():
+            raise InputError(f"points: expected returns inside the grid of the track, got none of {len(found)}")
+        return RadarFrame(voxels.radar_cells(found, self.grid), found)
+
+    def _made(self, frame: RadarFrame, probability: np.ndarray, measured: np.ndarray) -> Made:
+        settled = self.fusion.readout
+        if self.choice != "fused":
+            level = self.threshold if self.choice == "sample" else settled.decide
+            return self.fusion.decided(probability, measured, level)
+        inside = self.grid.cells(frame.points)[1]
+        fused = self.fusion.fused(probability, measured, frame.cells, frame.points[inside])
+        return with_returns(fused, frame.points[~inside], settled.outside)
+
+    def _cloud(self, made: Made, spread: np.ndarray) -> np.ndarray:
+        if self.samples == 1:
+            return columns.structured(made.points, self.columns)
+        indices, inside = self.grid.cells(made.points)
+        of_point = np.zeros(len(made.points), np.float32)
+        of_point[inside] = spread[tuple(indices[inside].T)]
+        return columns.structured(np.column_stack([made.points, of_point]), self.columns)
+
+    def _dense(self, cells: Sequence[Cells], as_target: bool) -> np.ndarray:
+        """(B, C, D, H, W) in network range: the radar's channels, or a target's for the autoencoder."""
+        scaled = [scaling.radar_to_network(c.features, self.scaling) for c in cells]
+        if as_target:
+            scaled = [scaling.radar_as_target(features) for features in scaled]
+        sparse = [Cells(c.indices, features) for c, features in zip(cells, scaled, strict=True)]
+        return np.stack([dense(c, self.grid.shape) for c in sparse])
+
+    @torch.no_grad()
+    def _encode(self, cells: Sequence[Cells]) -> Tensor:
+        """(B, Z, *S') latents, as extract_latents makes the condition `vae`."""
+        sampler = self.call.sampler
+        radar = torch.from_numpy(self._dense(cells, True)).to(sampler.device)
+        with torch.autocast(radar.device.type, torch.bfloat16, enabled=half_precision("auto", radar.device)):
+            latents: Tensor = sampler.decoder.vae.encode(radar).mean
+        return latents

@@ -1,0 +1,139 @@
+"""A trained micro-Doppler track as one function: labels -> spectrograms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from echoes import latentstore, params
+from echoes.autoencoder.vae import Vae
+from echoes.compute.device import best
+from echoes.dataset.facts import SpectrogramFacts
+from echoes.diffusion.samplers import SolverConfig, solve
+from echoes.errors import InputError
+from echoes.grids import Axis
+from echoes.models import autoencoders, denoisers, students
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, solving
+from echoes.models.trained import SampleParams, require_files
+from echoes.provenance import Header, require_parent
+
+Labels = tuple[str, ...]  # one value per kind
+
+
+@dataclass(frozen=True)
+class SpectrogramGenerator:
+    """The denoiser or the consistency model of a track with its decoder; labels and axes are in their headers.
+
+    sampler         labels as numbers -> spectrograms in network range.
+    kinds           of labels, such as user and activity, in their order; names: of each kind, in theirs.
+    combinations    of labels that were trained.
+    velocity, time  axes (F, T); range_db: the powers that are -1 and 1 in network range.
+    """
+
+    sampler: Sampler
+    kinds: tuple[str, ...]
+    names: Mapping[str, tuple[str, ...]]
+    combinations: tuple[Labels, ...]
+    velocity: Axis
+    time: Axis
+    range_db: tuple[float, float]
+
+    @classmethod
+    def load(
+        cls, folder: str | Path, *, steps: int = 1, seed: int = 0, device: torch.device | None = None
+    ) -> "SpectrogramGenerator":
+        """The consistency model of a trained track, from a folder such as `data/microdoppler`.
+
+        steps   network calls for a spectrogram, 1 or 2; device: None for a GPU where there is one.
+
+        Raises InputError where the track is not trained, is of another family, or its models do not match.
+        """
+        path, place = Path(folder, "cd.safetensors"), best() if device is None else device
+        vae, vae_header = _autoencoder(path, place)
+        model, of, header = students.load_cd(path, place)
+        between = [students.chosen(header, "middle")] * (steps - 1)
+        decoder = _decoder(vae, vae_header, header, path)
+        sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latentstore.shape(header), seed)
+        return cls.of(sampler, header, path)
+
+    @classmethod
+    def by_solver(
+        cls, folder: str | Path, p: SampleParams, *, seed: int = 0, device: torch.device | None = None
+    ) -> "SpectrogramGenerator":
+        """The denoiser of a trained track and a solver, which take longer; p: the section `<track>.sample`."""
+        path, place = Path(folder, "ldm.safetensors"), best() if device is None else device
+        vae, vae_header = _autoencoder(path, place)
+        denoiser, header = denoisers.load_ldm(path, place)
+        steps = solving(denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas)
+        decoder = _decoder(vae, vae_header, header, path)
+        sampler = Sampler(denoiser, steps, p.guidance, decoder, latentstore.shape(header), seed)
+        return cls.of(sampler, header, path)
+
+    @classmethod
+    def of(cls, sampler: Sampler, header: Header, path: Path) -> "SpectrogramGenerator":
+        """A sampler with the labels and the axes that the header of its model tells of."""
+        told: SpectrogramFacts = params.build_known(SpectrogramFacts, header.content, f"{path}: header")
+        range_db = (told.scaling.floor_db, told.scaling.ceiling_db)
+        return cls(sampler, told.kinds, told.labels, told.combinations, *told.axes, range_db)
+
+    def known(self, wanted: Mapping[str, str]) -> list[Labels]:
+        """The trained combinations of labels that agree with `wanted`, which may leave kinds out.
+
+        Raises InputError, listing the known ones, for a kind or a label that was never trained.
+        """
+        for kind, value in wanted.items():
+            if kind not in self.kinds:
+                raise InputError(f"--{kind}: expected labels of this track ({', '.join(self.kinds)}), got {value!r}")
+            if value not in self.names[kind]:
+                raise InputError(f"--{kind}: expected one of {', '.join(self.names[kind])}, got {value!r}")
+        places = {self.kinds.index(kind): value for kind, value in wanted.items()}
+        found = [labels for labels in self.combinations if all(labels[i] == v for i, v in places.items())]
+        if not found:
+            asked, all_known = " ".join(wanted.values()), ", ".join(" ".join(known) for known in self.combinations)
+            raise InputError(f"--{' --'.join(wanted)}: expected one of {all_known}, got {asked}, never seen together")
+        return found
+
+    def spectrograms(self, labels: Labels, count: int, batch: int = 32) -> np.ndarray:
+        """(count, C, F, T) float32 in network range; sample i is the same for every count and batch.
+
+        labels  a name of each kind, in their order. Raises InputError for labels that were never trained together.
+        """
+        if labels not in self.combinations:
+            every = ", ".join(" ".join(known) for known in self.combinations)
+            raise InputError(f"labels: expected one of {every}, got {labels}")
+        row = [self.names[kind].index(value) for kind, value in zip(self.kinds, labels, strict=True)]
+        made = []
+        for start in range(0, count, batch):
+            sample_ids = list(range(start, min(start + batch, count)))
+            cond = torch.tensor([row] * len(sample_ids), device=self.sampler.device)
+            noise = self.sampler.noise(sample_ids, "-".join(("generate", *labels)))
+            # In single precision: rounding to bfloat16 would show in which batch a sample was.
+            with torch.no_grad():
+                latents = self.sampler.latents(cond, noise, sample_ids)
+                made.append(self.sampler.decoder(latents).clamp(-1, 1).cpu().numpy())
+        return np.concatenate(made)
+
+    def physical(self, spectrograms: np.ndarray) -> np.ndarray:
+        """Network range -> dB; pictures in colour -> 0..1."""
+        shares = (spectrograms + 1) / 2
+        floor_db, ceiling_db = self.range_db
+        return shares if spectrograms.shape[1] == 3 else floor_db + shares * (ceiling_db - floor_db)
+
+
+def _autoencoder(path: Path, place: torch.device) -> tuple[Vae, Header]:
+    """That of the same track as the model at `path`."""
+    vae_path = path.with_name("vae.safetensors")
+    require_files(vae_path, path)
+    vae, header = autoencoders.load(vae_path, place)
+    if "labels" not in header.content:
+        raise InputError(f"{vae_path}: expected a track of labelled spectrograms, got one of radar clouds")
+    return vae, header
+
+
+def _decoder(vae: Vae, vae_header: Header, header: Header, path: Path) -> Decoder:
+    """Raises InputError where the model at `path` was not made from this autoencoder."""
+    require_parent(path, header, path.with_name("vae.safetensors"), vae_header)
+    return Decoder(vae, denoisers.whitening(header))
