@@ -8,3 +8,8 @@ def half_precision(precision: str, device: torch.device) -> bool:
     if precision == "auto":
         return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
     return precision == "bfloat16"
+
+
+def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
+    """Within, networks on a device compute in bfloat16 where `half_precision` says so."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=half_precision(precision, device))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from echoes import latentstore, params
 from echoes.compute.device import best
-from echoes.compute.precision import half_precision
+from echoes.compute.precision import autocast
 from echoes.dataset.facts import RadarFacts
 from echoes.errors import InputError
 from echoes.evaluation.unlikeness import Seen
@@ -187,6 +187,6 @@ class Enhancer:
         """(B, Z, *S') latents, as extract_latents makes the condition `vae`."""
         sampler = self.call.sampler
         radar = torch.from_numpy(self._dense(cells, True)).to(sampler.device)
-        with torch.autocast(radar.device.type, torch.bfloat16, enabled=half_precision("auto", radar.device)):
+        with autocast(radar.device):
             latents: Tensor = sampler.decoder.vae.encode(radar).mean
         return latents

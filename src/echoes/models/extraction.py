@@ -9,7 +9,8 @@ import torch
 
 from echoes.autoencoder.latents import Moments
 from echoes.autoencoder.vae import Vae
-from echoes.compute.precision import half_precision
+from echoes.compute.device import device_of
+from echoes.compute.precision import autocast
 from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
@@ -57,7 +58,7 @@ class Extraction:
 
     @torch.no_grad()
     def _encode(self, dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        place = next(self._vae.parameters()).device
-        with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+        place = device_of(self._vae)
+        with autocast(place):
             posterior = self._vae.encode(torch.from_numpy(dense).to(place))
         return posterior.mean.cpu().numpy(), posterior.std.cpu().numpy()

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from echoes import seeds
+from echoes.compute.device import device_of
 from echoes.nets.classifiers import Classifier, ConvClassifier, TokenClassifier
 from echoes.training.loop import train
 from echoes.training.parts import Part
@@ -87,5 +88,5 @@ def predictions(judge: Classifier, spectrograms: np.ndarray) -> np.ndarray:
 
 
 def _batches(judge: Classifier, spectrograms: np.ndarray) -> list[Tensor]:
-    device = next(judge.parameters()).device
+    device = device_of(judge)
     return [x.to(device) for x in torch.from_numpy(spectrograms).float().split(BATCH)]

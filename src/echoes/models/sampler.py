@@ -10,7 +10,8 @@ from torch import Tensor
 from echoes import seeds
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.vae import Vae
-from echoes.compute.precision import half_precision
+from echoes.compute.device import device_of
+from echoes.compute.precision import autocast
 from echoes.diffusion.denoiser import Denoise, Denoiser, Model
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.paths import Path
@@ -56,7 +57,7 @@ class Sampler:
     @property
     def device(self) -> torch.device:
         """Of the model: where conditions must be."""
-        return next(self.model.parameters()).device
+        return device_of(self.model)
 
     def __call__(self, cond: Tensor, sample_ids: Sequence[int]) -> Tensor:
         """(B, C, *S) decoded samples.
@@ -73,7 +74,7 @@ class Sampler:
     @torch.no_grad()
     def decoded(self, cond: Tensor, noise: Tensor, sample_ids: Sequence[int]) -> Tensor:
         """(B, C, *S) from noise (B, Z, *S') of deviation 1, in half precision where the device is faster in it."""
-        with torch.autocast(noise.device.type, torch.bfloat16, enabled=half_precision("auto", noise.device)):
+        with autocast(noise.device):
             return self.decoder(self.latents(cond, noise, sample_ids))
 
     def latents(self, cond: Tensor, noise: Tensor, sample_ids: Sequence[int]) -> Tensor:

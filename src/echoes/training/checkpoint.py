@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from echoes import files, weights
 from echoes.compute import distributed, shares
+from echoes.compute.device import device_of
 from echoes.errors import InputError
 from echoes.provenance import Header
 
@@ -207,7 +208,7 @@ def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, T
 
 def _machine(module: nn.Module) -> dict[str, Any]:
     """What the bytes of a training depend on beside its origin."""
-    device = next(module.parameters()).device
+    device = device_of(module)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {"device": name, "threads": torch.get_num_threads(), "processes": distributed.count()}
 

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from echoes import draws, seeds
 from echoes.compute import distributed, shares
-from echoes.compute.precision import half_precision
+from echoes.compute.device import device_of
+from echoes.compute.precision import autocast
 from echoes.errors import InputError
 from echoes.nets.blocks import recompute
 from echoes.training.interruption import Interrupted, listening
@@ -61,7 +62,7 @@ def train(
     Raises FloatingPointError, with the step and the frames, at the first loss or gradient that is not finite, and
     Interrupted after SIGTERM or SIGINT, once the state is saved.
     """
-    device = next(module.parameters()).device
+    device = device_of(module)
     trained = [p for p in module.parameters() if p.requires_grad]
     # fused: one pass over all weights, a third of the time of a loop over them.
     optimizer = torch.optim.AdamW(
@@ -73,7 +74,7 @@ def train(
     accumulate, share = _share(schedule)
     wanted = (parts(step, frames, schedule, name, accumulate, share) for step in range(begin, schedule.steps))
     batches = ahead(load, (part for step in wanted for part in step))
-    cast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=half_precision(schedule.precision, device))
+    cast = autocast(device, schedule.precision)
     module.train()
     if isinstance(schedule, StageSchedule) and schedule.gradient_checkpointing:
         recompute(module)

@@ -7,6 +7,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
 from echoes.compute import distributed
+from echoes.compute.device import device_of
 from echoes.nets.blocks import Block
 
 
@@ -14,7 +15,7 @@ def shard(*models: nn.Module) -> None:
     """Spread the weights of models over all processes (FSDP, Zhao et al. 2023): each holds a share, and what it needs
     of the others for as long as it computes with it. To be called before an optimizer sees them.
     """
-    device = next(models[0].parameters()).device
+    device = device_of(models[0])
     mesh = init_device_mesh(device.type, (distributed.count(),))
     for model in models:
         blocks = [module for module in model.modules() if isinstance(module, Block)]

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from echoes.autoencoder import codes, spectrogram_loss
 from echoes.autoencoder.vae import Vae
-from echoes.compute.precision import half_precision
+from echoes.compute.device import device_of
+from echoes.compute.precision import autocast
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.spectrograms import Spectrograms
 
@@ -44,15 +45,15 @@ def reconstruct(vae: Vae, data: Spectrograms, frames: np.ndarray) -> Tensor:
 def _encoded(vae: Vae, clean: Tensor) -> Tensor:
     """(B, Z, *S / factor) the mean of their posteriors."""
     place = _place(vae)
-    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+    with autocast(place):
         return vae.encode(clean.to(place)).mean
 
 
 def _decoded(vae: Vae, raw_latents: Tensor) -> Tensor:
     place = _place(vae)
-    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+    with autocast(place):
         return vae.decode(raw_latents)
 
 
 def _place(vae: Vae) -> torch.device:
-    return next(vae.parameters()).device
+    return device_of(vae)

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from echoes.compute.precision import half_precision
+from echoes.compute.device import device_of
+from echoes.compute.precision import autocast
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.schedules import SigmaRange
@@ -57,8 +58,8 @@ def _distance(decoder: Decoder, data: Spectrograms, conditions: Conditions) -> C
 
 @torch.no_grad()
 def _encoded(decoder: Decoder, data: Spectrograms, frames: np.ndarray) -> np.ndarray:
-    place = next(decoder.vae.parameters()).device
-    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+    place = device_of(decoder.vae)
+    with autocast(place):
         raw_latents = decoder.vae.encode(torch.from_numpy(data.target_batch(frames)).to(place)).mean
     return pooled(decoder.whitening.whiten(raw_latents))
 
@@ -68,7 +69,7 @@ def _sampled(sampler: Sampler, conditions: Conditions, frames: np.ndarray, sampl
     """Under the conditions of `frames`, (B,) both; sample_ids name the noise."""
     place = sampler.device
     noise, cond = sampler.noise(sample_ids, "validation"), conditions(frames, straight(frames)).to(place)
-    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+    with autocast(place):
         return pooled(sampler.latents(cond, noise, sample_ids))
 
 

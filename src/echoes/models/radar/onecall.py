@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from echoes.compute.precision import half_precision
+from echoes.compute.precision import autocast
 from echoes.dataset.grids import Grids
 from echoes.models.conditions import Conditions, straight
 from echoes.models.radar import readout
@@ -57,7 +57,7 @@ class OneCall:
         sample_ids  (B,) name the noise; samples: how many are averaged; latent: whether the latent model is called.
         """
         start = clock(radar.device)
-        with torch.autocast(radar.device.type, torch.bfloat16, enabled=half_precision("auto", radar.device)):
+        with autocast(radar.device):
             regressed = None if self.regression is None else self.regression(radar)
         if latent or regressed is None:
             logit, spread, sampled = self._sampled(cond, sample_ids, samples)

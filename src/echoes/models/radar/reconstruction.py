@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from echoes.autoencoder.vae import Vae
-from echoes.compute.precision import half_precision
+from echoes.compute.device import device_of
+from echoes.compute.precision import autocast
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation.cells import agreement
@@ -31,7 +32,7 @@ def error(vae: Vae, grids: Grids) -> float:
 @torch.no_grad()
 def reconstruct(vae: Vae, grids: Grids, frames: np.ndarray, threshold: float) -> list[clouds.Cloud]:
     """The targets of `frames` through encoder and decoder, by the mean of the posterior."""
-    place = next(vae.parameters()).device
-    with torch.autocast(place.type, torch.bfloat16, enabled=half_precision("auto", place)):
+    place = device_of(vae)
+    with autocast(place):
         decoded = vae.decode(vae.encode(torch.from_numpy(grids.target_batch(frames)).to(place)).mean)
     return clouds.from_decoded(decoded, threshold, grids.scaling)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from echoes import params
 from echoes.autoencoder.loss import masked_huber, target_loss
 from echoes.compute import shares
+from echoes.compute.device import device_of
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.grids import Y_AXIS
@@ -74,7 +75,7 @@ def objective(rate: float, weights: RegressionLoss) -> Callable[[nn.Module, Regr
     """(network, batch) -> (B,) loss. rate: share of occupied cells in the train split."""
 
     def loss(network: nn.Module, batch: RegressionBatch) -> Tensor:
-        place = next(network.parameters()).device
+        place = device_of(network)
         target, offsets = batch.target.to(place), batch.offsets.to(place)
         regressed = network(batch.radar.to(place))
         values, places = regressed.split([len(TARGET_CHANNELS), len(OFFSETS)], dim=1)
