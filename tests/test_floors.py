@@ -11,11 +11,11 @@ FLOORS = [
     {"files", "imports"},
     {"params", "grids", "seeds", "draws", "provenance", "metrics", "headlines"},
     {"entry", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
-    {"training", "latentstore", "dataset", "track_code"},
+    {"training", "latentstore", "dataset"},
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},
     {"models"},
-    {"exports", "inference"},
+    {"track_code", "exports", "inference"},
     {"stages", "commands"},
     {"cli"},
 ]
