@@ -35,6 +35,13 @@ def radar(track):
     return torch.from_numpy(track.grids.radar_batch(FRAMES))
 
 
+def test_samples_of_two_steps_are_apart_by_the_noise_of_both(track, radar):
+    call = OneCall(replace(tracks.consistent(track, 1.5), seed=SEED))
+    said = call(radar, radar, FRAMES.tolist(), 4, True)
+    probability = torch.stack([decoded(call, radar, k)[:, 0].sigmoid() for k in range(4)]).double()
+    torch.testing.assert_close(said.spread.double(), probability.std(0), rtol=1e-4, atol=1e-5)
+
+
 def decoded(call, cond, sample):
     """(2, 5, D, H, W) of the k-th sample of the frames."""
     return replace(call.sampler, seed=seed_of(SEED, sample))(cond, FRAMES.tolist())

@@ -1,7 +1,7 @@
 """What the networks of a track say of the radar in one call each: the regression, and a sample of the latent model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from echoes.dataset.grids import Grids
 from echoes.models.conditions import Conditions, straight
 from echoes.models.radar import readout
 from echoes.models.radar.regressor import OFFSETS
-from echoes.models.sampler import Sampler, clock, noise_of, seed_of
+from echoes.models.sampler import Sampler, clock, seed_of
 
 LIMIT = 12.0  # of a logit of a mean probability: 6e-6
 
@@ -70,18 +70,14 @@ class OneCall:
 
     def _sampled(self, cond: Tensor, sample_ids: Sequence[int], samples: int) -> tuple[Tensor, Tensor, Tensor]:
         """Logit of the mean probability, deviation of the probability, and the measurements of the first sample."""
-        made = [self._sample(cond, sample_ids, seed_of(self.sampler.seed, k)) for k in range(samples)]
+        seeds = [seed_of(self.sampler.seed, k) for k in range(samples)]  # of all noise of a sample, also on the way
+        made = [replace(self.sampler, seed=seed)(cond, sample_ids) for seed in seeds]
         measured = torch.cat([made[0], torch.zeros_like(made[0][:, : len(OFFSETS)])], dim=1)
         if samples == 1:
             return made[0][:, 0], torch.zeros_like(made[0][:, 0]), measured
         probability = torch.stack([one[:, 0].sigmoid() for one in made])
         logit = probability.mean(0).logit().clamp(-LIMIT, LIMIT)
         return logit, probability.std(0), measured
-
-    def _sample(self, cond: Tensor, sample_ids: Sequence[int], seed: int) -> Tensor:
-        """Decoded from noise of another seed; what is added on the way keeps that of the sampler."""
-        noise = noise_of(sample_ids, self.sampler.latent_shape, seed, "sample").to(self.sampler.device)
-        return self.sampler.decoded(cond, noise, sample_ids)
 
 
 def of_frames(call: OneCall, grids: Grids, conditions: Conditions, latent: bool) -> Callable[[np.ndarray], Said]:
