@@ -4,19 +4,20 @@ from pathlib import Path
 
 from echoes import arrays, metrics, params
 from echoes.entry import run
-from echoes.readers.choice import READERS, Reader
-from echoes.voxelization.families import Layout, Split, writer_of
+from echoes.readers.choice import READERS, family_of
+from echoes.voxelization import families
 
 
 def main(track: str) -> None:
-    reader = params.load(Reader, f"{track}.source.reader")
+    reader = params.load(str, f"{track}.source.reader")
+    voxelizer = families.voxelizer(family_of(reader, f"{track}.source.reader"))
     source = params.load(READERS[reader].Source, f"{track}.source")
-    layout = params.load(Layout, f"{track}.grid")
-    split = params.load(Split, f"{track}.split")
-    write = writer_of(track, source, layout, split)
+    layout = params.load(voxelizer.Layout, f"{track}.grid")
+    split = params.load(voxelizer.Split, f"{track}.split")
+    voxelizer.require(track, reader, layout, split)
     with arrays.writing(Path("data", track, "grids.zarr")) as writer:
         table = Path("metrics", track, "plots", "stamps.csv")
-        statistics = write(Path("data", "raw", track), source, layout, split, writer, table)
+        statistics = voxelizer.write(Path("data", "raw", track), source, layout, split, writer, table)
     metrics.write(Path("metrics", track, "voxelize.json"), statistics)
 
 

@@ -11,7 +11,8 @@ import pytest
 import deps
 from echoes import imports, initial, params
 from echoes.models import families
-from echoes.readers.choice import CLOUDS
+from echoes.readers.choice import family_of
+from echoes.voxelization import families as voxelization
 
 INITIALIZE = "initialize"  # the stage that copies what a track starts from
 SELECT = "select_code"  # the stage that tells which code a track leads to
@@ -55,8 +56,13 @@ def built(stage: str, track: str) -> dict[str, object]:
     spec.loader.exec_module(module)
     path = imports.ROOT / "params.yaml"
     reader = NUMBERS[track]["source"]["reader"]
-    evaluation = families.evaluation("radar" if reader in CLOUDS else "microdoppler")
-    known = {**vars(module), "reader": reader, "evaluation": evaluation}
+    family = family_of(reader, "reader")
+    known = {
+        **vars(module),
+        "reader": reader,
+        "evaluation": families.evaluation(family),
+        "voxelizer": voxelization.voxelizer(family),
+    }
     classes = {section: eval(ast.unparse(cls), known) for section, cls in loads(stage).items()}
     return {section: params.load(cls, f"{track}.{section}", path) for section, cls in classes.items()}
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -30,6 +31,14 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
 
 def _is_ours(name: str) -> bool:
     return name.split(".")[0] == "echoes"
+
+
+def file_of(module: str) -> Path:
+    """Where a module lies, by its dotted name; only the packages that it is in are imported."""
+    spec = find_spec(module)
+    assert spec is not None, module
+    assert spec.origin is not None, module
+    return Path(spec.origin).resolve()
 
 
 def closure(path: Path) -> set[Path]:

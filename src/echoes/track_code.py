@@ -10,19 +10,24 @@ from pathlib import Path
 
 from echoes import files, imports
 from echoes.models import families
-from echoes.readers.choice import CLOUDS, READERS
+from echoes.readers.choice import READERS, family_of
+from echoes.voxelization import families as voxelization
 
 PLACE = "data/{track}/code/{stage}.json"
 
 
 def used(reader: str) -> dict[str, set[Path]]:
-    """Stage -> what it imports for a track with this reader beside what it imports for all."""
-    family = "radar" if reader in CLOUDS else "microdoppler"
-    chosen = {stage: families.files(stage, family) for stage in families.ROLES}
-    chosen["voxelize"] = [imports.PACKAGE / "readers" / f"{reader}.py"]
+    """Stage -> what it imports for a track with this reader beside what it imports for all.
+
+    Raises InputError for a reader that is unknown.
+    """
+    family = family_of(reader, "source.reader")
+    chosen = {stage: families.modules(stage, family) for stage in families.ROLES}
+    chosen["voxelize"] = [READERS.module(reader), voxelization.FAMILIES[family]]
+    files_of = {stage: [imports.file_of(module) for module in modules] for stage, modules in chosen.items()}
     return {
         stage: set(modules).union(*map(imports.closure, modules)) - imports.closure(_script(stage))
-        for stage, modules in chosen.items()
+        for stage, modules in files_of.items()
     }
 
 

@@ -16,8 +16,8 @@ from echoes.models.microdoppler.comparison import SpectrogramEvaluation
 from echoes.models.objectives import LdmParams
 from echoes.models.radar.comparison import CloudEvaluation
 from echoes.models.trained import SampleParams
-from echoes.readers.choice import READERS
-from echoes.voxelization.families import Layout, Split, writer_of
+from echoes.readers.choice import READERS, family_of
+from echoes.voxelization.families import Layout, Split, voxelizer
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = tracks(params.document(ROOT / "params.yaml"))
@@ -99,7 +99,8 @@ def test_a_new_track_loads_in_all_sections_and_all_else_keeps_its_bytes(path, li
     section = params.document(path)["new"]
     assert set(section) == {"source", *SECTIONS, "latents"} == set(KNOWN[like])
     assert {**section, "source": None} == {**KNOWN[like], "source": None}
-    assert writer_of("new", loaded["source"], loaded["grid"], loaded["split"])
+    family = family_of(reader, "reader")
+    voxelizer(family).require("new", reader, loaded["grid"], loaded["split"])
     assert text.startswith(f"\n# as {like}, with the reader {reader}: recordings in data/raw/new\nnew:\n  source:")
     copied = text[text.index("\n  grid:") :]
     assert copied in before[before.index(f"\n{like}:") :]  # with its comments

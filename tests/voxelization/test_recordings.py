@@ -15,7 +15,7 @@ from echoes.readers.recordings import Recorded
 from echoes.readers.splits import ByRecording, ByTime
 from echoes.voxelization import crops, recordings
 from echoes.voxelization.crops import Crops
-from echoes.voxelization.families import Layout, Split, writer_of
+from echoes.voxelization.families import Layout, Split
 from echoes.voxelization.spectrograms import SpectrogramParams
 
 ROOT = Path(__file__).resolve().parents[2] / "data" / "raw" / "microdoppler"
@@ -223,7 +223,7 @@ STRETCH = {"by": "stretch", "gap_s": 10.0, "folds": 4, "fold": 0, "val": 0.1, "s
 def test_a_grid_or_a_split_of_the_other_family_is_refused(grid, split, message):
     layout, divided = params.build(Layout, grid, "t.grid"), params.build(Split, split, "t.split")
     with pytest.raises(InputError, match=message):
-        writer_of("t", mars.Source("mars", 1, ""), layout, divided)
+        recordings.require("t", "mars", layout, divided)
 
 
 def test_nothing_to_read_is_refused(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any
 from echoes import params
 from echoes.commands.sections import tracks
 from echoes.errors import InputError
-from echoes.readers.choice import CLOUDS, READERS, Reader
+from echoes.readers.choice import CLOUDS, READERS, family_of
 from echoes.readers.frames import Entry
 
 
@@ -28,7 +28,8 @@ def chosen(command: str, reader: str, track: str, path: Path) -> Any:
 
 def load(track: str, path: Path = Path("params.yaml")) -> Any:
     """The section `source` of a track, as its reader takes it."""
-    reader = params.load(Reader, f"{track}.source.reader", path)
+    reader = params.load(str, f"{track}.source.reader", path)
+    family_of(reader, f"{track}.source.reader")
     return params.load(READERS[reader].Source, f"{track}.source", path)
 
 

@@ -7,7 +7,6 @@ dataset/choice.py.
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -139,10 +138,9 @@ def evaluation(family: str) -> Evaluation:
     return _module(family, "evaluation")
 
 
-def files(stage: str, family: str) -> list[Path]:
-    """Where the modules lie that a stage loads of a family."""
-    specs = [find_spec(f"{FAMILIES[family]}.{role}") for role in ROLES[stage]]
-    return [Path(spec.origin).resolve() for spec in specs if spec is not None and spec.origin is not None]
+def modules(stage: str, family: str) -> list[str]:
+    """The names of the modules that a stage loads of a family."""
+    return [f"{FAMILIES[family]}.{role}" for role in ROLES[stage]]
 
 
 def _module(family: str, role: str) -> Any:

@@ -1,4 +1,4 @@
-"""Convolutions, norms and resampling of rank 2 or 3."""
+"""Convolutions, norms and resampling of rank 1 to 3."""
 
 from math import gcd
 
@@ -26,7 +26,7 @@ class Conv3d(nn.Conv3d):
         return F.conv3d(padded, self.weight, self.bias, self.stride, (0, *others))
 
 
-CONV: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: Conv3d}
+CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: Conv3d}
 
 
 def conv(rank: int, channels: int, out: int, kernel: int = 3, stride: int = 1) -> nn.Module:

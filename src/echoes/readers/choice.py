@@ -1,4 +1,4 @@
-"""The readers by name: what `<track>.source.reader` may say, each a module of that name beside this one.
+"""The readers by name: what `<track>.source.reader` may say, the family each is of, and the module it is.
 
 A module is imported when it is asked for, so that a stage depends on the readers of its track alone.
 """
@@ -6,14 +6,31 @@ A module is imported when it is asked for, so that a stage depends on the reader
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
+from echoes.errors import InputError
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import EgoMotion, Entry
 
-CloudReader = Literal["simulated", "astyx", "raflow", "ntu4dradlm", "vod", "mixed"]
-RecordingReader = Literal["simulated_people", "mars", "cw24", "acconeer", "adc", "images"]
-Reader = CloudReader | RecordingReader
+# Family -> reader -> module.
+MODULES = {
+    "radar": {
+        "simulated": "echoes.readers.simulated",
+        "astyx": "echoes.readers.astyx",
+        "raflow": "echoes.readers.raflow",
+        "ntu4dradlm": "echoes.readers.ntu4dradlm",
+        "vod": "echoes.readers.vod",
+        "mixed": "echoes.readers.mixed",
+    },
+    "microdoppler": {
+        "simulated_people": "echoes.readers.simulated_people",
+        "mars": "echoes.readers.mars",
+        "cw24": "echoes.readers.cw24",
+        "acconeer": "echoes.readers.acconeer",
+        "adc": "echoes.readers.adc",
+        "images": "echoes.readers.images",
+    },
+}
 
 
 class Source(Protocol):
@@ -37,29 +54,41 @@ class CloudSource(Source, Protocol):
 
 
 class Readers(Mapping[str, ModuleType]):
-    """Name -> module."""
+    """Name -> module, of one family, or of all where none is named."""
 
-    def __init__(self, *names: str) -> None:
-        self._names = names
+    def __init__(self, family: str | None = None) -> None:
+        self._family = family
+
+    def module(self, name: str) -> str:
+        """The name of a reader's module, which is not imported."""
+        return self._names()[name]
 
     def __getitem__(self, name: str) -> ModuleType:
-        if name not in self._names:
-            raise KeyError(name)
-        return import_module(f"echoes.readers.{name}")
+        return import_module(self.module(name))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names  # without an import
+        return name in self._names()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+        return iter(self._names())
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._names())
+
+    def _names(self) -> dict[str, str]:
+        families = MODULES.values() if self._family is None else [MODULES[self._family]]
+        return {name: module for readers in families for name, module in readers.items()}
 
 
-CLOUDS = Readers(*get_args(CloudReader))
-RECORDINGS = Readers(*get_args(RecordingReader))
-READERS = Readers(*CLOUDS, *RECORDINGS)
+CLOUDS, RECORDINGS, READERS = Readers("radar"), Readers("microdoppler"), Readers()
+
+
+def family_of(reader: str, key: str) -> str:
+    """The family of a reader; raises InputError, naming the key that says it, where there is none of that name."""
+    for family, readers in MODULES.items():
+        if reader in readers:
+            return family
+    raise InputError(f"{key}: expected one of {', '.join(READERS)}, got {reader!r}")
 
 
 def sensor_of(source: CloudSource, entry: Entry) -> CloudSource:

@@ -8,19 +8,31 @@ from tqdm import tqdm
 
 from echoes import files
 from echoes.arrays import Writer
+from echoes.errors import InputError
 from echoes.rasters import ground
 from echoes.readers.choice import CLOUDS, CloudSource
-from echoes.readers.splits import Split, stretches
+from echoes.readers.splits import ByRecording, stretches
+from echoes.readers.splits import Split as SequenceSplit
 from echoes.voxelization import pairs, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
+from echoes.voxelization.families import Layout, Split
 from echoes.voxelization.mixing import assigned
 from echoes.voxelization.parallel import ordered, what
 from echoes.voxelization.statistics import Statistics
 from echoes.voxelization.views import views
 
 
+def require(track: str, reader: str, layout: Layout, split: Split) -> None:
+    """Raises InputError for the grid or the split of another family."""
+    if not isinstance(layout, pairs.GridParams):
+        raise InputError(f"{track}.grid.raster: expected voxels for the reader {reader}, got {layout.raster}")
+    if isinstance(split, ByRecording):
+        wanted = "sequence, time or stretch"
+        raise InputError(f"{track}.split.by: expected {wanted} for the reader {reader}, got {split.by}")
+
+
 def write(
-    root: Path, source: CloudSource, layout: pairs.GridParams, split: Split, writer: Writer, table: Path
+    root: Path, source: CloudSource, layout: pairs.GridParams, split: SequenceSplit, writer: Writer, table: Path
 ) -> dict[str, float]:
     """Write all frames of `root` to `writer` and the stamps of all pairs to `table`; gives the statistics."""
     grid, reader = layout.grid(), CLOUDS[source.reader]

@@ -1,25 +1,49 @@
-"""What a track is of, clouds or recordings, by its reader: its grid and its split must be of the same family."""
+"""How the recordings of a family become grids: a module for each family, which is found by the family's name."""
 
-from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from echoes.errors import InputError
-from echoes.readers.choice import CLOUDS, Source
 from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime
-from echoes.voxelization import clouds, recordings
 from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.spectrograms import SpectrogramParams
 
+if TYPE_CHECKING:
+    from echoes.arrays import Writer
+
+FAMILIES = {"radar": "echoes.voxelization.clouds", "microdoppler": "echoes.voxelization.recordings"}
+
+# What the sections `grid` and `split` may be, of whichever of these families.
 Layout = GridParams | SpectrogramParams
 Split = BySequence | ByRecording | ByTime | ByStretch
 
 
-def writer_of(track: str, source: Source, layout: Layout, split: Split) -> Callable[..., dict[str, float]]:
-    """The function that writes such a track; raises InputError where its sections do not go together."""
-    radar, reader = source.reader in CLOUDS, source.reader
-    if isinstance(layout, GridParams) != radar:
-        wanted = "voxels" if radar else "stft, doppler_time or picture"
-        raise InputError(f"{track}.grid.raster: expected {wanted} for the reader {reader}, got {layout.raster}")
-    if isinstance(split, ByRecording if radar else BySequence | ByStretch):
-        wanted = "sequence, time or stretch" if radar else "recording or time"
-        raise InputError(f"{track}.split.by: expected {wanted} for the reader {reader}, got {split.by}")
-    return clouds.write if radar else recordings.write
+class Voxelizer(Protocol):
+    """Layout, Split: the classes of the sections `grid` and `split` of such a track."""
+
+    @property
+    def Layout(self) -> Any: ...  # noqa: N802 (a class)
+    @property
+    def Split(self) -> Any: ...  # noqa: N802 (a class)
+
+    def require(self, track: str, reader: str, layout: Any, split: Any, /) -> None:
+        """Raises InputError where the sections of a track do not go together."""
+        ...
+
+    def write(
+        self, root: Path, source: Any, layout: Any, split: Any, writer: "Writer", table: Path, /
+    ) -> dict[str, float]:
+        """Write the grids of the recordings in `root`, and a table of what was listed; gives statistics."""
+        ...
+
+
+def voxelizer(family: str) -> Voxelizer:
+    """The module of a family; below, those of ours are held to the protocol."""
+    module: Any = import_module(FAMILIES[family])
+    return cast(Voxelizer, module)
+
+
+if TYPE_CHECKING:
+    from echoes.voxelization import clouds, recordings
+
+    _VOXELIZERS: tuple[Voxelizer, ...] = (clouds, recordings)

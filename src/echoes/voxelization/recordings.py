@@ -18,12 +18,24 @@ from echoes.rasters.spectrograms import CropLayout
 from echoes.readers.choice import RECORDINGS, Source
 from echoes.readers.frames import Entry
 from echoes.readers.recordings import Recorded
-from echoes.readers.splits import LabelledSplit, assign_labelled
+from echoes.readers.splits import BySequence, ByStretch, LabelledSplit, assign_labelled
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.crops import Crops
+from echoes.voxelization.families import Layout, Split
+from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.parallel import ordered, what
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams
+
+
+def require(track: str, reader: str, layout: Layout, split: Split) -> None:
+    """Raises InputError for the grid or the split of another family."""
+    if isinstance(layout, GridParams):
+        wanted = "stft, doppler_time or picture"
+        raise InputError(f"{track}.grid.raster: expected {wanted} for the reader {reader}, got {layout.raster}")
+    if isinstance(split, BySequence | ByStretch):
+        wanted = "recording or time"
+        raise InputError(f"{track}.split.by: expected {wanted} for the reader {reader}, got {split.by}")
 
 
 def write(

@@ -1,0 +1,14 @@
+"""An autoencoder of waves learns by their mean absolute error."""
+
+import torch
+
+from echoes.autoencoder.fitting import Task
+
+
+def task(vae, data, loss, mirror, schedule, place):
+    def error(clean):
+        posterior = vae.encode(clean.to(place))
+        decoded = vae.decode(posterior.sample())
+        return loss.l1 * (decoded - clean.to(place)).abs().flatten(1).mean(1) + vae.bottleneck.penalty(posterior, loss)
+
+    return Task(vae, lambda part: torch.from_numpy(data.target_batch(part.frames)), error)
