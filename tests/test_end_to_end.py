@@ -217,6 +217,20 @@ def test_an_artifact_whose_parent_changed_is_refused(changed: Workspace) -> None
         run("distill_cd", track)
 
 
+def test_a_track_without_a_condition_goes_through_all_stages_by_its_section_alone(changed: Workspace) -> None:
+    params = small_params(changed.track)
+    section = params[changed.track]["ldm"]
+    section["architecture"] |= {"condition": {"by": "none"}, "regression": {"kind": "none"}}
+    section["loss"]["regression"] = None
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    for stage in STAGES[3:]:
+        run(stage, changed.track)
+    report = metrics.read(changed.metrics / "evaluate.json")
+    assert {"ldm", "cd_1", "cd_2"} <= set(report)
+    assert "regression" not in report
+    assert report["cd_1"]["calls"] == 1
+
+
 @of("microdoppler")
 @pytest.mark.parametrize("variant", ["vq", "fsq"])
 def test_a_codebook_goes_the_same_way_and_its_use_is_measured(changed: Workspace, variant: str) -> None:

@@ -16,7 +16,7 @@ from echoes.diffusion.denoiser import Denoiser, Parameterization
 from echoes.errors import InputError
 from echoes.models.radar import regressor
 from echoes.models.radar.regressor import BirdseyeRegression, NoRegression
-from echoes.nets.conditions import FieldConditioner, LabelConditioner
+from echoes.nets.conditions import FieldConditioner, LabelConditioner, NoConditioner
 from echoes.nets.dit import DiT, DiTConfig
 from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
@@ -57,6 +57,13 @@ class LabelCondition:
 
 
 @dataclass(frozen=True)
+class NoCondition:
+    """Nothing: samples are of all that was trained on."""
+
+    by: Literal["none"]
+
+
+@dataclass(frozen=True)
 class LdmArchitecture:
     """The section `<track>.ldm.architecture`.
 
@@ -71,7 +78,7 @@ class LdmArchitecture:
     network: Literal["unet", "dit"]
     unet: UNetConfig
     dit: DiTConfig
-    condition: RadarCondition | LabelCondition
+    condition: RadarCondition | LabelCondition | NoCondition
     regression: BirdseyeRegression | NoRegression
 
 
@@ -85,7 +92,7 @@ def build(latents: Header, p: LdmArchitecture) -> Denoiser:
     chosen = p.unet if p.network == "unet" else p.dit
     chosen.require_sizes(tuple(sizes), f"ldm.architecture.{p.network}")
     fields = p.condition.features if isinstance(p.condition, RadarCondition) else 0
-    vector = 0 if isinstance(p.condition, RadarCondition) else p.condition.features
+    vector = p.condition.features if isinstance(p.condition, LabelCondition) else 0
     network: nn.Module
     if p.network == "unet":
         network = UNet(rank, channels + fields, channels, p.unet, vector)
@@ -98,9 +105,9 @@ def build(latents: Header, p: LdmArchitecture) -> Denoiser:
 def _regression(latents: Header, p: LdmArchitecture) -> nn.Module | None:
     if isinstance(p.regression, NoRegression):
         return None
-    if isinstance(p.condition, LabelCondition):
+    if "labels" in latents.content:
         raise InputError(
-            f"ldm.architecture.regression.kind: expected none, where labels are the condition, got {p.regression.kind}"
+            f"ldm.architecture.regression.kind: expected none, as no radar is given, got {p.regression.kind}"
         )
     factor = _compression(latents)
     return regressor.build(p.regression, tuple(size * factor for size in latentstore.shape(latents)[1:]))
@@ -122,8 +129,10 @@ def _parameterization(p: LdmArchitecture) -> Parameterization:
 
 
 def _conditioner(
-    latents: Header, condition: RadarCondition | LabelCondition, rank: int, channels: int
-) -> FieldConditioner | LabelConditioner:
+    latents: Header, condition: RadarCondition | LabelCondition | NoCondition, rank: int, channels: int
+) -> FieldConditioner | LabelConditioner | NoConditioner:
+    if isinstance(condition, NoCondition):
+        return NoConditioner()
     known = "labels" if "labels" in latents.content else "encoder or vae"
     if condition.by not in known:
         raise InputError(

@@ -23,6 +23,16 @@ def joined(first: Condition, second: Condition) -> Condition:
     return Condition(join(first.field, second.field), join(first.vector, second.vector))
 
 
+class NoConditioner(nn.Module):
+    """Nothing, whatever comes: for a network that learns what there is, and not what belongs to what."""
+
+    parts = 1
+
+    def forward(self, cond: Tensor, drop: Tensor) -> Condition:
+        """cond (B, ...) and drop (B, 1) are not looked at."""
+        return Condition(None, None)
+
+
 class FieldConditioner(nn.Module):
     """A field through its own encoder, such as the radar of a frame; dropped, it is one learned vector everywhere."""
 
