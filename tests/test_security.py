@@ -8,6 +8,7 @@ import pytest
 
 import artifacts
 from echoes.commands import generate, outputs
+from echoes.inference import columns
 from echoes.models.radar.clouds import POINT_COLUMNS
 from echoes.readers.frames import Entry
 from echoes.reports.spectrograms import View
@@ -132,8 +133,8 @@ def test_pictures_of_a_strange_label_stay_in_their_folder(tmp_path: Path, label:
 def test_a_cloud_of_a_strange_sequence_stays_in_its_folder(tmp_path: Path, sequence: str, form: outputs.Format) -> None:
     (tmp_path / "deep" / "out").mkdir(parents=True)
     entry, nothing = Entry(sequence, 0.0, "key"), np.full(3, np.nan)
-    cloud, folder = np.zeros((2, 6), np.float32), tmp_path / "deep" / "out"
-    row = outputs.written(cloud, POINT_COLUMNS, folder, entry, 7, form, nothing)
+    cloud, folder = columns.structured(np.zeros((2, 6), np.float32), POINT_COLUMNS), tmp_path / "deep" / "out"
+    row = outputs.written(cloud, folder, entry, 7, form, nothing)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "deep" / "out" / row.file]
     assert row.file.endswith(f"_000007.{form}")
     assert "/" not in row.file

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,7 +10,8 @@ PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parents[1]
 
 
-def direct(path: Path) -> set[Path]:
+@cache
+def direct(path: Path) -> frozenset[Path]:
     """The files of echoes that `path` imports, wherever in the file, less those that only type checkers read."""
     names: list[str] = []
     for node in _running(ast.parse(path.read_text())):
@@ -18,7 +20,7 @@ def direct(path: Path) -> set[Path]:
         elif isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
     candidates = [ROOT / "src" / Path(*name.split(".")).with_suffix(".py") for name in names if _is_ours(name)]
-    return {candidate for candidate in candidates if candidate.is_file()}
+    return frozenset(candidate for candidate in candidates if candidate.is_file())
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:

@@ -45,7 +45,7 @@ VELOCITY = np.array([8.0, 0.5, 0.0])
 
 
 def source(ego_motion="none"):
-    return SimpleNamespace(ego_motion=ego_motion, doppler=DOPPLER)
+    return SimpleNamespace(reader="astyx", ego_motion=ego_motion, doppler=DOPPLER)
 
 
 def frame(count=200, velocity=VELOCITY):
