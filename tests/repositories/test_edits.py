@@ -24,21 +24,18 @@ EDITS = {
     # Distances of points, by which the readout of clouds is calibrated, and no spectrogram.
     "evaluation/geometry.py": {"distill_cd@radar", "evaluate@radar"},
     "evaluation/manifolds.py": {"evaluate@microdoppler"},
-    "evaluation/spectrograms.py": {"evaluate@microdoppler"},
     "reports/figures.py": each("evaluate"),
     "models/radar/comparison.py": {"evaluate@radar"},
     "models/microdoppler/pictures.py": {f"{stage}@microdoppler" for stage in TRAININGS},
     "distillation/consistency.py": each("distill_cd", "sample"),
     "diffusion/dopri5.py": each("sample"),  # which no track selects
     "rasters/ground.py": each("voxelize"),
-    "rasters/voxels.py": each("voxelize"),
     "readers/mars.py": set(),  # of none of these tracks
     "readers/simulated.py": {"voxelize@radar"},
     "readers/people/gait.py": {"voxelize@microdoppler"},
     "models/radar/calibration.py": {"distill_cd@radar"},
     "models/microdoppler/validation.py": {"distill_cd@microdoppler"},
     "training/log.py": each(*TRAININGS),
-    "training/checkpoint.py": each(*TRAININGS),
 }
 
 

@@ -98,7 +98,7 @@ def test_a_fresh_clone_pulls_everything_and_has_nothing_to_run(
     assert "in sync" in second.dvc("status", "--cloud")
     said = second.dvc("repro")
     assert "Running stage" not in said
-    assert said.count("didn't change, skipping") == 8
+    assert said.count("didn't change, skipping") == 9
     assert second.digests() == first.digests()
     assert second.run("git", "status", "--short") == ""
 
