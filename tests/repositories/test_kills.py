@@ -34,7 +34,10 @@ def lengthen(checkout: Repository) -> None:
     params = yaml.safe_load(path.read_text())
     params["runtime"] |= {"checkpoint": {"steps": EVERY, "minutes": 0.0}, "previews": 10}
     for section in STAGES.values():
-        params[TRACK][section] |= {"steps": STEPS, "validation": {"every": 10, "patience": 0, "keep": "best"}}
+        params[TRACK][section]["schedule"] |= {
+            "steps": STEPS,
+            "validation": {"every": 10, "patience": 0, "keep": "best"},
+        }
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
@@ -281,7 +284,9 @@ def test_other_params_begin_afresh_and_say_so(checkout: Repository) -> None:
     checkout.change("vae.schedule", seed=1, steps=4)
     said = checkout.dvc("repro", f"train_vae@{TRACK}")
     assert re.search(
-        r"beginning afresh, for the state in \S+ is of other params.seed, params.steps$", said, re.MULTILINE
+        r"beginning afresh, for the state in \S+ is of other params.schedule.seed, params.schedule.steps$",
+        said,
+        re.MULTILINE,
     )
     assert "going on" not in said
 
