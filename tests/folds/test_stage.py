@@ -84,8 +84,8 @@ def test_the_real_stages_run_in_every_fold_and_none_of_them_twice(
     dvc = lambda *arguments: subprocess.run([*running.DVC, *arguments], cwd=root, check=True, capture_output=True)
     dvc("init", "--no-scm")
     said = dvc("repro", "folds@radar").stdout.decode()
-    # initialize, folds and, in each of the two, all others; what they start from comes from the cache, and to the second
-    # which code it leads to.
+    # initialize, folds and, in each of the two, all others; what they start from comes from the cache, and in the
+    # second the list of its code too.
     assert said.count("Running stage") == 3 + 2 * len(test_end_to_end.STAGES)
     found = metrics.read(root / "metrics" / "radar" / "folds.json")
     assert found["folds"] == 2
