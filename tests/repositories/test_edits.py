@@ -47,6 +47,8 @@ from pathlib import Path
 from dvc.repo import Repo
 from echoes import track_code
 
+repo = Repo()
+stages = [stage for stage in repo.index.stages if not stage.addressing.startswith("select_code")]  # parsed once
 found, READERS = {}, {"radar": "simulated", "microdoppler": "simulated_people"}
 for module in sys.argv[1:]:
     path = Path("src", "echoes", module)
@@ -54,8 +56,8 @@ for module in sys.argv[1:]:
     path.write_text(before + "# An edit.\\n")
     for track, reader in READERS.items():
         track_code.write(track, reader)
-    with Repo() as repo:
-        found[module] = sorted(stage for stage in repo.status() if not stage.startswith("select_code"))
+    with repo.lock:
+        found[module] = [stage.addressing for stage in stages if stage.status()]
     path.write_text(before)
 print()
 print(json.dumps(found))
