@@ -15,7 +15,7 @@ import torch
 from training_step import denoiser_of
 
 from echoes import params
-from echoes.compute.precision import half_precision
+from echoes.compute.precision import autocast
 from echoes.models.objectives import LdmParams
 from echoes.training.checkpoint import SHARE, STATE, Checkpoints, scratch
 from echoes.training.runtime import Runtime
@@ -38,7 +38,7 @@ def measure(name: str, p: LdmParams, runtime: Runtime) -> None:
     training = denoiser_of("radar", p, CPU)
     module, (ema,) = training.module, training.averages
     optimizer = torch.optim.AdamW(module.parameters(), lr=p.schedule.lr, fused=True)
-    cast = torch.autocast("cpu", torch.bfloat16, enabled=half_precision(p.schedule.precision, CPU))
+    cast = autocast(CPU, p.schedule.precision)
 
     def step() -> None:
         optimizer.zero_grad()

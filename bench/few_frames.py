@@ -39,7 +39,6 @@ from echoes.training.parts import Part
 
 NONE = {"count": 0, "most_rad": 0.0, "least_share": 1.0, "power_db": 0.0, "noise_m": 0.0, "fade": 0.0}
 TURN, THIN = {"most_rad": 0.4}, {"least_share": 0.5}
-BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def against_radar(network: nn.Module, grids: Grids, seed: int, place: torch.devi
     say = saying(network, grids, place)
     settled = calibration.fit(say, grids, names, place, seed)
     fusion, rows = Fusion(settled, grids.grid, grids.scaling, place), []
-    for frames in batches_of(spread(grids.frames("val"), calibration.FRAMES), BATCH):
+    for frames in batches_of(spread(grids.frames("val"), calibration.FRAMES), calibration.BATCH):
         said = say(frames)
         probable, measured = fusion.probability(said.weighed).cpu().numpy(), said.measured.cpu().numpy()
         for frame, *one in zip(frames.tolist(), probable, measured, strict=True):
