@@ -35,8 +35,8 @@ from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import StageSchedule
-from echoes.voxelization.families import Layout
 from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.sections import Layout
 
 WARM, RUNS = 3, 7
 LABELS = {"user": ["1", "2", "3", "4", "5", "6", "drone"], "activity": ["fall", "fly", "run", "sit", "walk", "wave"]}

@@ -5,7 +5,7 @@ from pathlib import Path
 from echoes import metrics, params
 from echoes.folds import projects, running, summary, tables
 from echoes.models.radar.comparison import CloudEvaluation
-from echoes.voxelization.families import Split
+from echoes.voxelization.sections import Split
 
 
 def main(track: str) -> None:

@@ -17,7 +17,8 @@ from echoes.models.objectives import LdmParams
 from echoes.models.radar.comparison import CloudEvaluation
 from echoes.models.trained import SampleParams
 from echoes.readers.choice import READERS, family_of
-from echoes.voxelization.families import Layout, Split, voxelizer
+from echoes.voxelization.families import voxelizer
+from echoes.voxelization.sections import Layout, Split
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = tracks(params.document(ROOT / "params.yaml"))

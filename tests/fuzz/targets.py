@@ -39,7 +39,7 @@ from echoes.readers import (
 )
 from echoes.readers.frames import Entry
 from echoes.readers.splits import BySequence, ByStretch, ByTime
-from echoes.voxelization.families import Layout, Split
+from echoes.voxelization.sections import Layout, Split
 from fuzz import checks, formats
 from fuzz.cases import Target
 from fuzz.mutations import damaged, text_damaged

@@ -15,7 +15,7 @@ from echoes.readers.recordings import Recorded
 from echoes.readers.splits import ByRecording, ByTime
 from echoes.voxelization import crops, recordings
 from echoes.voxelization.crops import Crops
-from echoes.voxelization.families import Layout, Split
+from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrograms import SpectrogramParams
 
 ROOT = Path(__file__).resolve().parents[2] / "data" / "raw" / "microdoppler"

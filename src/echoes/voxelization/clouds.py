@@ -15,9 +15,9 @@ from echoes.readers.splits import ByRecording, stretches
 from echoes.readers.splits import Split as SequenceSplit
 from echoes.voxelization import pairs, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
-from echoes.voxelization.families import Layout, Split
 from echoes.voxelization.mixing import assigned
 from echoes.voxelization.parallel import ordered, what
+from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.statistics import Statistics
 from echoes.voxelization.views import views
 

@@ -4,18 +4,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime
-from echoes.voxelization.pairs import GridParams
-from echoes.voxelization.spectrograms import SpectrogramParams
-
 if TYPE_CHECKING:
     from echoes.arrays import Writer
 
 FAMILIES = {"radar": "echoes.voxelization.clouds", "microdoppler": "echoes.voxelization.recordings"}
-
-# What the sections `grid` and `split` may be, of whichever of these families.
-Layout = GridParams | SpectrogramParams
-Split = BySequence | ByRecording | ByTime | ByStretch
 
 
 class Voxelizer(Protocol):

@@ -21,9 +21,9 @@ from echoes.readers.recordings import Recorded
 from echoes.readers.splits import BySequence, ByStretch, LabelledSplit, assign_labelled
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.crops import Crops
-from echoes.voxelization.families import Layout, Split
 from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.parallel import ordered, what
+from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams
 
