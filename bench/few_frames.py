@@ -30,7 +30,7 @@ from echoes.models import batches
 from echoes.models.objectives import LdmParams
 from echoes.models.radar import calibration, readout, regression, regressor
 from echoes.models.radar.onecall import Said
-from echoes.models.radar.readout import Fusion
+from echoes.models.radar.readout import Fusion, Placement
 from echoes.models.radar.regression import RegressionBatch
 from echoes.models.radar.regressor import BirdseyeRegression
 from echoes.nets.birdseye import BirdseyeUNet
@@ -113,9 +113,10 @@ def fitted(grids: Grids, p: LdmParams, place: torch.device) -> BirdseyeUNet:
     assert isinstance(of, BirdseyeRegression)
     assert loss is not None
     torch.manual_seed(seeds.number(schedule.seed, "train_ldm", "init"))
-    network = regressor.build(of, grids.shape).to(place)
+    network = regressor.build(of, grids.task, grids.shape).to(place)
     regression.set_prior(network, grids)
-    flips, error = batches.flips(p.mirror, "train_ldm", schedule.seed), regression.objective(grids.occupied_share, loss)
+    flips = batches.flips(p.mirror, "train_ldm", schedule.seed)
+    error = regression.objective(grids.task.target, grids.occupied_share, loss)
 
     def load(part: Part) -> RegressionBatch:
         return regression.load(grids, part.frames, flips(part))
@@ -130,13 +131,13 @@ def against_radar(network: nn.Module, grids: Grids, seed: int, place: torch.devi
     names = readout.names(True)
     say = saying(network, grids, place)
     settled = calibration.fit(say, grids, names, place, seed)
-    fusion, rows = Fusion(settled, grids.grid, grids.scaling, place), []
+    fusion, rows = Fusion(settled, Placement.of(grids), place), []
     for frames in batches_of(spread(grids.frames("val"), calibration.FRAMES), calibration.BATCH):
         said = say(frames)
         probable, measured = fusion.probability(said.weighed).cpu().numpy(), said.measured.cpu().numpy()
         for frame, *one in zip(frames.tolist(), probable, measured, strict=True):
-            returns, (truth, region) = grids.points("radar", frame), calibration.truth(grids, frame, seed)
-            made = fusion.fused(*one, grids.cells("radar", frame), returns).points
+            returns, (truth, region) = grids.points("input", frame), calibration.truth(grids, frame, seed)
+            made = fusion.fused(*one, grids.cells("input", frame), returns).points
             both = [
                 points.evaluate_points(restrict(cloud, region), truth, grids.grid.diagonal_m)
                 for cloud in (made, returns)
@@ -152,7 +153,7 @@ def saying(network: nn.Module, grids: Grids, place: torch.device) -> Callable[[n
 
     @torch.no_grad()
     def say(frames: np.ndarray) -> Said:
-        radar = torch.from_numpy(grids.radar_batch(frames)).to(place)
+        radar = torch.from_numpy(grids.input_batch(frames)).to(place)
         regressed = network(radar)
         latent = torch.zeros_like(regressed[:, 0])
         return Said(readout.inputs(regressed, latent, radar), regressed, latent, regressed, latent, 0.0)

@@ -7,7 +7,7 @@ On the GPU where there is one. What is trained on is noise: the time does not de
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from statistics import median
 from time import perf_counter
@@ -31,7 +31,7 @@ from echoes.models.denoisers import LdmArchitecture
 from echoes.models.distilling import CdParams
 from echoes.models.objectives import LdmParams
 from echoes.provenance import Header
-from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
+from echoes.tasks import Task
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import StageSchedule
@@ -85,7 +85,13 @@ def channels(track: str) -> int:
     source = sources.load(track)
     if source.reader == "images":
         return 3 if source.colour == "rgb" else 1
-    return len(TARGET_CHANNELS) if len(sizes(track)) == 3 else 1
+    return len(task(track).target) if len(sizes(track)) == 3 else 1
+
+
+def task(track: str) -> Task:
+    """Of a track of clouds."""
+    layout: GridParams = params.load(GridParams, f"{track}.grid")
+    return layout.channels()
 
 
 def autoencoder(track: str, place: torch.device) -> Training:
@@ -95,7 +101,10 @@ def autoencoder(track: str, place: torch.device) -> Training:
     batch: Any
     if isinstance(p.loss, LossWeights):
         target = (torch.rand(batch_size, channels(track), *shape) < 0.02).float()
-        batch, loss = (target, torch.ones(batch_size, *shape), 1.0), objective(vae, 0.02, p.loss, place)
+        batch, loss = (
+            (target, torch.ones(batch_size, *shape), 1.0),
+            objective(vae, task(track).target, 0.02, p.loss, place),
+        )
     else:  # without a teacher, which learns from recordings
         plain = replace(p.loss, perceptual=0.0)
         batch = torch.rand(batch_size, channels(track), *shape) * 2 - 1
@@ -129,9 +138,12 @@ def latents_for(track: str, p: LdmArchitecture, count: int) -> tuple[denoisers.D
     shape = sizes(track)
     of = params.load(VaeArchitecture, f"{track}.vae.architecture")
     vae = architecture.build(of, len(shape), channels(track))
-    latent, known, cond = vae.latent_shape(shape), {}, torch.zeros(count, len(RADAR_CHANNELS), *shape)
+    latent, known = vae.latent_shape(shape), dict[str, Any]()
     if p.condition.by == "labels":
         known, cond = {"kinds": list(LABELS), "labels": LABELS}, torch.zeros(count, len(LABELS), dtype=torch.int64)
+    else:
+        of_track = task(track)
+        known, cond = {"task": asdict(of_track)}, torch.zeros(count, len(of_track.input), *shape)
     content = {"latent_shape": list(latent), "compression": vae.factor, **known}
     mean = torch.randn(count, *latent)
     return denoisers.build(Header("latents", {}, {}, content), p), LatentBatch(mean, torch.zeros_like(mean), cond)

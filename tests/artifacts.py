@@ -1,5 +1,6 @@
 """Small artifacts for tests: grids of random cells or of labelled spectrograms, and latents of cells."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from echoes.provenance import Header
 from echoes.rasters.cells import Cells, pack
 from echoes.rasters.scaling import Scaling
 from echoes.readers.recordings import Recorded
+from echoes.tasks import ENHANCE, Task
 from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 
@@ -53,6 +55,22 @@ def offsets(frame: int) -> np.ndarray:
     return seeds.rng(0, "offsets", frame).uniform(-0.5, 0.5, (len(target(frame).indices), 3)).astype(np.float32)
 
 
+def lidar_to_radar(frame: int) -> FrameCells:
+    """The same frame the other way round: the reflectivity of the target's cells goes in, the radar is to come out."""
+    cells, of_radar = frame_cells(frame), radar(frame)
+    lidar = Cells(cells.target.indices, cells.target.features[:, :1])
+    points = np.column_stack([cells.target_points, lidar.features[:, 0]])
+    return replace(
+        cells,
+        input=lidar,
+        target=of_radar,
+        offsets=np.zeros((len(of_radar.indices), 3), np.float32),
+        observed=pack(np.ones(GRID.shape, bool)),
+        input_points=points,
+        target_points=cells.input_points[:, :3],
+    )
+
+
 def frame_cells(frame: int) -> FrameCells:
     """A frame whose points are one for each cell, above a level ground at -5 m."""
     of_radar, of_target = radar(frame), target(frame)
@@ -64,13 +82,13 @@ def frame_cells(frame: int) -> FrameCells:
     return FrameCells(name, stamp, of_radar, of_target, offsets(frame), bits, radar_points, target_points, plane)
 
 
-def write_grids(path: Path, splits: tuple[str, ...] = SPLITS, raw: str = "r") -> Grids:
+def write_grids(path: Path, splits: tuple[str, ...] = SPLITS, raw: str = "r", task: Task = ENHANCE) -> Grids:
     """One frame for each of `splits`, in sequences of five; raw: digest of the recordings."""
     with arrays.writing(path) as writer:
-        grids = GridsWriter(writer, GRID)
+        grids = GridsWriter(writer, GRID, task)
         for i, split in enumerate(splits):
-            grids.append(frame_cells(i), split, i // 5)
-        grids.seal(GRID, {"source": {"reader": "simulated"}}, SCALING, "recorded", 0.3, {"raw": raw})
+            grids.append((frame_cells if task is ENHANCE else lidar_to_radar)(i), split, i // 5)
+        grids.seal({"source": {"reader": "simulated"}}, SCALING, "recorded", 0.3, {"raw": raw})
     return Grids(path)
 
 
@@ -86,7 +104,7 @@ def write_latents(path: Path, grids: Grids) -> latentstore.LatentStore:
 
     content = {
         "latent_shape": list(LATENT_SHAPE),
-        "radar_channels": grids.header.content["radar_channels"],
+        "task": grids.header.content["task"],
         "whitening": {"mean": [0.0, 1.0, -1.0, 2.0], "std": [1.0, 0.5, 2.0, 1.0]},
     }
     parents = {"grids": grids.header.identity, "vae": "v"}

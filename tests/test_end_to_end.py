@@ -13,6 +13,7 @@ from distributed import LocalCluster
 from echoes import arrays, files, metrics
 from echoes.dataset import choice
 from echoes.errors import InputError
+from echoes.inference import Enhancer
 from echoes.models import students
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -229,6 +230,29 @@ def test_a_track_without_a_condition_goes_through_all_stages_by_its_section_alon
     assert {"ldm", "cd_1", "cd_2"} <= set(report)
     assert "regression" not in report
     assert report["cd_1"]["calls"] == 1
+
+
+def test_a_lidar_becomes_a_radar_through_all_stages_by_the_section_of_its_track_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_recordings(tmp_path, "radar")
+    params, weights = small_params("radar"), {"power": 1.0, "doppler": 8.0, "doppler_variance": 1.0}
+    section = params["radar"]
+    section["grid"]["task"] = "radar_from_lidar"
+    section["vae"]["loss"]["measured"] = section["ldm"]["loss"]["regression"]["measured"] = weights
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    monkeypatch.chdir(tmp_path)
+    for stage in ("initialize", *STAGES):
+        run(stage, "radar")
+    report = metrics.read(Path("metrics", "radar", "evaluate.json"))
+    assert set(CLOUDS) - set(report) == {"radar", "decide", "fused"}
+    assert report["lidar"]["points_chamfer_ratio"] == 1
+    samples = arrays.Reader(Path("data", "radar", "samples.zarr"), "samples")
+    assert samples.header.content["columns"] == ["probability", "power", "doppler", "doppler_variance"]
+    with pytest.raises(
+        InputError, match=r"vae\.safetensors: expected a track that enhances clouds, got one from lidar"
+    ):
+        Enhancer.load(Path("data", "radar"))
 
 
 @of("microdoppler")

@@ -8,7 +8,8 @@ from echoes import imports
 
 FLOORS = [
     {"errors"},
-    {"files", "imports"},
+    {"files", "imports", "tasks"},
+    {"formats"},
     {"params", "grids", "seeds", "draws", "provenance", "metrics", "headlines"},
     {"entry", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
     {"training", "latentstore", "dataset"},

@@ -29,6 +29,7 @@ from echoes.models.radar import familiarity
 from echoes.models.radar.readout import Readout
 from echoes.models.sampler import UNGUIDED as ALONE
 from echoes.models.sampler import Decoder, Sampler, Steps
+from echoes.tasks import RADAR_FROM_LIDAR
 
 CPU = torch.device("cpu")
 SCHEDULE = {
@@ -52,7 +53,7 @@ STAGE_SCHEDULE = {
 SIGMAS = {"spacing": "karras", "steps": 6, "low": 0.004, "high": 160.0, "rho": 7.0, "shift": 1.0}
 UNGUIDED = {"weight": 1.0, "low": 0.0, "high": 1000.0}
 CODEBOOK = {"decay": 0.9, "commitment": 0.25, "restart": 5}
-MEASURED = {"reflectivity": 3.0, "doppler": 3.0, "power": 3.0, "unobserved": 0.2}
+MEASURED = {"measured": {"reflectivity": 3.0, "doppler": 3.0, "power": 3.0}, "unobserved": 0.2}
 OCCUPANCY = {"kind": "occupancy", **MEASURED, "kl": 1e-4, "vq": CODEBOOK}
 ALIGNMENT = {
     "weight": 0.0,
@@ -102,9 +103,7 @@ LDM = {
         "flow": {"times": {"mean": 0.0, "std": 1.0}, "cosine": 1.0},
         "ddpm": {"min_snr": 5.0},
         "regression": {
-            "reflectivity": 0.5,
-            "doppler": 2.0,
-            "power": 0.5,
+            "measured": {"reflectivity": 0.5, "doppler": 2.0, "power": 0.5},
             "offset": 0.5,
             "unobserved": 1.0,
             "every": 1,
@@ -163,6 +162,15 @@ def radar(data: Path, by: str = "encoder", raw: str = "r", latents: dict = LATEN
     grids = artifacts.write_grids(data / "grids.zarr", raw=raw)
     ldm = changed(LDM, {"architecture.condition.by": by})
     return built(data, grids, VAE, ldm, CD, settled(grids), latents)
+
+
+def radar_from_lidar(data: Path) -> SimpleNamespace:
+    """The same frames the other way round: the cells of a LiDAR go in, those of a radar are to come out."""
+    weights = {"power": 0.5, "doppler": 2.0, "doppler_variance": 0.5}
+    grids = artifacts.write_grids(data / "grids.zarr", task=RADAR_FROM_LIDAR)
+    vae = changed(VAE, {"loss.measured": weights})
+    ldm = changed(LDM, {"loss.regression.measured": weights})
+    return built(data, grids, vae, ldm, CD, {"threshold": 0.4, "middle": 1.5})
 
 
 def changed(section: dict, values: dict[str, Any]) -> dict[str, Any]:

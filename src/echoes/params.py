@@ -172,8 +172,8 @@ def _dataclass(cls: Any, value: Any, path: str) -> Any:
     hints = get_type_hints(cls)
     fields = [field.name for field in dataclasses.fields(cls)]
     for name in value:
-        if name not in fields and (inside := _below(hints, name)):
-            raise InputError(f"{path}.{name}: unknown; it is {path}.{inside}.{name}")
+        if name not in fields and (moved := _moved(cls, hints, name)):
+            raise InputError(f"{path}.{name}: unknown; it is {path}.{moved}")
     for name in fields:
         if name not in value:
             raise InputError(f"{path}.{name}: missing; {path} needs {', '.join(fields)}")
@@ -187,13 +187,15 @@ def _dataclass(cls: Any, value: Any, path: str) -> Any:
         raise InputError(f"{path}.{error}") from error
 
 
-def _below(hints: Mapping[str, Any], name: str) -> str | None:
-    """The first of the fields, a dataclass itself, that has a field of that name: what was moved is told where to."""
+def _moved(cls: Any, hints: Mapping[str, Any], name: str) -> str | None:
+    """Where a key has moved to: as `cls` tells in MOVED, or below the first field, a dataclass, that has the key."""
+    if told := vars(cls).get("MOVED", {}).get(name):
+        return str(told)
     for field, hint in hints.items():
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
         classes = [kind for kind in kinds if dataclasses.is_dataclass(kind)]
         if any(name == each.name for cls in classes for each in dataclasses.fields(cls)):
-            return field
+            return f"{field}.{name}"
     return None
 
 

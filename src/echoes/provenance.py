@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from echoes import files
+from echoes import files, formats
 from echoes.errors import InputError
 
-FORMAT = 1  # of headers; whoever raises it reads the older ones, too
+FORMAT = 2  # of headers; whoever raises it tells formats.py how the older ones are meant
 WITHOUT_TORCH = ("init", "grids")  # kinds; the stages of no other ones do without
 
 
@@ -90,16 +90,17 @@ def parse(text: str, kind: str, path: Path) -> Header:
             f"{path}: expected a header of identity {expected[:12]}, got {header.identity[:12]}; it was changed after "
             f"it was written"
         )
-    return header
+    return replace(header, content=formats.content(header.content, header.format))
 
 
 def _require_format(fields: Any, path: Path) -> None:
     """Raises InputError for what an echoes with another format of headers has written."""
     if not isinstance(fields, dict) or not isinstance(fields.get("identity"), str):
         return  # no header at all
-    if (found := fields.get("format")) != FORMAT:
+    found = fields.get("format")
+    if type(found) is not int or not 1 <= found <= FORMAT:
         why = "from before formats had numbers; train it anew" if found is None else "this echoes is too old for it"
-        raise InputError(f"{path}: expected an artifact of format {FORMAT}, got {found}: {why}")
+        raise InputError(f"{path}: expected an artifact of format 1 to {FORMAT}, got {found}: {why}")
 
 
 def _well_formed(header: Header) -> bool:

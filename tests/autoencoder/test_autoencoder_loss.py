@@ -9,10 +9,12 @@ import torch
 from echoes.autoencoder import loss
 from echoes.autoencoder.codebook import CodebookTraining
 from echoes.autoencoder.loss_weights import LossWeights
+from echoes.errors import InputError
+from echoes.tasks import LIDAR_AND_RADAR, RADAR
 
 SHAPES = {2: (40, 50), 3: (10, 20, 10)}
-MEASURED = {"reflectivity": 3.0, "doppler": 5.0, "power": 2.0, "unobserved": 0.2}
-WEIGHTS = LossWeights(kind="occupancy", **MEASURED, kl=1e-4, vq=CodebookTraining(0.99, 0.25, 20))
+MEASURED = {"reflectivity": 3.0, "doppler": 5.0, "power": 2.0}
+WEIGHTS = LossWeights(kind="occupancy", measured=MEASURED, unobserved=0.2, kl=1e-4, vq=CodebookTraining(0.99, 0.25, 20))
 
 
 @pytest.fixture(autouse=True)
@@ -35,19 +37,18 @@ def perfect(goal):
     return said
 
 
-def total(decoded, goal, observed=None, penalty=0.0, weights=WEIGHTS, ramp=1.0):
+def total(decoded, goal, observed=None, weights=WEIGHTS, ramp=1.0):
     seen = torch.ones_like(goal[:, 0]) if observed is None else observed
-    return loss.target_loss(decoded, goal, seen, torch.as_tensor(penalty), 0.1, weights, ramp)
+    return loss.target_loss(decoded, goal, LIDAR_AND_RADAR, seen, 0.1, weights, ramp)
 
 
 @pytest.mark.parametrize("rank", [2, 3])
 def test_the_loss_is_one_number_per_sample_that_knows_no_other_sample(rank):
     goal, decoded = target(rank, 3), torch.randn(3, 5, *SHAPES[rank])
-    penalty = torch.rand(3)
-    found = total(decoded, goal, penalty=penalty)
+    found = total(decoded, goal)
     assert found.shape == (3,)
     for i in range(3):
-        alone = total(decoded[i : i + 1], goal[i : i + 1], penalty=penalty[i : i + 1])
+        alone = total(decoded[i : i + 1], goal[i : i + 1])
         torch.testing.assert_close(alone, found[i : i + 1])
 
 
@@ -123,7 +124,7 @@ def test_each_measured_value_has_its_weight_and_weighs_as_much_as_the_ramp_allow
     said = perfect(goal)
     said[:, channel] += 1.0
     found = [total(said, goal, ramp=ramp).mean().item() for ramp in (0.0, 0.5, 1.0)]
-    full = getattr(WEIGHTS, name) * (1.0 - loss.HUBER / 2)
+    full = MEASURED[name] * (1.0 - loss.HUBER / 2)
     assert found == pytest.approx([0.0, full / 2, full], abs=1e-3)
 
 
@@ -143,7 +144,18 @@ def test_a_frame_without_an_occupied_cell_has_a_finite_loss_and_gradient():
     assert torch.isfinite(decoded.grad).all()
 
 
-def test_the_penalty_of_the_bottleneck_is_added_as_it_is():
-    goal = target(3)
-    difference = total(perfect(goal), goal, penalty=torch.tensor([1.0, 2.0])) - total(perfect(goal), goal)
-    torch.testing.assert_close(difference, torch.tensor([1.0, 2.0]), atol=1e-4, rtol=0)
+def test_a_cloud_without_validity_is_measured_in_all_occupied_cells():
+    channels = (*RADAR[:1], "doppler", "power")
+    weights = replace(WEIGHTS, measured={"doppler": 5.0, "power": 2.0})
+    goal = target(3)[:, [0, 2, 4]]
+    said = goal.clone()
+    said[:, 0] = 40 * goal[:, 0] - 20
+    said[:, 2] += 1.0
+    found = loss.target_loss(said, goal, channels, torch.ones_like(goal[:, 0]), 0.1, weights, 1.0)
+    torch.testing.assert_close(found, torch.full((2,), 2.0 * (1.0 - loss.HUBER / 2)), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("measured", [{"doppler": 1.0}, {}, {**MEASURED, "doppler_variance": 1.0}])
+def test_weights_of_other_channels_than_the_target_has_are_refused(measured):
+    with pytest.raises(InputError, match=r"^vae\.loss\.measured: expected weights of reflectivity, doppler, power,"):
+        loss.require_weights(replace(WEIGHTS, measured=measured), LIDAR_AND_RADAR, "vae.loss")

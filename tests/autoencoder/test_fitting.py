@@ -35,7 +35,7 @@ SCHEDULE = Schedule(
 )
 CODEBOOK = CodebookTraining(decay=0.9, commitment=0.25, restart=5)
 OCCUPANCY = LossWeights(
-    kind="occupancy", reflectivity=3.0, doppler=3.0, power=3.0, unobserved=0.2, kl=1e-4, vq=CODEBOOK
+    kind="occupancy", measured={"reflectivity": 3.0, "doppler": 3.0, "power": 3.0}, unobserved=0.2, kl=1e-4, vq=CODEBOOK
 )
 
 
@@ -96,7 +96,7 @@ def test_a_step_is_the_same_batch_in_any_order_of_steps_and_another_step_another
 
 
 def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_first_half(grids):
-    objective = fitting.objective(autoencoder(3, 5), grids.occupied_share, OCCUPANCY, CPU)
+    objective = fitting.objective(autoencoder(3, 5), grids.task.target, grids.occupied_share, OCCUPANCY, CPU)
     target, observed, _ = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole(INDICES))
 
     def found(done):
@@ -200,7 +200,7 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
 def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
     vae = autoencoder(3, 5)
     task = clouds.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
-    decoded = vae.decode(torch.randn(1, 2, 2, 4, 2))[:, grids.target_channel("occupancy")]
+    decoded = vae.decode(torch.randn(1, 2, 2, 4, 2))[:, grids.task.target.index("occupancy")]
     assert decoded.sigmoid().mean().item() == pytest.approx(grids.occupied_share, rel=1e-4)
     assert task.module is vae
     assert task.loss(task.load(steps.whole(INDICES[:3]))).shape == (3,)

@@ -24,6 +24,7 @@ from echoes.rasters import visibility, voxels
 from echoes.rasters.cells import pack
 from echoes.rasters.scaling import Scaling
 from echoes.readers import simulated
+from echoes.tasks import ENHANCE
 from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,16 +81,16 @@ def write_grids(path: Path, frame: simulated.Frame, ego_motion: str) -> Grids:
     """The same frame in every place."""
     assert frame.target is not None
     radar = voxels.radar_cells(frame.radar, GRID)
-    target = voxels.target_cells(frame.target, GRID, frame.radar, 1.0)
+    target = voxels.lidar_and_radar_cells(frame.target, GRID, frame.radar, 1.0)
     observed = pack(visibility.observed(frame.target, frame.target_origin, GRID))
     inside = [points[GRID.cells(points)[1]] for points in (frame.radar, frame.target[:, :3])]
     offsets, level = voxels.mean_offsets(frame.target, GRID), np.array([0.0, 0.0, -5.0])
     cells = FrameCells(frame.sequence, frame.stamp, radar, target, offsets, observed, *inside, level)
     with arrays.writing(path) as writer:
-        grids = GridsWriter(writer, GRID)
+        grids = GridsWriter(writer, GRID, ENHANCE)
         for i, split in enumerate(("train", "train", "val", "test")):
             grids.append(cells, split, i)
-        grids.seal(GRID, {}, SCALING, ego_motion, 0.3, {"raw": "r"})
+        grids.seal({}, SCALING, ego_motion, 0.3, {"raw": "r"})
     return Grids(path)
 
 

@@ -36,7 +36,7 @@ def run(*arguments: str) -> Result:
 
 def radar_of(grids: Grids) -> RadarFrame:
     """The radar of the one frame that is in every place."""
-    return RadarFrame(grids.cells("radar", 3), grids.points("radar", 3))
+    return RadarFrame(grids.cells("input", 3), grids.points("input", 3))
 
 
 def index(folder: Path) -> list[dict[str, str]]:
@@ -147,10 +147,10 @@ def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
         found = enhance.prepared(simulated.read, root, chosen, layout.grid(), layout.ground, entry)
         assert pair is not None
         assert found.radar is not None
-        np.testing.assert_array_equal(found.radar.cells.indices, pair.cells.radar.indices)
-        np.testing.assert_array_equal(found.radar.cells.features, pair.cells.radar.features)
+        np.testing.assert_array_equal(found.radar.cells.indices, pair.cells.input.indices)
+        np.testing.assert_array_equal(found.radar.cells.features, pair.cells.input.features)
         inside = layout.grid().cells(found.radar.points)[1]
-        np.testing.assert_array_equal(found.radar.points[inside], pair.cells.radar_points)
+        np.testing.assert_array_equal(found.radar.points[inside], pair.cells.input_points)
         np.testing.assert_array_equal(found.velocity, pair.ego_velocity)
         assert found.truth is not None
         near = np.hypot(pair.cells.target_points[:, 0], pair.cells.target_points[:, 1]) < against_lidar.RANGE_M

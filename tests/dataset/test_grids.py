@@ -13,6 +13,7 @@ from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
 from echoes.rasters.cells import Cells
+from echoes.tasks import ENHANCE
 from echoes.voxelization.cloud_grids import GridsWriter
 
 
@@ -41,7 +42,7 @@ def dense_target(frame):
 
 def test_cells_come_back_frame_by_frame_in_physical_units(grids):
     for frame in (13, 0, 5):
-        for name, expected in (("radar", artifacts.radar(frame)), ("target", artifacts.target(frame))):
+        for name, expected in (("input", artifacts.radar(frame)), ("target", artifacts.target(frame))):
             found = grids.cells(name, frame)
             np.testing.assert_array_equal(found.indices, expected.indices)
             np.testing.assert_array_equal(found.features, expected.features)
@@ -63,16 +64,19 @@ def test_the_header_tells_axes_channels_sequences_and_the_occupied_share_of_trai
     assert grids.grid == artifacts.GRID
     assert grids.scaling == artifacts.SCALING
     assert content["sequences"] == ["street-0", "street-1", "street-2"]
-    assert content["radar_channels"] == ["occupancy", "power", "doppler", "doppler_variance"]
-    assert content["target_channels"] == ["occupancy", "reflectivity", "doppler", "doppler_valid", "power"]
-    assert grids.target_channel("doppler_valid") == 3
+    assert content["task"] == {
+        "given": "radar",
+        "input": ["occupancy", "power", "doppler", "doppler_variance"],
+        "target": ["occupancy", "reflectivity", "doppler", "doppler_valid", "power"],
+        "enhances": True,
+    }
     assert grids.occupied_share == pytest.approx(40 / (8 * 16 * 8))
     assert grids.header.parents == {"raw": "r"}
 
 
 def test_a_batch_is_the_dense_frames_in_network_range_in_the_order_asked_for(grids):
     frames = np.array([12, 3, 3])
-    radar, target, seen = grids.radar_batch(frames), grids.target_batch(frames), grids.observed_batch(frames)
+    radar, target, seen = grids.input_batch(frames), grids.target_batch(frames), grids.observed_batch(frames)
     assert (radar.shape, target.shape, seen.shape) == ((3, 4, 8, 16, 8), (3, 5, 8, 16, 8), (3, 8, 16, 8))
     assert {a.dtype for a in (radar, target, seen)} == {np.dtype(np.float32)}
     for i, frame in enumerate(frames.tolist()):
@@ -83,13 +87,13 @@ def test_a_batch_is_the_dense_frames_in_network_range_in_the_order_asked_for(gri
 
 def test_the_radar_as_a_target_has_the_channels_of_a_target_all_its_doppler_valid(grids):
     occupied, power, doppler, _ = dense_radar(3)
-    found = grids.radar_as_target_batch([3, 4])
+    found = grids.input_as_target_batch([3, 4])
     assert found.shape == (2, 5, 8, 16, 8)
     np.testing.assert_allclose(found[0], [occupied, 0 * occupied, doppler, occupied, power], atol=1e-6)
 
 
 def test_a_batch_belongs_to_its_caller(grids):
-    dense = (grids.radar_batch, grids.radar_as_target_batch, grids.target_batch, grids.observed_batch)
+    dense = (grids.input_batch, grids.input_as_target_batch, grids.target_batch, grids.observed_batch)
     for batch in (*dense, grids.offsets_batch):
         kept = batch([0, 1]).copy()
         batch([0, 1])[:] = 7
@@ -108,22 +112,22 @@ def test_offsets_lie_in_the_occupied_cells_of_the_target_in_the_order_z_y_x(grid
 def test_points_are_kept_of_validation_and_test_frames_and_refused_of_others(grids):
     for frame in (7, 9, 10, 13):
         expected = artifacts.frame_cells(frame)
-        np.testing.assert_array_equal(grids.points("radar", frame), expected.radar_points)
+        np.testing.assert_array_equal(grids.points("input", frame), expected.input_points)
         np.testing.assert_array_equal(grids.points("target", frame), expected.target_points)
-    for name in ("radar", "target"):
+    for name, array in (("input", "radar"), ("target", "target")):
         kept = sum(len(grids.points(name, frame)) for frame in range(7, 14))
-        assert arrays.Reader(grids.path, "grids").rows_of()[f"{name}_points"][0] == kept
+        assert arrays.Reader(grids.path, "grids").rows_of()[f"{array}_points"][0] == kept
         with pytest.raises(InputError, match=r"grids\.zarr: expected a validation or test frame, .* got 6$"):
             grids.points(name, 6)
 
 
 def test_stretches_and_the_ground_come_back(tmp_path):
     with arrays.writing(tmp_path / "grids.zarr") as writer:
-        written = GridsWriter(writer, artifacts.GRID)
+        written = GridsWriter(writer, artifacts.GRID, ENHANCE)
         for i, split in enumerate(("train", "val", "test")):
             plane = np.array([0.01 * i, -0.02, -4.0 - i])
             written.append(replace(artifacts.frame_cells(i), ground=plane), split, 7 - i)
-        written.seal(artifacts.GRID, {}, artifacts.SCALING, "recorded", 0.3, {})
+        written.seal({}, artifacts.SCALING, "recorded", 0.3, {})
     found = Grids(tmp_path / "grids.zarr")
     assert found.stretches().tolist() == [7, 6, 5]
     assert [found.ground(i) for i in range(3)] == [(0.0, -0.02, -4.0), (0.01, -0.02, -5.0), (0.02, -0.02, -6.0)]
@@ -148,12 +152,12 @@ def test_training_frames_without_a_target_cell_are_refused(tmp_path):
 
     def write():
         with arrays.writing(tmp_path / "grids.zarr") as writer:
-            grids = GridsWriter(writer, artifacts.GRID)
+            grids = GridsWriter(writer, artifacts.GRID, ENHANCE)
             for i, split in enumerate(("train", "val", "test")):
                 whole = artifacts.frame_cells(i)
                 frame = replace(whole, target=empty, offsets=whole.offsets[:0]) if split == "train" else whole
                 grids.append(frame, split, 0)
-            grids.seal(artifacts.GRID, {}, artifacts.SCALING, "recorded", 0.3, {})
+            grids.seal({}, artifacts.SCALING, "recorded", 0.3, {})
 
     with pytest.raises(InputError, match="got none in any training frame"):
         write()

@@ -34,12 +34,12 @@ def read(path):
     data.stamps()
     data.target_batch(frames)
     if data.rank == 3:
-        data.radar_batch(frames)
+        data.input_batch(frames)
         data.observed_batch(frames)
         data.offsets_batch(frames)
         data.stretches()
         for frame in np.concatenate([data.frames("val"), data.frames("test")]):
-            data.points("radar", frame)
+            data.points("input", frame)
             data.points("target", frame)
             data.ground(frame)
 
@@ -114,7 +114,10 @@ def test_an_array_that_fits_no_grid_is_refused_by_name(whole, tmp_path, family, 
         ("radar", "axes", lambda c: c["axes"][0].update(stop=-1e9)),
         ("radar", "axes", lambda c: c["axes"].pop()),
         ("radar", "observed", lambda c: c["axes"][0].update(size=16)),
-        ("radar", "target_channels", lambda c: c["target_channels"].pop()),
+        ("radar", "target_features", lambda c: c["task"]["target"].pop()),
+        ("radar", "task.target", lambda c: c["task"]["target"].append("colour")),
+        ("radar", "task.input", lambda c: c["task"]["input"].reverse()),
+        ("radar", "task.given", lambda c: c["task"].update(given="sonar")),
         ("radar", "scaling", lambda c: c["scaling"].update(doppler_mps=0)),
         ("radar", "scaling", lambda c: c.update(scaling=[1])),
         ("radar", "target_features", lambda c: c["scaling"].update(power_db=[0, 1e-44])),

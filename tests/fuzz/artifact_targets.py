@@ -100,9 +100,9 @@ def read_grids(root: Path) -> Any:
     parts = [data.frames(split) for split in ("train", "val", "test")]
     batches = [data.target_batch(frames[:2]), data.stamps()]
     if isinstance(data, Grids):
-        batches += [data.radar_batch(frames[:2]), data.observed_batch(frames[:2]), data.offsets_batch(frames[:2])]
+        batches += [data.input_batch(frames[:2]), data.observed_batch(frames[:2]), data.offsets_batch(frames[:2])]
         batches += [data.stretches().astype(np.float32), np.array([data.ground(int(f)) for f in frames])]
-        batches += [data.points(name, int(parts[2][0])) for name in ("radar", "target")]
+        batches += [data.points(name, int(parts[2][0])) for name in ("input", "target")]
     else:
         batches += [data.labels(frames).astype(np.float32)]
     return data, parts, batches

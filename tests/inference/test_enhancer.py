@@ -30,7 +30,7 @@ def enhancer_of(project: Path, **options) -> Enhancer:
 
 def points_of(grids: Grids) -> np.ndarray:
     """The returns of the one frame that is in every place, inside the grid."""
-    return grids.points("radar", 3)
+    return grids.points("input", 3)
 
 
 @pytest.mark.parametrize(("readout", "samples"), [("fused", 1), ("decide", 1), ("sample", 1), ("fused", 2)])
@@ -68,10 +68,10 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
     vae, header = autoencoders.load(data / "vae.safetensors", CPU)
     model, of, cd = students.load_cd(data / "cd.safetensors", CPU)
     rows = next(Extraction(vae, grids, header).batches(2))
-    cond = torch.from_numpy(rows["cond"] if condition == "vae" else grids.radar_batch(frames))
+    cond = torch.from_numpy(rows["cond"] if condition == "vae" else grids.input_batch(frames))
     decoder, steps = Decoder(vae, denoisers.whitening(cd)), students.steps(of.sigmas, [])
     once = Sampler(model, steps, UNGUIDED, decoder, latentstore.shape(cd), of.seed)
-    expected = from_decoded(once(cond, [0, 1]), cd.content["threshold"], grids.scaling)
+    expected = from_decoded(once(cond, [0, 1]), cd.content["threshold"], grids)
     found = enhancer_of(project, readout="sample").clouds([points_of(grids)] * 2, [0, 1])
     for cloud, pipeline in zip(map(columns.rows, found), expected, strict=True):
         np.testing.assert_allclose(cloud[:, :3], grids.grid.centres(pipeline.indices), atol=1e-5)

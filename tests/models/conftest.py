@@ -28,3 +28,9 @@ def people(tmp_path_factory) -> SimpleNamespace:
 def people_vq(tmp_path_factory) -> SimpleNamespace:
     """A codebook, DDPM by a transformer."""
     return tracks.people(tmp_path_factory.mktemp("people"), "vq", parameterization="ddpm", network="dit")
+
+
+@pytest.fixture(scope="session")
+def lidar_track(tmp_path_factory) -> SimpleNamespace:
+    """A track whose radar is made from a LiDAR."""
+    return tracks.radar_from_lidar(tmp_path_factory.mktemp("lidar"))

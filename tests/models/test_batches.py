@@ -33,7 +33,7 @@ def test_without_mirror_a_batch_is_the_training_frames(grids, store):
     found = loading(grids, store, "encoder", False)(steps.whole([5, 2]))
     np.testing.assert_array_equal(found.mean, store.rows("latents", np.array([5, 2])))
     np.testing.assert_array_equal(found.std, store.rows("std", np.array([5, 2])))
-    np.testing.assert_array_equal(found.cond, grids.radar_batch([5, 2]))
+    np.testing.assert_array_equal(found.cond, grids.input_batch([5, 2]))
 
 
 def test_the_radar_through_the_autoencoder_is_a_row_of_latents(grids, store):
@@ -52,7 +52,7 @@ def test_spectrograms_come_with_the_labels_of_the_frames_themselves(people):
 @pytest.mark.parametrize("condition", ["encoder", "vae"])
 def test_a_mirrored_frame_takes_its_mirrored_latents_and_its_mirrored_radar(grids, store, condition):
     load, mirrored = loading(grids, store, condition, True), 0
-    radar = torch.from_numpy(grids.radar_batch(INDICES))
+    radar = torch.from_numpy(grids.input_batch(INDICES))
     straight = {"mean": store.rows("latents", INDICES), "std": store.rows("std", INDICES), "cond": radar}
     flipped = {
         "mean": store.rows("latents_mirrored", INDICES),

@@ -16,13 +16,13 @@ LEVELS = torch.tensor([0.5, 0.5])
 
 
 def test_a_radar_track_gives_its_cells_or_their_latents(track, track_vae):
-    np.testing.assert_array_equal(track.conditions(FRAMES, straight(FRAMES)), track.grids.radar_batch(FRAMES))
+    np.testing.assert_array_equal(track.conditions(FRAMES, straight(FRAMES)), track.grids.input_batch(FRAMES))
     np.testing.assert_array_equal(track_vae.conditions(FRAMES, straight(FRAMES)), track.latents.rows("cond", FRAMES))
 
 
 def test_only_the_frames_in_a_mirror_are_mirrored(track, track_vae):
     flipped = np.array([False, True])
-    radar = track.grids.radar_batch(FRAMES)
+    radar = track.grids.input_batch(FRAMES)
     np.testing.assert_array_equal(track.conditions(FRAMES, flipped), np.stack([radar[0], np.flip(radar[1], -2)]))
     found = track_vae.conditions(FRAMES, flipped)
     np.testing.assert_array_equal(found[0], track.latents.rows("cond", FRAMES)[0])

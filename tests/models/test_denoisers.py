@@ -173,7 +173,7 @@ def test_a_regression_beside_labels_is_refused_by_its_key(people):
 
 
 def test_the_regression_goes_where_the_denoiser_goes(track, people):
-    radar = torch.from_numpy(track.grids.radar_batch([0, 1]))
+    radar = torch.from_numpy(track.grids.input_batch([0, 1]))
     expected = track.denoiser.regression(radar)
     assert expected.shape == (2, 8, *track.grids.shape)
     denoiser, _ = denoisers.load_ldm(track.data / "ldm.safetensors", CPU)

@@ -49,7 +49,7 @@ def test_every_frame_is_encoded_in_order(case):
 def test_the_radar_and_the_mirrored_frame_are_encoded_too(track):
     rows = next(extraction(track).batches(len(track.grids)))
     every = np.arange(len(track.grids))
-    target, radar = track.grids.target_batch(every), track.grids.radar_as_target_batch(every)
+    target, radar = track.grids.target_batch(every), track.grids.input_as_target_batch(every)
     for ending, change in (("", lambda x: x), ("_mirrored", lambda x: np.flip(x, -2))):
         mean, std = encode(track, change(target))
         cond, _ = encode(track, change(radar))

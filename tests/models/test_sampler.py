@@ -53,7 +53,7 @@ def test_the_global_generator_is_left_alone():
 
 @pytest.mark.parametrize(("name", "count"), [("heun", 79), ("euler", 40), ("dpmpp_2m", 40), ("ddim", 40), ("ddpm", 40)])
 def test_the_calls_of_every_way_to_sample_are_counted(track, name, count):
-    cond = torch.from_numpy(track.grids.radar_batch([0, 1]))
+    cond = torch.from_numpy(track.grids.input_batch([0, 1]))
     samplers = {
         tracks.sampler(track, track.denoiser, regressing(160.0)): 1,
         tracks.sampler(track, track.denoiser, solving(track.denoiser, solver(name), LEVELS)): count,

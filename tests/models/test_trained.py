@@ -15,6 +15,7 @@ from echoes.errors import InputError
 from echoes.models import autoencoders, denoisers, sampler, students, trained
 from echoes.models.conditions import straight
 from echoes.models.trained import SampleParams
+from echoes.tasks import ENHANCE, Task
 
 CPU = torch.device("cpu")
 
@@ -110,3 +111,16 @@ def test_a_published_model_loads_whatever_becomes_of_the_keys_of_its_training(fa
     weights.save(tensors, replace(header, architecture={}), tmp_path / "none.safetensors")
     with pytest.raises(InputError, match=r"none\.safetensors: architecture\.\w+: missing"):
         load(tmp_path / "none.safetensors", CPU)
+
+
+@pytest.mark.parametrize("kind", ["vae", "ldm", "cd"])
+def test_a_model_from_before_tasks_were_told_is_one_that_enhances(kind, track, tmp_path):
+    load = {"vae": autoencoders.load, "ldm": denoisers.load_ldm, "cd": students.load_cd}[kind]
+    tensors, header = weights.load(track.data / f"{kind}.safetensors", kind)
+    content = {key: value for key, value in header.content.items() if key != "task"}
+    older = replace(header, content={**content, "target_channels": list(ENHANCE.target)}, format=1)
+    weights.save(tensors, older, tmp_path / "old.safetensors")
+    model, *_, found = load(tmp_path / "old.safetensors", CPU)
+    assert params.build(Task, found.content["task"], "task") == ENHANCE
+    state = (model.denoiser if kind == "cd" else model).state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from echoes.errors import InputError
 from echoes.grids import Grid, Range
 from echoes.rasters import voxels
-from echoes.rasters.cells import TARGET_CHANNELS, Cells, dense
+from echoes.rasters.cells import Cells, dense
 from echoes.seeds import rng
+from echoes.tasks import LIDAR_AND_RADAR
 
 GRID = Grid.of(z=Range(-3.0, 5.0, 8), y=Range(-25.6, 25.6, 20), x=Range(0.0, 51.2, 12))
 
@@ -110,8 +111,8 @@ def test_the_order_of_the_returns_does_not_matter(seed):
     np.testing.assert_array_equal(one.indices, other.indices)
     np.testing.assert_allclose(one.features, other.features, rtol=1e-5, atol=1e-6)
     lidar = points[:, [0, 1, 2, 4]]
-    one = voxels.target_cells(lidar, GRID, radar, 8.0)
-    other = voxels.target_cells(lidar[shuffled], GRID, radar[::-1], 8.0)
+    one = voxels.lidar_and_radar_cells(lidar, GRID, radar, 8.0)
+    other = voxels.lidar_and_radar_cells(lidar[shuffled], GRID, radar[::-1], 8.0)
     np.testing.assert_array_equal(one.indices, other.indices)
     np.testing.assert_allclose(one.features, other.features, rtol=1e-5, atol=1e-6)
 
@@ -158,7 +159,7 @@ def test_a_target_cell_takes_doppler_and_power_from_the_nearest_radar_return_in_
     grid = Grid.of(z=Range(0.0, 4.0, 4), y=Range(0.0, 4.0, 4), x=Range(0.0, 40.0, 40))  # cells of 1 m
     lidar = np.array([[5.1, 1.2, 2.9, 0.2], [5.9, 1.9, 2.1, 0.4], [30.5, 1.5, 2.5, 0.9]], np.float32)
     radar = np.array([[7.0, 1.5, 2.5, 3.0, 70.0], [6.5, 1.5, 2.5, -2.0, 60.0]], np.float32)
-    cells = voxels.target_cells(lidar, grid, radar, 1.0)  # the second one lies exactly 1 m from the centre
+    cells = voxels.lidar_and_radar_cells(lidar, grid, radar, 1.0)  # the second one lies exactly 1 m from the centre
     assert cells.indices.tolist() == [[2, 1, 5], [2, 1, 30]]
     np.testing.assert_allclose(cells.features, [[0.3, -2.0, 1.0, 60.0], [0.9, 0.0, 0.0, 0.0]], rtol=1e-6)
 
@@ -167,22 +168,22 @@ def test_of_two_radar_returns_at_one_place_the_same_one_is_taken_in_any_order():
     lidar = np.array([[5.0, 1.0, 1.0, 0.25]], np.float32)
     radar = np.tile(np.float32([[5.0, 1.0, 1.0, 0.0, 60.0]]), (40, 1))
     radar[:, 3] = np.arange(40)
-    one, other = (voxels.target_cells(lidar, GRID, returned, 100.0) for returned in (radar, radar[::-1]))
+    one, other = (voxels.lidar_and_radar_cells(lidar, GRID, returned, 100.0) for returned in (radar, radar[::-1]))
     np.testing.assert_array_equal(one.features, other.features)
 
 
 def test_target_channels_name_the_features_behind_the_occupancy():
     lidar, radar = np.array([[5.0, 1.0, 1.0, 0.25]], np.float32), np.array([[5.0, 1.0, 1.0, -7.0, 66.0]], np.float32)
-    filled = dense(voxels.target_cells(lidar, GRID, radar, 100.0), GRID.shape)
-    named = dict(zip(TARGET_CHANNELS, filled.reshape(5, -1).max(axis=1), strict=True))
-    lowest = dict(zip(TARGET_CHANNELS, filled.reshape(5, -1).min(axis=1), strict=True))
+    filled = dense(voxels.lidar_and_radar_cells(lidar, GRID, radar, 100.0), GRID.shape)
+    named = dict(zip(LIDAR_AND_RADAR, filled.reshape(5, -1).max(axis=1), strict=True))
+    lowest = dict(zip(LIDAR_AND_RADAR, filled.reshape(5, -1).min(axis=1), strict=True))
     assert (named["occupancy"], named["reflectivity"], named["doppler_valid"], named["power"]) == (1, 0.25, 1, 66)
     assert lowest["doppler"] == -7
 
 
 @pytest.mark.parametrize(("lidar", "radar"), [(0, 5), (5, 0), (0, 0)])
 def test_frames_without_returns_give_no_doppler_and_no_error(lidar, radar):
-    cells = voxels.target_cells(returns(0, lidar)[:, :4], GRID, returns(1, radar), 0.1)
+    cells = voxels.lidar_and_radar_cells(returns(0, lidar)[:, :4], GRID, returns(1, radar), 0.1)
     assert cells.features.shape == (len(cells.indices), 4)
     assert not cells.features[:, 1:].any()
 
@@ -200,7 +201,7 @@ def test_the_offset_of_one_return_is_where_it_lies_in_its_cell():
 @given(seed=st.integers(0, 2**31), count=st.integers(1, 300))
 def test_offsets_are_means_in_the_order_of_the_cells_and_positions_undo_them(seed, count):
     points = returns(seed, count, 4.0)
-    offsets, cells = voxels.mean_offsets(points, GRID), voxels.target_cells(points[:, :4], GRID, points, 1.0)
+    offsets, cells = voxels.mean_offsets(points, GRID), voxels.lidar_and_radar_cells(points[:, :4], GRID, points, 1.0)
     assert offsets.shape == cells.indices.shape
     assert (np.abs(offsets) <= 0.5).all()
     indices, inside = GRID.cells(points)

@@ -11,6 +11,7 @@ from echoes import params, seeds
 from echoes.errors import InputError
 from echoes.rasters import visibility, voxels
 from echoes.rasters.cells import unpack
+from echoes.rasters.ground import PlaneGround
 from echoes.readers import ego_motion
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame
@@ -20,6 +21,7 @@ from echoes.voxelization.views import View
 
 GRID = {
     "raster": "voxels",
+    "task": "enhance",
     "z": {"start": -2.0, "stop": 6.0, "size": 8},
     "y": {"start": -16.0, "stop": 16.0, "size": 32},
     "x": {"start": 0.0, "stop": 32.0, "size": 32},
@@ -68,8 +70,11 @@ def test_a_pair_holds_the_cells_that_the_rasters_make_of_the_points():
     given, grid = frame(), PARAMS.grid()
     found = prepare(given)
     assert (found.cells.sequence, found.cells.stamp, found.points) == ("drive", 1.5, 200)
-    radar, target = voxels.radar_cells(given.radar, grid), voxels.target_cells(given.target, grid, given.radar, 1.5)
-    for cells, expected in ((found.cells.radar, radar), (found.cells.target, target)):
+    radar, target = (
+        voxels.radar_cells(given.radar, grid),
+        voxels.lidar_and_radar_cells(given.target, grid, given.radar, 1.5),
+    )
+    for cells, expected in ((found.cells.input, radar), (found.cells.target, target)):
         np.testing.assert_array_equal(cells.indices, expected.indices)
         np.testing.assert_array_equal(cells.features, expected.features)
     seen = unpack(found.cells.observed, grid.shape)
@@ -92,9 +97,9 @@ def test_the_reader_gets_what_it_asked_for_once_for_all_copies():
 
 def test_the_same_frame_gives_the_same_pair_again():
     one, other = prepare(frame(), "estimated"), prepare(frame(), "estimated")
-    for name in ("offsets", "observed", "radar_points", "target_points", "ground"):
+    for name in ("offsets", "observed", "input_points", "target_points", "ground"):
         assert getattr(one.cells, name).tobytes() == getattr(other.cells, name).tobytes(), name
-    assert one.cells.radar.features.tobytes() == other.cells.radar.features.tobytes()
+    assert one.cells.input.features.tobytes() == other.cells.input.features.tobytes()
     assert one.cells.target.features.tobytes() == other.cells.target.features.tobytes()
 
 
@@ -113,14 +118,14 @@ def test_a_frame_without_radar_points_in_the_grid_is_skipped(radar):
 def test_without_ego_motion_the_doppler_is_left_as_measured():
     found = prepare(frame())
     assert np.isnan(found.ego_velocity).all()
-    assert found.cells.radar.features[:, 1].mean() < -4
+    assert found.cells.input.features[:, 1].mean() < -4
 
 
 @pytest.mark.parametrize("ego", ["recorded", "estimated"])
 def test_with_ego_motion_static_points_stand_still(ego):
     found = prepare(frame(), ego)
     np.testing.assert_allclose(found.ego_velocity[:2], VELOCITY[:2], atol=0.05)
-    assert np.abs(found.cells.radar.features[:, 1]).max() < 0.1
+    assert np.abs(found.cells.input.features[:, 1]).max() < 0.1
     valid = found.cells.target.features[:, 2] > 0
     assert valid.any()
     assert np.abs(found.cells.target.features[valid, 1]).max() < 0.1  # the target's Doppler is over ground as well
@@ -165,15 +170,37 @@ def test_a_layout_that_cannot_be_is_refused_with_its_path(key, value, message):
         params.build(GridParams, {**GRID, key: value}, "radar.grid")
 
 
+def test_a_radar_from_a_lidar_takes_the_same_frame_the_other_way_round():
+    given = frame()
+    layout = replace(PARAMS, task="radar_from_lidar", ground=PlaneGround("plane", 0.3, 2.0, 0.2))
+    one, other = prepare(given, layout=replace(layout, task="enhance")).cells, prepare(given, layout=layout).cells
+    np.testing.assert_array_equal(other.target.features, one.input.features)
+    np.testing.assert_array_equal(other.target.indices, one.input.indices)
+    np.testing.assert_array_equal(other.input.features, one.target.features[:, :1])  # and not what a radar measured
+    np.testing.assert_array_equal(other.input.indices, one.target.indices)
+    np.testing.assert_array_equal(other.target_points, one.input_points[:, :3])
+    np.testing.assert_array_equal(other.input_points[:, :3], one.target_points)
+    assert unpack(other.observed, layout.grid().shape).all()
+    assert layout.ground_m() == 0
+    above_m = other.target_points[:, 2] - other.ground[2]
+    assert above_m.min() > 0  # no return of the radar is left out as ground
+
+
+def test_a_frame_whose_lidar_has_no_return_in_the_grid_is_skipped_where_it_goes_in():
+    given = replace(frame(), target=np.full((3, 4), 900.0, np.float32))
+    assert prepare(given) is not None
+    assert prepare(given, layout=replace(PARAMS, task="radar_from_lidar")) is None
+
+
 def test_points_are_those_inside_the_grid_and_offsets_tell_where_they_lie_in_their_cells():
     given, grid = frame(), PARAMS.grid()
     away = replace(
         given, radar=given.radar + np.float32([10, 0, 0, 0, 0]), target=given.target + np.float32([9, 0, 0, 0])
     )
     found = prepare(away).cells
-    np.testing.assert_array_equal(found.radar_points, away.radar[away.radar[:, 0] < 32])
+    np.testing.assert_array_equal(found.input_points, away.radar[away.radar[:, 0] < 32])
     np.testing.assert_array_equal(found.target_points, away.target[away.target[:, 0] < 32, :3])
-    assert 50 < len(found.radar_points) < 200
+    assert 50 < len(found.input_points) < 200
     cells, inside = grid.cells(grid.positions(found.target.indices, found.offsets))
     assert inside.all()
     np.testing.assert_array_equal(cells, found.target.indices)
@@ -187,7 +214,7 @@ def test_each_copy_is_the_pair_of_the_turned_and_thinned_frame():
     given = frame()
     views = [VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0), View(ENTRY, "train", -0.2, 0.5, 0.0, 0.0, 0.0)]
     _, found, fewer = pairs.prepare(lambda *_: given, ROOT, source(), PARAMS, views)
-    x, y = found.cells.radar_points[:, 0], found.cells.radar_points[:, 1]
+    x, y = found.cells.input_points[:, 0], found.cells.input_points[:, 1]
     back = x * np.cos(0.4) + y * np.sin(0.4), y * np.cos(0.4) - x * np.sin(0.4)
     left = np.hypot(given.radar[:, 0, None] - back[0], given.radar[:, 1, None] - back[1]).min(axis=0)
     assert len(left) > 100

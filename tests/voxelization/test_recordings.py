@@ -190,6 +190,7 @@ def test_a_label_of_which_nothing_moves_is_refused_by_name(tmp_path):
 
 RADAR = {
     "raster": "voxels",
+    "task": "enhance",
     **{axis: {"start": -8.0, "stop": 8.0, "size": 16} for axis in "zyx"},
     "ground": {"method": "none"},
     "radius_m": 1.0,

@@ -8,6 +8,7 @@ import pytest
 
 import artifacts
 from echoes.rasters.cells import Cells
+from echoes.tasks import ENHANCE
 from echoes.voxelization.pairs import Pair
 from echoes.voxelization.statistics import Statistics
 
@@ -18,7 +19,7 @@ def pair(i, velocity=(3.0, 4.0, 0.0), target=None):
 
 
 def test_frames_are_counted_by_what_became_of_them(caplog):
-    statistics = Statistics(listed=9, refused=2, purged=1, clock_jumps=3)
+    statistics = Statistics(ENHANCE, listed=9, refused=2, purged=1, clock_jumps=3)
     for i, split in enumerate(["train", "train", "test", "val", None, None]):
         statistics.take(None if split is None else pair(i), split or "train")
     with caplog.at_level(logging.INFO):
@@ -34,11 +35,11 @@ def test_frames_are_counted_by_what_became_of_them(caplog):
         "frames_val": 1,
         "frames_test": 1,
     }
-    assert caplog.messages == ["voxelize: 2 frames without radar points skipped"]
+    assert caplog.messages == ["voxelize: 2 frames without points skipped"]
 
 
 def test_means_are_over_frames():
-    statistics = Statistics(listed=2, refused=0, purged=0, clock_jumps=0)
+    statistics = Statistics(ENHANCE, listed=2, refused=0, purged=0, clock_jumps=0)
     statistics.take(pair(0), "train")
     statistics.take(pair(4), "test")
     found = statistics.summary()
@@ -56,7 +57,7 @@ def test_means_are_over_frames():
 
 
 def test_a_frame_whose_target_is_empty_counts_with_zeros():
-    statistics = Statistics(listed=1, refused=0, purged=0, clock_jumps=0)
+    statistics = Statistics(ENHANCE, listed=1, refused=0, purged=0, clock_jumps=0)
     statistics.take(pair(0, target=Cells(np.zeros((0, 3), np.uint8), np.zeros((0, 4), np.float32))), "train")
     found = statistics.summary()
     assert (found["mean_target_cells"], found["mean_doppler_valid_share"]) == (0, 0)
@@ -64,6 +65,6 @@ def test_a_frame_whose_target_is_empty_counts_with_zeros():
 
 
 def test_a_track_that_does_not_know_its_speed_reports_none_instead_of_standing_still():
-    statistics = Statistics(listed=1, refused=0, purged=0, clock_jumps=0)
+    statistics = Statistics(ENHANCE, listed=1, refused=0, purged=0, clock_jumps=0)
     statistics.take(pair(0, velocity=(np.nan,) * 3), "train")
     assert "mean_speed_mps" not in statistics.summary()

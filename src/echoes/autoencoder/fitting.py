@@ -1,6 +1,6 @@
 """What the training loop needs to fit the autoencoder of either family: what is trained, its batches, its loss."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +82,13 @@ def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[
     return load
 
 
-def objective(vae: Vae, rate: float, weights: LossWeights, device: torch.device) -> Callable[[Batch], Tensor]:
-    """batch -> (B,) loss; the regressions come in over the first half of the training."""
+def objective(
+    vae: Vae, channels: Sequence[str], rate: float, weights: LossWeights, device: torch.device
+) -> Callable[[Batch], Tensor]:
+    """batch -> (B,) loss; the regressions come in over the first half of the training.
+
+    channels  of the target; rate: share of occupied cells in the train split.
+    """
 
     def loss(batch: Batch) -> Tensor:
         target, observed = batch[0].to(device), batch[1].to(device)
@@ -91,7 +96,7 @@ def objective(vae: Vae, rate: float, weights: LossWeights, device: torch.device)
         raw_latents = posterior.sample()
         vae.bottleneck.update(raw_latents, weights)
         decoded, penalty = vae.decode(raw_latents), vae.bottleneck.penalty(posterior, weights)
-        return target_loss(decoded, target, observed, penalty, rate, weights, min(1.0, 2 * batch[2]))
+        return target_loss(decoded, target, channels, observed, rate, weights, min(1.0, 2 * batch[2])) + penalty
 
     return loss
 

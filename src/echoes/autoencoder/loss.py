@@ -1,30 +1,31 @@
-"""Reconstruction of sparse occupancy with masked regressions + penalty of the bottleneck, per sample.
+"""Reconstruction of sparse occupancy with masked regressions, per sample.
 
 Occupancy is a logit under cross-entropy, scaled to the share of occupied cells, plus a soft Dice
 term; what occupied cells measured is regressed on those cells alone.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from echoes import tasks
+from echoes.errors import InputError
+from echoes.tasks import OCCUPANCY
+
 # In network range, where the loss turns from square to linear: below it lies the noise of what is measured,
 # which is not worth latent capacity; the Doppler of what moves lies above.
 HUBER = 0.1
-VALIDITY = 0.3  # weight of whether Doppler and power are known: it is evidence of no surface
+MASKS = 0.3  # weight of whether a measurement is known: it is evidence of no surface
 
 
 class MeasurementWeights(Protocol):
-    """Weights of what occupied cells measured, and of the cells that no ray reached."""
+    """Weights of what occupied cells measured, by channel, and of the cells that no ray reached."""
 
     @property
-    def reflectivity(self) -> float: ...
-    @property
-    def doppler(self) -> float: ...
-    @property
-    def power(self) -> float: ...
+    def measured(self) -> Mapping[str, float]: ...
     @property
     def unobserved(self) -> float: ...
 
@@ -48,29 +49,41 @@ def masked_huber(value: Tensor, goal: Tensor, mask: Tensor) -> Tensor:
     return (error * mask).flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)
 
 
+def masked_entropy(logit: Tensor, goal: Tensor, mask: Tensor) -> Tensor:
+    """(B,) cross-entropy averaged over the cells of `mask`; 0 where there are none. All (B, *S)."""
+    entropy = F.binary_cross_entropy_with_logits(logit, goal, reduction="none") * mask
+    return entropy.flatten(1).sum(1) / mask.flatten(1).sum(1).clamp(min=1)
+
+
+def require_weights(weights: MeasurementWeights, channels: Sequence[str], key: str) -> None:
+    """Raises InputError, naming the section `key`, unless there is a weight for each measurement of the channels."""
+    if set(weights.measured) != set(wanted := tasks.measured(channels)):
+        found = ", ".join(weights.measured) or "none"
+        raise InputError(f"{key}.measured: expected weights of {', '.join(wanted)}, as the target has, got {found}")
+
+
 def target_loss(
     decoded: Tensor,
     target: Tensor,
+    channels: Sequence[str],
     observed: Tensor,
-    penalty: Tensor,
     rate: float,
     weights: MeasurementWeights,
     ramp: float,
 ) -> Tensor:
     """(B,) loss of a decoded target.
 
-    decoded    (B, 5, *S) logits of occupancy and Doppler-valid, values of reflectivity, Doppler, power.
-    target     (B, 5, *S) occupancy, reflectivity, Doppler, Doppler-valid, power, in network range.
+    decoded    (B, C, *S) logits of masks, values of what is measured.
+    target     (B, C, *S) the same in network range; channels: their names.
     observed   (B, *S) 1 where a ray passed or ended.
-    penalty    (B,) weighted penalty of the bottleneck.
-    ramp       0..1, share of the regression weight in force: from the start on it steals latent capacity.
+    ramp       0..1, share of the weights of measurements in force: from the start on they steal latent capacity.
     """
-    occupied, reflectivity, doppler, valid, power = target.unbind(1)
-    weight = torch.where(observed > 0, 1.0, weights.unobserved)
-    structure = occupancy_loss(decoded[:, 0], occupied, weight, rate)
-    values = weights.reflectivity * masked_huber(decoded[:, 1], reflectivity, occupied)
-    values = values + weights.doppler * masked_huber(decoded[:, 2], doppler, valid)
-    values = values + weights.power * masked_huber(decoded[:, 4], power, valid)
-    validity = F.binary_cross_entropy_with_logits(decoded[:, 3], valid, reduction="none") * occupied
-    validity = validity.flatten(1).sum(1) / occupied.flatten(1).sum(1).clamp(min=1)
-    return structure + ramp * (values + VALIDITY * validity) + penalty
+    said, true = (dict(zip(channels, of.unbind(1), strict=True)) for of in (decoded, target))
+    occupied, weight = true[OCCUPANCY], torch.where(observed > 0, 1.0, weights.unobserved)
+    structure = occupancy_loss(said[OCCUPANCY], occupied, weight, rate)
+    terms = [
+        weights.measured[name] * masked_huber(said[name], true[name], true[tasks.mask_of(name, channels)])
+        for name in tasks.measured(channels)
+    ]
+    terms += [MASKS * masked_entropy(said[name], true[name], occupied) for name in tasks.masks(channels)]
+    return structure + ramp * sum(terms, torch.zeros_like(structure))

@@ -1,7 +1,7 @@
 """The section `<track>.vae.loss`: what the loss of an autoencoder is made of."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from echoes import params
 from echoes.autoencoder.codebook import CodebookTraining
@@ -11,17 +11,17 @@ from echoes.training.schedule import Schedule
 
 @dataclass(frozen=True)
 class LossWeights:
-    """reflectivity, doppler, power   weights of what was measured, reached after half of the training.
-    unobserved                      weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
-    kl                              weight of the mean divergence per latent, where the bottleneck is Gaussian.
-    vq                              how a codebook is trained, where it is one.
+    """measured     weights of what was measured, by channel of the target, reached after half of the training.
+    unobserved   weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
+    kl           weight of the mean divergence per latent, where the bottleneck is Gaussian.
+    vq           how a codebook is trained, where it is one.
 
     Power fluctuates from return to return; what it is weighed with is taken from the structure."""
 
+    MOVED: ClassVar = {name: f"measured.{name}" for name in ("reflectivity", "doppler", "power")}
+
     kind: Literal["occupancy"]
-    reflectivity: float
-    doppler: float
-    power: float
+    measured: dict[str, float]
     unobserved: float
     kl: float
     vq: CodebookTraining

@@ -9,8 +9,8 @@ from typing import Literal
 
 from echoes.errors import InputError
 from echoes.grids import Axis
-from echoes.rasters.cells import TARGET_CHANNELS
 from echoes.rasters.scaling import Scaling
+from echoes.tasks import Task
 
 MOST_CELLS = 1 << 28  # of one frame: 500 times the full scale
 
@@ -21,14 +21,12 @@ class RadarFacts:
 
     family: Literal["radar"]
     axes: tuple[Axis, Axis, Axis]
-    target_channels: tuple[str, ...]
+    task: Task
     scaling: Scaling
     ego_motion: str
 
     def __post_init__(self) -> None:
         _check_axes(self.axes)
-        if self.target_channels != TARGET_CHANNELS:
-            raise InputError(f"target_channels: expected {list(TARGET_CHANNELS)}, got {list(self.target_channels)}")
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,11 @@
 """grids.zarr of radar clouds, read frame by frame."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,11 +16,12 @@ from echoes.dataset.frames import SPLITS, split_numbers
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.rasters import scaling
-from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS, Cells, dense, unpack
-from echoes.rasters.scaling import Scaling
+from echoes.rasters.cells import Cells, dense, unpack
+from echoes.tasks import POINTS
 
 FAMILY = "radar"
-FACTS = ("family", "axes", "target_channels", "scaling", "ego_motion")
+FACTS = ("family", "axes", "task", "scaling", "ego_motion")
+Role = Literal["input", "target"]
 
 
 @dataclass(frozen=True)
@@ -53,20 +54,22 @@ class Grids:
         self.path, self.header = path, self._reader.header
         told: GridsFacts = params.build_known(GridsFacts, self.header.content, f"{path}: header")
         self.grid, self.scaling, self.occupied_share = Grid(told.axes), told.scaling, told.occupied_share
-        self.ground_m = told.ground_m
-        self.channel_names = told.target_channels  # of the target
+        self.ground_m, self.task = told.ground_m, told.task
+        self._arrays = {"input": told.task.given, "target": "target"}
+        self._channels = {"input": told.task.input, "target": told.task.target}
         self._split = split_numbers(self._reader)
         rows = len(self._split)
         self._reader.require("stamp", "f", rows)
         self._reader.require("stretch", "i", rows)
         self._reader.require("ground", "f", rows, 3)
         self._reader.require("observed", "u", rows, -(-prod(self.shape) // 8))
-        for name, channels in (("radar", RADAR_CHANNELS), ("target", TARGET_CHANNELS)):
+        for role, name in self._arrays.items():
             self._reader.require(f"{name}_indices", "u", None, 3)
-            self._reader.require(f"{name}_features", "f", None, len(channels) - 1)
+            self._reader.require(f"{name}_features", "f", None, len(self._channels[role]) - 1)
             for part in ("indices", "features"):
                 self._reader.require(f"{name}_{part}_end", "i", rows)
-        for name, columns in (("radar_points", 5), ("target_points", 3), ("target_offsets", 3)):
+        given = told.task.given
+        for name, columns in ((f"{given}_points", len(POINTS[given])), ("target_points", 3), ("target_offsets", 3)):
             self._reader.require(name, "f", None, columns)
             self._reader.require(f"{name}_end", "i", rows)
 
@@ -84,7 +87,8 @@ class Grids:
 
     @property
     def channels(self) -> int:
-        return len(self.channel_names)
+        """Of the target."""
+        return len(self.task.target)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -94,15 +98,12 @@ class Grids:
     def require_mirror(self, section: str, mirror: bool) -> None:
         """Any may be mirrored: left and right of a radar that looks forward are alike."""
 
-    def target_channel(self, name: str) -> int:
-        """The position of a channel of the target."""
-        return self.channel_names.index(name)
-
     def stamps(self) -> np.ndarray:
         return self._reader.all("stamp")
 
-    def cells(self, name: str, frame: int) -> Cells:
-        """Cells of `radar` or `target`, features in dB, m/s and (m/s)^2."""
+    def cells(self, role: Role, frame: int) -> Cells:
+        """Cells of what goes in or of the target, features in dB, m/s and (m/s)^2."""
+        name = self._arrays[role]
         indices, features = (self._reader.ragged(f"{name}_{part}", frame) for part in ("indices", "features"))
         if len(indices) != len(features) or (indices >= self.shape).any():
             raise InputError(f"{self.path}/{name}_indices: expected cells of the grid, got others in frame {frame}")
@@ -112,11 +113,14 @@ class Grids:
         """(N,) number of the piece of the recording that each frame is of."""
         return self._reader.all("stretch")
 
-    def points(self, name: str, frame: int) -> np.ndarray:
-        """Points of `radar` (N, 5) or `target` (N, 3) inside the grid; raises InputError for a training frame's."""
+    def points(self, role: Role, frame: int) -> np.ndarray:
+        """Points inside the grid: of what goes in (N, K), in the columns `tasks.POINTS`, or of the target (N, 3).
+
+        Raises InputError for a training frame, whose points are not kept.
+        """
         if frame in self.frames("train"):
             raise InputError(f"{self.path}: expected a validation or test frame, whose points are kept, got {frame}")
-        return self._reader.ragged(f"{name}_points", frame)
+        return self._reader.ragged(f"{self._arrays[role]}_points", frame)
 
     def ground(self, frame: int) -> tuple[float, float, float]:
         """Slopes along x and y and height [m] of the plane of the ground, below the grid where none was found."""
@@ -138,32 +142,31 @@ class Grids:
         """(D, H, W) bool: a ray passed there or ended there."""
         return unpack(self._reader.rows("observed", frame, frame + 1)[0], self.grid.shape)
 
-    def radar_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(B, 4, D, H, W) float32 radar in network range."""
-        return self._dense([self._radar(int(f)) for f in frames])
+    def input_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(B, C, D, H, W) float32 what goes in, in network range."""
+        return self._dense([self._network("input", int(f)) for f in frames])
 
-    def radar_as_target_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(B, 5, D, H, W) float32 radar in network range, as if its cells were a target's."""
-        cells = [self._radar(int(f)) for f in frames]
-        return self._dense([Cells(c.indices, scaling.radar_as_target(c.features)) for c in cells])
+    def input_as_target_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
+        """(B, C, D, H, W) float32 what goes in, in network range, as if its cells were the target's."""
+        cells = [self._network("input", int(f)) for f in frames]
+        cast = [scaling.recast(c.features, self.task.input, self.task.target) for c in cells]
+        return self._dense([Cells(c.indices, features) for c, features in zip(cells, cast, strict=True)])
 
     def target_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(B, 5, D, H, W) float32 target in network range."""
-        return self._dense([self._network("target", int(f), scaling.target_to_network) for f in frames])
+        """(B, C, D, H, W) float32 target in network range."""
+        return self._dense([self._network("target", int(f)) for f in frames])
 
     def observed_batch(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, D, H, W) float32, 1 where observed."""
         return np.stack([self.observed(int(f)) for f in frames]).astype(np.float32)
 
-    def _radar(self, frame: int) -> Cells:
-        return self._network("radar", frame, scaling.radar_to_network)
-
-    def _network(self, name: str, frame: int, change: Callable[[np.ndarray, Scaling], np.ndarray]) -> Cells:
-        cells = self.cells(name, frame)
+    def _network(self, role: Role, frame: int) -> Cells:
+        cells = self.cells(role, frame)
         with np.errstate(all="ignore"):  # what it would warn of is refused
-            features = change(cells.features, self.scaling)
+            features = scaling.features_to_network(cells.features, self._channels[role], self.scaling)
         if not np.isfinite(features).all():
-            raise InputError(f"{self.path}/{name}_features: expected what can be scaled, got others in frame {frame}")
+            array = f"{self._arrays[role]}_features"
+            raise InputError(f"{self.path}/{array}: expected what can be scaled, got others in frame {frame}")
         return Cells(cells.indices, features)
 
     def _dense(self, frames: list[Cells]) -> np.ndarray:

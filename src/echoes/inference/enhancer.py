@@ -21,13 +21,14 @@ from echoes.models import autoencoders, denoisers, students
 from echoes.models.radar import clouds, familiarity
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall
-from echoes.models.radar.readout import Fusion, with_returns
+from echoes.models.radar.readout import Fusion, Placement, with_returns
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler, clock
 from echoes.models.trained import require_files
 from echoes.provenance import require_parent
 from echoes.rasters import scaling, voxels
 from echoes.rasters.cells import Cells, dense
 from echoes.rasters.scaling import Scaling
+from echoes.tasks import Task
 
 Choice = Literal["fused", "decide", "sample"]
 RETURNS = "x, y, z [m], Doppler [m/s], power [dB]"
@@ -59,6 +60,7 @@ class Enhancer:
     samples: int
     threshold: float
     grid: Grid
+    task: Task
     scaling: Scaling
     ego_motion: str
     seen: Seen
@@ -90,6 +92,8 @@ class Enhancer:
         model, of, header = students.load_cd(cd_path, place)
         require_parent(cd_path, header, vae_path, vae_header)
         told: RadarFacts = params.build_known(RadarFacts, vae_header.content, f"{vae_path}: header")
+        if not told.task.enhances:
+            raise InputError(f"{vae_path}: expected a track that enhances clouds, got one from {told.task.given}")
         grid, latent_shape = Grid(told.axes), latentstore.shape(header)
         if latent_shape != vae.latent_shape(grid.shape):
             raise InputError(f"{cd_path}: expected latents of a grid {grid.shape}, got {latent_shape}")
@@ -99,11 +103,12 @@ class Enhancer:
         return cls(
             call=OneCall(sampler),
             through_vae=of.denoiser.condition.by == "vae",
-            fusion=Fusion(students.readout(header), grid, told.scaling, place),
+            fusion=Fusion(students.readout(header), Placement(grid, told.scaling, told.task), place),
             choice=readout,
             samples=samples,
             threshold=students.chosen(header, "threshold"),
             grid=grid,
+            task=told.task,
             scaling=told.scaling,
             ego_motion=told.ego_motion,
             seen=familiarity.stored(header),
@@ -161,7 +166,7 @@ class Enhancer:
         settled = self.fusion.readout
         if self.choice != "fused":
             level = self.threshold if self.choice == "sample" else settled.decide
-            return self.fusion.decided(probability, measured, level)
+            return self.fusion.placement.at_least(level, probability, measured)
         inside = self.grid.cells(frame.points)[1]
         fused = self.fusion.fused(probability, measured, frame.cells, frame.points[inside])
         return with_returns(fused, frame.points[~inside], settled.outside)
@@ -176,9 +181,10 @@ class Enhancer:
 
     def _dense(self, cells: Sequence[Cells], as_target: bool) -> np.ndarray:
         """(B, C, D, H, W) in network range: the radar's channels, or a target's for the autoencoder."""
-        scaled = [scaling.radar_to_network(c.features, self.scaling) for c in cells]
+        given, target = self.task.input, self.task.target
+        scaled = [scaling.features_to_network(c.features, given, self.scaling) for c in cells]
         if as_target:
-            scaled = [scaling.radar_as_target(features) for features in scaled]
+            scaled = [scaling.recast(features, given, target) for features in scaled]
         sparse = [Cells(c.indices, features) for c, features in zip(cells, scaled, strict=True)]
         return np.stack([dense(c, self.grid.shape) for c in sparse])
 

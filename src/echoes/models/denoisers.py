@@ -22,12 +22,12 @@ from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
 from echoes.nets.unet import UNet, UNetConfig
 from echoes.provenance import Header
-from echoes.rasters.cells import RADAR_CHANNELS
+from echoes.tasks import Task
 
 
 @dataclass(frozen=True)
-class RadarCondition:
-    """The radar as features on the latent grid.
+class CloudCondition:
+    """The cloud that goes in as features on the latent grid.
 
     by        `encoder`: by an encoder of its own, of `width` with `blocks` residual blocks; `vae`: through the
               autoencoder.
@@ -78,7 +78,7 @@ class LdmArchitecture:
     network: Literal["unet", "dit"]
     unet: UNetConfig
     dit: DiTConfig
-    condition: RadarCondition | LabelCondition | NoCondition
+    condition: CloudCondition | LabelCondition | NoCondition
     regression: BirdseyeRegression | NoRegression
 
 
@@ -91,7 +91,7 @@ def build(latents: Header, p: LdmArchitecture) -> Denoiser:
     rank = len(sizes)
     chosen = p.unet if p.network == "unet" else p.dit
     chosen.require_sizes(tuple(sizes), f"ldm.architecture.{p.network}")
-    fields = p.condition.features if isinstance(p.condition, RadarCondition) else 0
+    fields = p.condition.features if isinstance(p.condition, CloudCondition) else 0
     vector = p.condition.features if isinstance(p.condition, LabelCondition) else 0
     network: nn.Module
     if p.network == "unet":
@@ -107,10 +107,10 @@ def _regression(latents: Header, p: LdmArchitecture) -> nn.Module | None:
         return None
     if "labels" in latents.content:
         raise InputError(
-            f"ldm.architecture.regression.kind: expected none, as no radar is given, got {p.regression.kind}"
+            f"ldm.architecture.regression.kind: expected none, as no cloud goes in, got {p.regression.kind}"
         )
     factor = _compression(latents)
-    return regressor.build(p.regression, tuple(size * factor for size in latentstore.shape(latents)[1:]))
+    return regressor.build(p.regression, task(latents), tuple(size * factor for size in latentstore.shape(latents)[1:]))
 
 
 def _compression(latents: Header) -> int:
@@ -129,7 +129,7 @@ def _parameterization(p: LdmArchitecture) -> Parameterization:
 
 
 def _conditioner(
-    latents: Header, condition: RadarCondition | LabelCondition | NoCondition, rank: int, channels: int
+    latents: Header, condition: CloudCondition | LabelCondition | NoCondition, rank: int, channels: int
 ) -> FieldConditioner | LabelConditioner | NoConditioner:
     if isinstance(condition, NoCondition):
         return NoConditioner()
@@ -143,13 +143,17 @@ def _conditioner(
         return LabelConditioner(tuple(len(told.labels[kind]) for kind in told.kinds), condition.features)
     encoder: nn.Module
     if condition.by == "encoder":
-        inputs = len(RADAR_CHANNELS)
-        encoder = RadarEncoder(
-            rank, inputs, condition.width, condition.blocks, condition.features, _compression(latents)
-        )
+        inputs, factor = len(task(latents).input), _compression(latents)
+        encoder = RadarEncoder(rank, inputs, condition.width, condition.blocks, condition.features, factor)
     else:
         encoder = conv(rank, channels, condition.features)
     return FieldConditioner(encoder, condition.features)
+
+
+def task(header: Header) -> Task:
+    """What goes in and what is to come out of a track of clouds, as latents, ldm and cd tell it."""
+    told: Task = params.build(Task, header.content.get("task"), f"{header.kind}: task")
+    return told
 
 
 class Section(Protocol):

@@ -64,7 +64,7 @@ class Trained:
 
     @property
     def readout(self) -> Readout:
-        """How clouds are read out, as it was settled on validation; of a track of radar clouds."""
+        """How clouds are read out, as it was settled on validation; of a track that enhances clouds."""
         return students.readout(self.header)
 
     @property

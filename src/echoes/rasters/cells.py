@@ -8,9 +8,6 @@ from numba import njit
 
 from echoes.errors import InputError
 
-RADAR_CHANNELS = ("occupancy", "power", "doppler", "doppler_variance")
-TARGET_CHANNELS = ("occupancy", "reflectivity", "doppler", "doppler_valid", "power")
-
 
 @dataclass(frozen=True)
 class Cells:

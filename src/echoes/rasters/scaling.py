@@ -1,21 +1,22 @@
-"""Physical units <-> network range, both ways, on the features of occupied cells.
+"""Physical units <-> network range, both ways, on the features of occupied cells, by the kind of each channel.
 
-    power             [dB]         minimum..maximum -> -1..1, linear; values outside go beyond
-    reflectivity      0..1         -> -1..1, linear
-    doppler           [m/s]        / doppler_mps
-    doppler_variance  [(m/s)^2]    sqrt / doppler_mps: the spread in the unit of the Doppler
-    doppler_valid     0 or 1       as it is
+    decibel   minimum..maximum -> -1..1, linear; values outside go beyond
+    fraction  0..1 -> -1..1, linear
+    velocity  / doppler_mps
+    variance  sqrt / doppler_mps: the deviation in the unit of the velocity
+    mask      as it is
 
 Empty cells hold 0 in both ranges. Nothing is clipped, so each direction undoes the other.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from echoes import tasks
 from echoes.errors import InputError
-from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
+from echoes.tasks import KINDS, OCCUPANCY
 
 
 @dataclass(frozen=True)
@@ -33,52 +34,43 @@ class Scaling:
             raise InputError(f"doppler_mps: expected a positive velocity, got {self.doppler_mps}")
 
 
-Change = Callable[[str, np.ndarray, Scaling], np.ndarray]
+def features_to_network(features: np.ndarray, channels: Sequence[str], scaling: Scaling) -> np.ndarray:
+    """(M, C) features in physical units -> the same in network range, float32; 0 where they are not known.
 
-
-def radar_to_network(features: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """(M, 3) features of RADAR_CHANNELS in physical units -> the same in network range, float32."""
-    return _convert(features, RADAR_CHANNELS[1:], to_network, scaling)
-
-
-def radar_to_physical(features: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Undo `radar_to_network`."""
-    return _convert(features, RADAR_CHANNELS[1:], to_physical, scaling)
-
-
-def target_to_network(features: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """(M, 4) features of TARGET_CHANNELS in physical units -> the same in network range, float32.
-
-    Doppler and power are 0 where they are not valid.
+    channels  of the cloud; the features are those behind the first, the occupancy.
     """
-    return _where_valid(_convert(features, TARGET_CHANNELS[1:], to_network, scaling))
+    names = channels[1:]
+    if features.ndim != 2 or features.shape[1] != len(names):
+        raise InputError(f"expected (M, {len(names)}) {', '.join(names)}, got shape {features.shape}")
+    columns = [to_network(name, features[:, i], scaling) for i, name in enumerate(names)]
+    scaled = np.stack(columns, axis=1).astype(np.float32)
+    for i, name in enumerate(names):
+        if (mask := tasks.mask_of(name, channels)) != OCCUPANCY:
+            scaled[~(features[:, names.index(mask)] > 0), i] = 0
+    return scaled
 
 
-def target_to_physical(features: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Undo `target_to_network`."""
-    return _where_valid(_convert(features, TARGET_CHANNELS[1:], to_physical, scaling))
+def recast(features: np.ndarray, channels: Sequence[str], wanted: Sequence[str]) -> np.ndarray:
+    """(M, C) features of a cloud in network range -> (M, C'), as if it had the channels that are `wanted`.
 
-
-def radar_as_target(features: np.ndarray) -> np.ndarray:
-    """(M, 3) features of the radar in network range -> (M, 4), as if its cells were a target's.
-
-    All its Doppler is valid; it measures no reflectivity, which is put in the middle of its range.
+    All masks are 1; what the cloud does not measure is put in the middle of its range.
     """
-    power, doppler, _ = features.T
-    return np.stack([np.zeros_like(power), doppler, np.ones_like(power), power], axis=1)
+    found = dict(zip(channels[1:], features.T, strict=True))
+    missing = {name: np.full(len(features), KINDS[name] == "mask", features.dtype) for name in wanted[1:]}
+    return np.stack([{**missing, **found}[name] for name in wanted[1:]], axis=1)
 
 
 def to_network(name: str, values: np.ndarray, scaling: Scaling) -> np.ndarray:
     """Values of one channel in physical units -> network range."""
     low_db, high_db = scaling.power_db
-    match name:
-        case "power":
+    match KINDS[name]:
+        case "decibel":
             return (values - low_db) * (2 / (high_db - low_db)) - 1
-        case "reflectivity":
+        case "fraction":
             return 2 * values - 1
-        case "doppler":
+        case "velocity":
             return values / scaling.doppler_mps
-        case "doppler_variance":
+        case "variance":
             return np.sqrt(values) / scaling.doppler_mps
     return values
 
@@ -86,27 +78,13 @@ def to_network(name: str, values: np.ndarray, scaling: Scaling) -> np.ndarray:
 def to_physical(name: str, values: np.ndarray, scaling: Scaling) -> np.ndarray:
     """Values of one channel in network range -> physical units."""
     low_db, high_db = scaling.power_db
-    match name:
-        case "power":
+    match KINDS[name]:
+        case "decibel":
             return (values + 1) * ((high_db - low_db) / 2) + low_db
-        case "reflectivity":
+        case "fraction":
             return (values + 1) / 2
-        case "doppler":
+        case "velocity":
             return values * scaling.doppler_mps
-        case "doppler_variance":
+        case "variance":
             return (values * scaling.doppler_mps) ** 2
     return values
-
-
-def _convert(features: np.ndarray, channels: tuple[str, ...], change: Change, scaling: Scaling) -> np.ndarray:
-    if features.ndim != 2 or features.shape[1] != len(channels):
-        raise InputError(f"expected (M, {len(channels)}) {', '.join(channels)}, got shape {features.shape}")
-    columns = [change(name, features[:, i], scaling) for i, name in enumerate(channels)]
-    return np.stack(columns, axis=1).astype(np.float32)
-
-
-def _where_valid(target: np.ndarray) -> np.ndarray:
-    valid = target[:, TARGET_CHANNELS.index("doppler_valid") - 1] > 0
-    for name in ("doppler", "power"):
-        target[~valid, TARGET_CHANNELS.index(name) - 1] = 0
-    return target

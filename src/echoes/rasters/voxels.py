@@ -17,8 +17,8 @@ def radar_cells(points: np.ndarray, grid: Grid) -> Cells:
     """Average what the returns of each cell measured.
 
     points   (N, 5) x, y, z [m], radial velocity [m/s], power [dB].
-    returns  features of RADAR_CHANNELS: mean power [dB], mean Doppler [m/s] and its variance over the
-             returns of the cell [(m/s)^2], 0 for a single return.
+    returns  features of the channels `tasks.RADAR`: mean power [dB], mean Doppler [m/s] and its variance over
+             the returns of the cell [(m/s)^2], 0 for a single return.
 
     Returns outside the grid are dropped.
     """
@@ -29,31 +29,41 @@ def radar_cells(points: np.ndarray, grid: Grid) -> Cells:
     return Cells(_indices(flat, grid), features)
 
 
-def target_cells(points: np.ndarray, grid: Grid, radar: np.ndarray, radius_m: float) -> Cells:
+def lidar_cells(points: np.ndarray, grid: Grid) -> Cells:
+    """Average the LiDAR returns of each cell.
+
+    points   (M, 4) x, y, z [m], reflectivity 0..1.
+    returns  features of the channels `tasks.LIDAR`: mean reflectivity.
+
+    Returns outside the grid are dropped.
+    """
+    owner, flat = _group(_flat(points, *_edges(grid)), prod(grid.shape))
+    features = np.zeros((len(flat), 1), np.float32)
+    _means(owner, points[:, 3], features[:, 0])
+    return Cells(_indices(flat, grid), features)
+
+
+def lidar_and_radar_cells(points: np.ndarray, grid: Grid, radar: np.ndarray, radius_m: float) -> Cells:
     """Average the LiDAR returns of each cell and add what the radar measured nearby.
 
     points   (M, 4) x, y, z [m], reflectivity 0..1.
     radar    (N, 5) x, y, z [m], radial velocity [m/s], power [dB]; inside the grid or not.
-    returns  features of TARGET_CHANNELS: mean reflectivity; Doppler [m/s], 1 and power [dB] of the radar
-             return nearest to the centre of the cell, or three zeros where none lies within `radius_m`.
+    returns  features of the channels `tasks.LIDAR_AND_RADAR`: mean reflectivity; Doppler [m/s], 1 and power [dB]
+             of the radar return nearest to the centre of the cell, or three zeros where none lies within `radius_m`.
 
     LiDAR returns outside the grid are dropped.
     """
-    owner, flat = _group(_flat(points, *_edges(grid)), prod(grid.shape))
-    indices = _indices(flat, grid)
-    features = np.zeros((len(flat), 4), np.float32)
-    _means(owner, points[:, 3], features[:, 0])
-    near, nearest = _nearest(grid.centres(indices), radar, radius_m)
-    features[near, 1] = nearest[:, 3]
-    features[near, 2] = 1
-    features[near, 3] = nearest[:, 4]
-    return Cells(indices, features)
+    lidar = lidar_cells(points, grid)
+    near, nearest = _nearest(grid.centres(lidar.indices), radar, radius_m)
+    measured = np.zeros((len(lidar.indices), 3), np.float32)
+    measured[near] = np.column_stack([nearest[:, 3], np.ones(len(nearest)), nearest[:, 4]])
+    return Cells(lidar.indices, np.column_stack([lidar.features, measured]))
 
 
 def mean_offsets(points: np.ndarray, grid: Grid) -> np.ndarray:
     """(M, 3) float32 where the returns of each occupied cell lie on average: z, y, x from its centre, in cells.
 
-    points   (N, 3 or more) x, y, z [m]; the cells are those of `radar_cells` and `target_cells`, in their order.
+    points   (N, 3 or more) x, y, z [m]; the cells are those of `radar_cells` and `lidar_cells`, in their order.
     """
     owner, flat = _group(_flat(points, *_edges(grid)), prod(grid.shape))
     means = np.empty((len(flat), 3), np.float64)

@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 
 from echoes.errors import InputError
+from echoes.tasks import POINTS
 
-RADAR_COLUMNS = ("x", "y", "z", "doppler", "power")
-TARGET_COLUMNS = ("x", "y", "z", "reflectivity")
+RADAR_COLUMNS, TARGET_COLUMNS = POINTS["radar"], POINTS["lidar"]
 
 LARGEST = 1e9  # of any number that a sensor tells, in its unit; float32 holds the squares of such numbers
 EgoMotion = Literal["none", "recorded", "estimated"]

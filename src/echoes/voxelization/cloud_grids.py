@@ -1,6 +1,7 @@
 """grids.zarr of radar clouds, written frame by frame."""
 
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,29 +12,30 @@ from echoes.dataset.grids import FAMILY
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.provenance import Header
-from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS, Cells
+from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling
+from echoes.tasks import Task
 
 
 @dataclass(frozen=True)
 class FrameCells:
     """One frame, voxelized.
 
-    radar, target   their occupied cells.
+    input, target   the occupied cells of what goes in and of what is to come out.
     offsets         (M, 3) where the returns of each target cell lie on average: z, y, x from its centre, in cells.
     observed        (D, H, W) bool, packed to bits.
-    radar_points    (N, 5) x, y, z [m], Doppler [m/s], power [dB] of the radar's points inside the grid.
+    input_points    (N, K) the points inside the grid of what goes in, in the columns `tasks.POINTS`.
     target_points   (P, 3) x, y, z [m] of the target's points inside the grid, the ground taken out.
     ground          (3,) slopes along x and y and height [m] of the plane of the ground; below the grid where none is.
     """
 
     sequence: str
     stamp: float
-    radar: Cells
+    input: Cells
     target: Cells
     offsets: np.ndarray
     observed: np.ndarray
-    radar_points: np.ndarray
+    input_points: np.ndarray
     target_points: np.ndarray
     ground: np.ndarray
 
@@ -44,8 +46,8 @@ class GridsWriter:
     The points themselves are kept of validation and test frames only, which are measured by them.
     """
 
-    def __init__(self, writer: Writer, grid: Grid) -> None:
-        self._writer, self._cells = writer, int(np.prod(grid.shape))
+    def __init__(self, writer: Writer, grid: Grid, task: Task) -> None:
+        self._writer, self._grid, self._task = writer, grid, task
         self.sequences: list[str] = []
         self.frames = dict.fromkeys(SPLITS, 0)
         self._occupied = 0
@@ -54,11 +56,11 @@ class GridsWriter:
         """Add one frame; stretch: the number of the piece of the recording that is never divided."""
         if frame.sequence not in self.sequences:
             self.sequences.append(frame.sequence)
-        for name, cells in (("radar", frame.radar), ("target", frame.target)):
+        for name, cells in ((self._task.given, frame.input), ("target", frame.target)):
             self._writer.append_ragged(f"{name}_indices", cells.indices)
             self._writer.append_ragged(f"{name}_features", cells.features.astype(np.float32))
         self._writer.append_ragged("target_offsets", frame.offsets.astype(np.float32))
-        for name, points in (("radar", frame.radar_points), ("target", frame.target_points)):
+        for name, points in ((self._task.given, frame.input_points), ("target", frame.target_points)):
             kept = points[:0] if split == "train" else points
             self._writer.append_ragged(f"{name}_points", kept.astype(np.float32))
         self._writer.append("observed", frame.observed[None])
@@ -72,7 +74,6 @@ class GridsWriter:
 
     def seal(
         self,
-        grid: Grid,
         params: dict[str, Any],
         scaled: Scaling,
         ego_motion: str,
@@ -87,13 +88,12 @@ class GridsWriter:
             raise InputError("grid: expected target points inside the grid, got none in any training frame")
         content = {
             "family": FAMILY,
-            "axes": grid.header(),
-            "radar_channels": list(RADAR_CHANNELS),
-            "target_channels": list(TARGET_CHANNELS),
+            "axes": self._grid.header(),
+            "task": asdict(self._task),
             "scaling": asdict(scaled),
             "ego_motion": ego_motion,
             "ground_m": ground_m,
             "sequences": self.sequences,
-            "occupied_share": self._occupied / (self.frames["train"] * self._cells),
+            "occupied_share": self._occupied / (self.frames["train"] * prod(self._grid.shape)),
         }
         self._writer.seal(Header("grids", params, parents, content))

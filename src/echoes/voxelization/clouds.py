@@ -9,7 +9,6 @@ from tqdm import tqdm
 from echoes import files
 from echoes.arrays import Writer
 from echoes.errors import InputError
-from echoes.rasters import ground
 from echoes.readers.choice import CLOUDS, CloudSource
 from echoes.readers.splits import ByRecording, stretches
 from echoes.readers.splits import Split as SequenceSplit
@@ -42,8 +41,9 @@ def write(
     chosen = views(usable, splits, layout.copies)
     stretch_of = dict(zip(usable, stretches(usable, split).tolist(), strict=True))
     work = partial(pairs.prepare, reader.read, root, source, layout)
-    statistics = Statistics(len(listed), len(listed) - len(usable), splits.count("purged"), jumps)
-    grids = GridsWriter(writer, grid)
+    task = layout.channels()
+    statistics = Statistics(task, len(listed), len(listed) - len(usable), splits.count("purged"), jumps)
+    grids = GridsWriter(writer, grid, task)
     found = ordered(work, chosen, source.workers, source.scheduler)
     for pairs_of_entry, entry_views in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
         for pair, view in zip(pairs_of_entry, entry_views, strict=True):
@@ -51,7 +51,6 @@ def write(
             if pair is not None:
                 grids.append(pair.cells, view.split, stretch_of[view.entry])
     made_with = {"source": what(source), "grid": asdict(layout), "split": asdict(split)}
-    ground_m = ground.height_of(layout.ground)
-    grids.seal(grid, made_with, layout.scaling, source.ego_motion, ground_m, {"raw": files.digest(root)})
+    grids.seal(made_with, layout.scaling, source.ego_motion, layout.ground_m(), {"raw": files.digest(root)})
     stamps.write(listed, table)
     return statistics.summary()

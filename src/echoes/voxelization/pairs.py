@@ -1,4 +1,4 @@
-"""A frame as a reader gives it -> its cells: radar, target and what was observed."""
+"""A frame as a reader gives it -> its cells: what goes in, the target and what was observed."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from echoes.rasters.scaling import Scaling
 from echoes.readers import ego_motion
 from echoes.readers.choice import CloudSource, sensor_of
 from echoes.readers.frames import Entry, Frame
+from echoes.tasks import ENHANCE, TASKS, Task
 from echoes.voxelization.cloud_grids import FrameCells
 from echoes.voxelization.views import Copies, View, disturbed, turned
 
@@ -24,13 +25,15 @@ from echoes.voxelization.views import Copies, View, disturbed, turned
 class GridParams:
     """The section `<track>.grid`: the cells of space, and what they hold.
 
-    ground    how the ground is taken out of the target.
+    task      which cloud goes in and which is to come out.
+    ground    how the ground is taken out of the LiDAR's returns.
     radius_m  a target cell takes Doppler and power from the nearest radar point within this distance.
     scaling   physical units <-> network range.
     copies    altered copies of the training frames.
     """
 
     raster: Literal["voxels"]
+    task: Literal["enhance", "radar_from_lidar"]
     z: Range
     y: Range
     x: Range
@@ -41,6 +44,13 @@ class GridParams:
 
     def grid(self) -> Grid:
         return Grid.of(self.z, self.y, self.x)
+
+    def channels(self) -> Task:
+        return TASKS[self.task]
+
+    def ground_m(self) -> float:
+        """How far above its plane the ground reaches that is taken out of the target; a radar keeps its returns."""
+        return ground.height_of(self.ground) if self.channels() is ENHANCE else 0.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,7 @@ class Pair:
 def prepare(
     read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, params: GridParams, views: Sequence[View]
 ) -> list[Pair | None]:
-    """Read an entry once and voxelize all of its views; None for a view without radar points.
+    """Read an entry once and voxelize all of its views; None for a view without radar points, or without what goes in.
 
     Raises InputError for a recording without a target, and what the reader raises.
     """
@@ -82,20 +92,44 @@ def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, en
     if not grid.cells(radar)[1].any():
         return None
     assert frame.target is not None, "checked before"
-    target, height_m = frame.target, ground.height_of(params.ground)
-    solid = target if plane is None else target[ground.above(target, plane, height_m)]
-    cells = FrameCells(
+    lidar, enhances = frame.target, params.channels() is ENHANCE
+    solid = lidar if plane is None else lidar[ground.above(lidar, plane, ground.height_of(params.ground))]
+    taken_out = plane if plane is not None and enhances else _below(grid, params.ground_m())
+    found = (_enhancing if enhances else _reversed)(frame, radar, solid, params, taken_out)
+    return Pair(found, velocity, len(radar)) if len(found.input.indices) else None
+
+
+def _enhancing(frame: Frame, radar: np.ndarray, lidar: np.ndarray, params: GridParams, taken_out: Plane) -> FrameCells:
+    """The radar in, the LiDAR's surfaces out, of which rays tell what they saw."""
+    grid = params.grid()
+    assert frame.target is not None, "checked before"
+    return FrameCells(
         frame.sequence,
         frame.stamp,
         voxels.radar_cells(radar, grid),
-        voxels.target_cells(solid, grid, radar, params.radius_m),
-        voxels.mean_offsets(solid, grid),
-        pack(visibility.observed(target, frame.target_origin, grid)),
+        voxels.lidar_and_radar_cells(lidar, grid, radar, params.radius_m),
+        voxels.mean_offsets(lidar, grid),
+        pack(visibility.observed(frame.target, frame.target_origin, grid)),
         radar[grid.cells(radar)[1]],
-        solid[grid.cells(solid)[1], :3],
-        np.array(_below(grid, height_m) if plane is None else plane),
+        lidar[grid.cells(lidar)[1], :3],
+        np.array(taken_out),
     )
-    return Pair(cells, velocity, len(radar))
+
+
+def _reversed(frame: Frame, radar: np.ndarray, lidar: np.ndarray, params: GridParams, taken_out: Plane) -> FrameCells:
+    """The LiDAR in, the radar out, with its ground; where it has no return it saw none."""
+    grid = params.grid()
+    return FrameCells(
+        frame.sequence,
+        frame.stamp,
+        voxels.lidar_cells(lidar, grid),
+        voxels.radar_cells(radar, grid),
+        voxels.mean_offsets(radar, grid),
+        pack(np.ones(grid.shape, bool)),
+        lidar[grid.cells(lidar)[1]],
+        radar[grid.cells(radar)[1], :3],
+        np.array(taken_out),
+    )
 
 
 def _below(grid: Grid, height_m: float) -> Plane:

@@ -5,44 +5,52 @@ from collections import Counter
 
 import numpy as np
 
+from echoes.rasters.cells import Cells
+from echoes.tasks import VALID, Task
 from echoes.voxelization.pairs import Pair
 
 
 class Statistics:
     """Sums over frames as they come by."""
 
-    def __init__(self, listed: int, refused: int, purged: int, clock_jumps: int) -> None:
+    def __init__(self, task: Task, listed: int, refused: int, purged: int, clock_jumps: int) -> None:
+        self._task = task
         frames = {"frames_listed": listed, "frames_refused": refused, "frames_purged": purged, "frames_empty": 0}
         self._counts = {"clock_jumps": clock_jumps, **frames}
         self._splits: Counter[str] = Counter()
         self._sums: dict[str, float] = {}
 
     def take(self, pair: Pair | None, split: str) -> None:
-        """Count a frame; None is one that was skipped because it has no radar points."""
+        """Count a frame; None is one that was skipped because it has no points."""
         if pair is None:
             self._counts["frames_empty"] += 1
             return
         self._splits[split] += 1
-        radar, target = pair.cells.radar, pair.cells.target
-        power, doppler = radar.features[:, 0], radar.features[:, 1]
+        target = self._features(pair.cells.target, self._task.target)
+        radar = self._features(pair.cells.input, self._task.input) if self._task.given == "radar" else target
         found = {
             "points": pair.points,
-            "radar_cells": len(power),
-            "target_cells": len(target.indices),
-            "power_db": float(power.mean()),
-            "still_share": float((np.abs(doppler) < 0.5).mean()),
+            f"{self._task.given}_cells": len(pair.cells.input.indices),
+            "target_cells": len(pair.cells.target.indices),
+            "power_db": float(radar["power"].mean()),
+            "still_share": float((np.abs(radar["doppler"]) < 0.5).mean()),
             "observed_share": float(np.unpackbits(pair.cells.observed).mean()),
-            "doppler_valid_share": float(target.features[:, 2].mean()) if len(target.indices) else 0.0,
         }
+        if (valid := target.get(VALID)) is not None:
+            found["doppler_valid_share"] = float(valid.mean()) if len(valid) else 0.0
         if np.isfinite(pair.ego_velocity).all():  # known for every frame of a track or for none
             found["speed_mps"] = float(np.linalg.norm(pair.ego_velocity))
         for name, value in found.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
 
+    @staticmethod
+    def _features(cells: Cells, channels: tuple[str, ...]) -> dict[str, np.ndarray]:
+        return dict(zip(channels[1:], cells.features.T, strict=True))
+
     def summary(self) -> dict[str, float]:
         """Counts, and means over frames; says so where frames were skipped."""
         frames = sum(self._splits.values())
         if self._counts["frames_empty"]:
-            logging.info("voxelize: %d frames without radar points skipped", self._counts["frames_empty"])
+            logging.info("voxelize: %d frames without points skipped", self._counts["frames_empty"])
         means = {f"mean_{name}": value / max(1, frames) for name, value in self._sums.items()}
         return {**self._counts, **{f"frames_{s}": n for s, n in sorted(self._splits.items())}, **means}

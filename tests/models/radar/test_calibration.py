@@ -14,9 +14,10 @@ from echoes.grids import Grid, Range
 from echoes.models.radar import calibration, readout
 from echoes.models.radar.calibration import DECIDE, GHOST, KEEP, LEVELS, Validated
 from echoes.models.radar.onecall import Said
-from echoes.models.radar.readout import Fusion
+from echoes.models.radar.readout import Fusion, Placement
 from echoes.rasters.cells import Cells, pack
 from echoes.rasters.scaling import Scaling
+from echoes.tasks import ENHANCE
 from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 
 CPU = torch.device("cpu")
@@ -82,10 +83,10 @@ class OfValidation(Grids):
 
 def write(path) -> OfValidation:
     with arrays.writing(path) as writer:
-        grids = GridsWriter(writer, GRID)
+        grids = GridsWriter(writer, GRID, ENHANCE)
         for i, split in enumerate(SPLITS):
             grids.append(frame_cells(i), split, i // 4)
-        grids.seal(GRID, {}, SCALING, "none", 0.3, {})
+        grids.seal({}, SCALING, "none", 0.3, {})
     return OfValidation(path)
 
 
@@ -115,15 +116,15 @@ def settled(grids):
 
 def probability(settled, frames):
     """(B, D, H, W) as the gate has it, after the rounding that calibration does."""
-    return Fusion(settled, GRID, SCALING, CPU).probability(say(frames).weighed.half()).numpy()
+    return Fusion(settled, Placement(GRID, SCALING, ENHANCE), CPU).probability(say(frames).weighed.half()).numpy()
 
 
 def cost(settled, grids, **changes):
     """Distance of the points of a readout to the target's for each F1, of means over the validation split."""
-    frames, fusion = grids.frames("val"), Fusion(replace(settled, **changes), GRID, SCALING, CPU)
+    frames, fusion = grids.frames("val"), Fusion(replace(settled, **changes), Placement(GRID, SCALING, ENHANCE), CPU)
     found = []
     for frame, p in zip(frames.tolist(), probability(settled, frames), strict=True):
-        radar, points = grids.cells("radar", frame), grids.points("radar", frame)
+        radar, points = grids.cells("input", frame), grids.points("input", frame)
         made = fusion.fused(p, np.zeros((8, *GRID.shape), np.float32), radar, points)
         truth, region = calibration.truth(grids, frame, 0)
         found.append(evaluate_points(restrict(made.points, region), truth, GRID.diagonal_m))
@@ -258,10 +259,10 @@ def test_the_truth_is_at_most_so_many_points_of_the_target_and_the_same_again(tm
     many = rng.uniform((0.1, -31.9, -1.9), (63.9, 31.9, 1.9), (4000, 3)).astype(np.float32)
     low = replace(frame_cells(1), target_points=many, ground=np.array([0.0, 0.0, -1.5]))
     with arrays.writing(tmp_path / "grids.zarr") as writer:
-        written = GridsWriter(writer, GRID)
+        written = GridsWriter(writer, GRID, ENHANCE)
         for split in ("train", "val", "test"):
             written.append(low, split, 0)
-        written.seal(GRID, {}, SCALING, "none", 0.3, {})
+        written.seal({}, SCALING, "none", 0.3, {})
     grids = Grids(tmp_path / "grids.zarr")
     found, region = calibration.truth(grids, 1, 0)
     assert len(found) == calibration.TRUTH

@@ -18,7 +18,7 @@ def told(track, seen, change=lambda power, doppler: (power, doppler)):
     """Of the training frames, played again with another power and Doppler."""
     recording = Recording(seen)
     for frame in track.grids.frames("train"):
-        cells = track.grids.cells("radar", int(frame))
+        cells = track.grids.cells("input", int(frame))
         power, doppler, variance = cells.features.T
         features = np.stack([*change(power, doppler), variance], axis=1)
         recording.take(Cells(cells.indices, features), track.grids.grid)
@@ -43,7 +43,7 @@ def test_a_recording_of_another_unit_or_direction_is_told(track, seen):
 
 
 def test_power_shifted_by_30_db_is_told_of_a_radar_whose_power_varies_little(track):
-    frames = [track.grids.cells("radar", int(f)) for f in track.grids.frames("train")]
+    frames = [track.grids.cells("input", int(f)) for f in track.grids.frames("train")]
     quiet = [Cells(c.indices, c.features * np.float32([0.1, 1, 1])) for c in frames]  # within 6 dB
     grid = track.grids.grid
     seen = unlikeness.fit(np.stack([familiarity._summary(cells, grid) for cells in quiet]))
@@ -55,7 +55,7 @@ def test_power_shifted_by_30_db_is_told_of_a_radar_whose_power_varies_little(tra
 
 
 def test_what_is_summarised_are_cells_with_their_power_and_doppler(track, seen):
-    cells, grid = track.grids.cells("radar", 0), track.grids.grid
+    cells, grid = track.grids.cells("input", 0), track.grids.grid
     found = dict(zip(seen.names, familiarity._summary(cells, grid), strict=True))
     assert found["power_db_q50"] == pytest.approx(np.median(cells.features[:, 0]))
     assert found["doppler_median_mps"] == pytest.approx(np.median(cells.features[:, 1]))

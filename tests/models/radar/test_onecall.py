@@ -32,7 +32,7 @@ def without(track, call):
 
 @pytest.fixture(scope="module")
 def radar(track):
-    return torch.from_numpy(track.grids.radar_batch(FRAMES))
+    return torch.from_numpy(track.grids.input_batch(FRAMES))
 
 
 def test_samples_of_two_steps_are_apart_by_the_noise_of_both(track, radar):

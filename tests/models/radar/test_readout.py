@@ -16,10 +16,11 @@ from echoes.evaluation.bands import BANDS_M, band_of
 from echoes.evaluation.gate import Band, Gate
 from echoes.grids import Grid, Range
 from echoes.models.radar import readout
-from echoes.models.radar.readout import Fusion, Readout
+from echoes.models.radar.readout import Fusion, Placement, Readout
 from echoes.rasters import voxels
 from echoes.rasters.cells import dense
 from echoes.rasters.scaling import Scaling
+from echoes.tasks import ENHANCE
 
 CPU = torch.device("cpu")
 GRID = Grid.of(z=Range(-2.0, 2.0, 4), y=Range(-32.0, 32.0, 16), x=Range(0.0, 64.0, 16))  # all three bands
@@ -30,7 +31,7 @@ READOUT = Readout(GATE, decide=0.5, keep=0.0, near=0.6, far=0.8, outside=0.3, ba
 
 
 def fusion(**changes):
-    return Fusion(replace(READOUT, **changes), GRID, SCALING, CPU)
+    return Fusion(replace(READOUT, **changes), Placement(GRID, SCALING, ENHANCE), CPU)
 
 
 def returns(seed, count=40):
@@ -142,7 +143,7 @@ def test_returns_in_cells_of_little_probability_are_left_out():
 def test_a_decided_cell_is_one_point_in_it_with_what_was_measured_there():
     probability, measured = said(4)
     measured[5:] *= 5  # offsets beyond the cell are drawn into it
-    found = fusion().decided(probability, measured, 0.7)
+    found = fusion().placement.at_least(0.7, probability, measured)
     np.testing.assert_array_equal(found.cells.indices, np.argwhere(probability >= 0.7))
     cells, inside = GRID.cells(found.points)
     assert inside.all()

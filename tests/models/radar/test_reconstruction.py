@@ -10,7 +10,7 @@ from echoes.models.radar import clouds, reconstruction
 def test_a_reconstruction_is_the_decoded_mean_of_the_posterior(track):
     with torch.no_grad():
         decoded = track.vae.decode(track.vae.encode(torch.from_numpy(track.grids.target_batch([0, 5]))).mean)
-    expected = clouds.from_decoded(decoded, 0.5, track.grids.scaling)
+    expected = clouds.from_decoded(decoded, 0.5, track.grids)
     for one, other in zip(reconstruction.reconstruct(track.vae, track.grids, [0, 5], 0.5), expected, strict=True):
         cells = ({tuple(cell) for cell in cloud.indices.tolist()} for cloud in (one, other))
         a, b = cells

@@ -17,13 +17,15 @@ from echoes.models import batches
 from echoes.models.objectives import LdmParams
 from echoes.models.radar import regression, regressor
 from echoes.models.radar.regression import RegressionBatch, RegressionLoss
-from echoes.models.radar.regressor import OUTPUTS, BirdseyeRegression, NoRegression
+from echoes.models.radar.regressor import BirdseyeRegression, NoRegression
+from echoes.tasks import ENHANCE
 from echoes.training import sharding
 
 FRAMES = np.array([0, 3, 5])
 STRAIGHT = np.zeros(3, bool)
 RATE = 0.04
-FIELDS = ("radar", "target", "observed", "offsets")
+OUTPUTS = regressor.outputs(ENHANCE)
+FIELDS = ("given", "target", "observed", "offsets")
 
 
 class Says(nn.Module):
@@ -45,7 +47,7 @@ def p(track):
 @pytest.fixture
 def network(track):
     torch.manual_seed(0)
-    return regressor.build(track.ldm_params.architecture.regression, track.grids.shape)
+    return regressor.build(track.ldm_params.architecture.regression, ENHANCE, track.grids.shape)
 
 
 @pytest.fixture
@@ -68,12 +70,12 @@ def test_a_mirrored_frame_has_left_and_right_swapped_and_its_offsets_to_the_left
         if name == "offsets":
             other[1, 1] *= -1
         assert torch.equal(one, other), name
-    assert batch.radar.shape == (3, 4, *track.grids.shape)
+    assert batch.given.shape == (3, 4, *track.grids.shape)
     assert batch.offsets[:, 1].any()
 
 
 def test_a_perfect_answer_costs_nearly_nothing_and_each_output_that_is_wrong_costs(batch, p):
-    loss, best = regression.objective(RATE, p), perfect(batch)
+    loss, best = regression.objective(ENHANCE.target, RATE, p), perfect(batch)
     found = loss(Says(best), batch)
     assert found.shape == (3,)
     assert (found < 1e-4).all()
@@ -88,11 +90,11 @@ def test_what_is_regressed_counts_in_occupied_cells_and_unobserved_ones_count_as
     elsewhere = best.clone()
     for name in (*OUTPUTS[1:3], *OUTPUTS[4:]):
         elsewhere[:, OUTPUTS.index(name)] += 5.0 * empty
-    full = regression.objective(RATE, p)
+    full = regression.objective(ENHANCE.target, RATE, p)
     torch.testing.assert_close(full(Says(elsewhere), batch), full(Says(best), batch))
     unseen = best.clone()
     unseen[:, 0] += 30 * (batch.observed == 0)
-    free = regression.objective(RATE, replace(p, unobserved=0.0))
+    free = regression.objective(ENHANCE.target, RATE, replace(p, unobserved=0.0))
     assert (free(Says(unseen), batch) < 1e-4).all()
     assert (full(Says(unseen), batch) > 10).all()
 
@@ -100,8 +102,8 @@ def test_what_is_regressed_counts_in_occupied_cells_and_unobserved_ones_count_as
 def test_before_training_the_probability_is_the_share_of_occupied_cells(track, network):
     regression.set_prior(network, track.grids)
     with torch.no_grad():
-        found = regressor.measured(network(torch.from_numpy(track.grids.radar_batch(FRAMES))))
-    assert list(found) == list(OUTPUTS)
+        said = network(torch.from_numpy(track.grids.input_batch(FRAMES)))
+    found = dict(zip(OUTPUTS, said.unbind(1), strict=True))
     rate = torch.full((3, *track.grids.shape), track.grids.occupied_share)
     torch.testing.assert_close(found["occupancy"].sigmoid(), rate, rtol=1e-5, atol=0)
     assert not found["offset_x"].any()
@@ -174,7 +176,7 @@ def test_its_loss_is_a_share_of_the_sum_and_frames_are_mirrored_as_those_of_the_
     expected = regression.load(track.grids, part.frames, flips(part))
     for name in FIELDS:
         assert torch.equal(getattr(own, name), getattr(expected, name))
-    alone = regression.objective(track.grids.occupied_share, p)(network, own)
+    alone = regression.objective(ENHANCE.target, track.grids.occupied_share, p)(network, own)
     torch.testing.assert_close(loss((frames, own)), 2.0 + regression.SHARE * alone)
 
 
@@ -195,7 +197,7 @@ def test_the_error_is_the_mean_loss_over_the_validation_split(track, p):
     network, frames = track.denoiser.regression, track.grids.frames("val")
     batch = regression.load(track.grids, frames, np.zeros(len(frames), bool))
     with torch.no_grad():
-        expected = regression.objective(track.grids.occupied_share, p)(network, batch).mean().item()
+        expected = regression.objective(ENHANCE.target, track.grids.occupied_share, p)(network, batch).mean().item()
     assert regression.error(network, track.grids, p) == {"val_regression_loss": pytest.approx(expected, rel=1e-5)}
 
 

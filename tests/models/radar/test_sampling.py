@@ -20,6 +20,7 @@ from echoes.models.radar.sampling import Sampling
 from echoes.models.radar.thresholds import THRESHOLDS
 from echoes.models.trained import SampleParams
 from echoes.provenance import Header
+from echoes.tasks import ENHANCE
 
 CPU = torch.device("cpu")
 METHODS = [
@@ -63,7 +64,7 @@ def test_every_method_gives_a_cloud_of_every_frame(made):
     for method in METHODS:
         for i in range(3):
             cloud, points = made.samples.cloud(method, i), made.samples.points(method, i)
-            assert cloud.features.shape == (len(cloud.indices), len(clouds.COLUMNS))
+            assert cloud.features.shape == (len(cloud.indices), len(clouds.columns(ENHANCE.target)))
             assert np.isfinite(cloud.features).all()
             assert points.shape[1] == len(clouds.POINT_COLUMNS)
             cells, inside = made.sampling._grids.grid.cells(points)
@@ -78,10 +79,10 @@ def test_each_method_has_the_threshold_that_is_best_for_it(made):
         probabilities = np.concatenate([made.samples.cloud(method, i).features[:, 0] for i in range(3)])
         assert probabilities.min() >= threshold - 1e-6
     trained, frames = made.sampling._trained, made.samples.frames
-    cond = torch.from_numpy(made.sampling._grids.radar_batch(frames))
+    cond = torch.from_numpy(made.sampling._grids.input_batch(frames))
     decoded = trained.samplers(made.sampling._p)["cd_1"](cond, frames.tolist())
     level = made.samples.thresholds["cd_1"]
-    for i, cloud in enumerate(clouds.from_decoded(decoded, level, made.sampling._grids.scaling)):
+    for i, cloud in enumerate(clouds.from_decoded(decoded, level, made.sampling._grids)):
         np.testing.assert_array_equal(made.samples.cloud("cd_1", i).indices, cloud.indices)
 
 
@@ -96,14 +97,14 @@ def test_the_rows_of_the_gate_are_its_cells_and_the_radar_with_what_is_added(mad
         assert 0 < len(kept) <= len(radar) < len(fused)
         left_out += len(radar) - len(kept)
         assert kept[:, 5].min() >= keep - 1e-6
-        np.testing.assert_array_equal(radar[:, :3], track.grids.points("radar", frame)[:, :3])
-        np.testing.assert_array_equal(radar[:, [4, 3]], track.grids.points("radar", frame)[:, 3:])
+        np.testing.assert_array_equal(radar[:, :3], track.grids.points("input", frame)[:, :3])
+        np.testing.assert_array_equal(radar[:, [4, 3]], track.grids.points("input", frame)[:, 3:])
     assert left_out > 0
 
 
 def test_enhance_writes_the_points_that_are_measured(made, track):
     frames = made.samples.frames.tolist()
-    radar = [RadarFrame(track.grids.cells("radar", f), track.grids.points("radar", f)) for f in frames]
+    radar = [RadarFrame(track.grids.cells("input", f), track.grids.points("input", f)) for f in frames]
     for choice in ("fused", "decide"):
         found, _ = Enhancer.load(track.data, readout=choice, device=CPU).timed(radar, frames)
         for i, cloud in enumerate(found):
@@ -113,7 +114,7 @@ def test_enhance_writes_the_points_that_are_measured(made, track):
 def test_the_radar_is_the_measured_one_and_the_nearest_a_target_of_the_train_split(made, track):
     train = [track.grids.cells("target", int(f)).indices.tolist() for f in track.grids.frames("train")]
     for i, frame in enumerate(made.samples.frames.tolist()):
-        radar = track.grids.cells("radar", frame)
+        radar = track.grids.cells("input", frame)
         np.testing.assert_array_equal(made.samples.cloud("radar", i).indices, radar.indices)
         np.testing.assert_array_equal(made.samples.cloud("radar", i).features[:, 3], radar.features[:, 0])
         nearest = made.samples.cloud("nearest_train", i).indices
@@ -141,7 +142,7 @@ def test_latency_and_calls_are_reported_for_every_method(made):
 def test_how_far_the_probability_of_the_gate_can_be_believed_stands_beside_its_cells(made, track):
     p, y = [], []
     frames = made.samples.frames
-    for frame, probability in zip(frames, made.sampling._weighed(frames)[0], strict=True):
+    for frame, probability in zip(frames, made.sampling._fusing._weighed(frames)[0], strict=True):
         occupied = np.zeros(track.grids.shape, bool)
         occupied[tuple(track.grids.cells("target", int(frame)).indices.T)] = True
         p.append(probability.ravel())
@@ -158,7 +159,7 @@ def test_the_header_names_every_artifact_it_was_made_from(made, track):
     assert header.parents["grids"] == track.grids.header.identity
     assert header.params["solver"] == "heun"
     assert header.content["methods"] == METHODS
-    assert header.content["columns"] == list(clouds.COLUMNS)
+    assert header.content["columns"] == list(clouds.columns(ENHANCE.target))
     assert header.content["point_columns"] == list(clouds.POINT_COLUMNS)
     assert set(header.content["thresholds"]) == CHOSEN
     assert params.build(type(tracks.READOUT), header.content["readout"], "readout") == tracks.READOUT
@@ -211,7 +212,7 @@ def test_the_points_of_the_lidar_itself_are_0_m_off(made, track, tmp_path):
                 writer.append_ragged(f"{method}_features", cells.features)
                 writer.append_ragged(f"{method}_points", points)
         writer.append("frame", made.samples.frames)
-        content = {"methods": ["radar", "lidar"], "thresholds": {}}
+        content = {"methods": ["radar", "lidar"], "columns": list(cells.columns), "thresholds": {}}
         writer.seal(Header("samples", {}, {"grids": track.grids.header.identity}, content))
     samples = comparison.Samples(tmp_path / "samples.zarr", track.grids)
     found = comparison.measured(samples, track.grids, P)
@@ -220,6 +221,22 @@ def test_the_points_of_the_lidar_itself_are_0_m_off(made, track, tmp_path):
     assert report["lidar"]["points_f1@1.0m"] == report["lidar"]["points_count_ratio"] == 1
     assert report["radar"]["points_chamfer_m"] > 0.3
     assert report["lidar"]["chamfer_m"] == report["radar"]["chamfer_m"]
+
+
+def test_a_radar_made_from_a_lidar_is_compared_with_what_went_in_and_keeps_none_of_it(lidar_track, tmp_path):
+    running = sampling(lidar_track)
+    with arrays.writing(tmp_path / "samples.zarr") as writer:
+        running.write(writer)
+    samples = comparison.Samples(tmp_path / "samples.zarr", lidar_track.grids)
+    assert samples.methods == ("lidar", *(name for name in METHODS[1:] if name not in ("decide", "fused")))
+    assert samples.columns == ("probability", "power", "doppler", "doppler_variance")
+    frame = int(samples.frames[0])
+    np.testing.assert_array_equal(samples.points("lidar", 0)[:, :3], lidar_track.grids.points("input", frame)[:, :3])
+    report = comparison.report(
+        samples, lidar_track.grids, comparison.measured(samples, lidar_track.grids, P), running.timings(), P
+    )
+    assert report["lidar"]["points_chamfer_ratio"] == 1
+    assert report["vae_bound"]["doppler_mae_mps"] >= 0
 
 
 def test_points_beyond_the_range_are_not_compared(made, track):
@@ -240,7 +257,8 @@ def test_an_evaluation_of_nothing_is_refused_with_its_path(key, value):
 
 def test_panels_show_every_method_beside_the_truth(made, track):
     rows = comparison.panels(made.samples, track.grids, 2)
-    assert [[panel.title for panel in row] for row in rows] == [[*comparison.TITLES.values(), "LiDAR"]] * 2
-    for panel, method in zip(rows[1], comparison.TITLES, strict=False):
+    titles = ["radar", "radar and model", "LDM", "CD, 1 step", "target"]
+    assert [[panel.title for panel in row] for row in rows] == [titles] * 2
+    for panel, method in zip(rows[1], ("radar", "fused", "ldm", "cd_1"), strict=False):
         np.testing.assert_array_equal(panel.points, made.samples.points(method, 2)[:, :3])
     np.testing.assert_array_equal(rows[1][-1].points, track.grids.grid.centres(track.grids.cells("target", 13).indices))

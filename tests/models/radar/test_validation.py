@@ -29,7 +29,7 @@ def iou(track, made):
 def sampled(track, sampler, threshold):
     frames = track.grids.frames("val")
     cond = track.conditions(frames, straight(frames))
-    return clouds.from_decoded(sampler(cond, frames.tolist()), threshold, track.grids.scaling)
+    return clouds.from_decoded(sampler(cond, frames.tolist()), threshold, track.grids)
 
 
 def test_the_threshold_is_the_best_of_the_candidates_over_samples_and_reconstructions(track):

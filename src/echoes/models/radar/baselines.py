@@ -6,7 +6,7 @@ import numpy as np
 
 
 def nearest_train(descriptors: Iterator[tuple[int, np.ndarray]], wanted: np.ndarray) -> np.ndarray:
-    """(T,) the training frame whose radar is most like each of `wanted` (T, K), by cosine of their descriptors."""
+    """(T,) the training frame whose input is most like each of `wanted` (T, K), by cosine of their descriptors."""
     best, found = np.full(len(wanted), -np.inf), np.zeros(len(wanted), np.int64)
     for frame, descriptor in descriptors:
         likeness = wanted @ descriptor
@@ -16,7 +16,7 @@ def nearest_train(descriptors: Iterator[tuple[int, np.ndarray]], wanted: np.ndar
 
 
 def descriptor(indices: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """(K,) of length 1: square roots of the radar's cells counted in columns of 4 x 4 cells, smoothed over neighbours.
+    """(K,) of length 1: square roots of the input's cells, counted in columns of 4 x 4 and smoothed over neighbours.
 
     indices (M, 3) of the occupied cells; shape (D, H, W) of the grid.
     """

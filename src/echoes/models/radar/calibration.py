@@ -16,7 +16,7 @@ from echoes.evaluation.points import Region, restrict
 from echoes.evaluation.thresholds import choose_threshold, iou_3d
 from echoes.models.radar import clouds
 from echoes.models.radar.onecall import Said
-from echoes.models.radar.readout import LATENT, REGRESSION, Fusion, Readout, bands
+from echoes.models.radar.readout import LATENT, REGRESSION, Fusion, Placement, Readout, bands
 
 BATCH, FRAMES = 16, 40  # of the validation split, evenly spread
 EMPTY_SHARE = 0.02  # of empty cells without a return near: enough to fit a handful of numbers
@@ -34,7 +34,7 @@ Say = Callable[[np.ndarray], Said]  # frames (B,) -> what the networks say of th
 
 @dataclass(frozen=True)
 class Validated:
-    """A validation frame: what the gate weighs (K, D, H, W) and measured (8, D, H, W), in float16."""
+    """A validation frame: what the gate weighs (K, D, H, W) and measured (C + 3, D, H, W), in float16."""
 
     frame: int
     weighed: np.ndarray
@@ -115,7 +115,7 @@ def _placed(
     truths = [truth(grids, v.frame, seed) for v in said]
 
     def scores(candidate: Readout) -> list[dict[str, float]]:
-        fusion = Fusion(candidate, grids.grid, grids.scaling, place)
+        fusion = Fusion(candidate, Placement.of(grids), place)
         return [
             points.evaluate_points(restrict(_fused(fusion, p, v, grids), region), true, grids.grid.diagonal_m)
             for p, v, (true, region) in zip(probable, said, truths, strict=True)
@@ -131,12 +131,12 @@ def _placed(
     if cost(scores(fewer)) < cost(scores(readout)) * (1 - GHOST):
         readout = fewer
     of_radar = [
-        points.evaluate_points(restrict(grids.points("radar", v.frame), region), true, grids.grid.diagonal_m)
+        points.evaluate_points(restrict(grids.points("input", v.frame), region), true, grids.grid.diagonal_m)
         for v, (true, region) in zip(said, truths, strict=True)
     ]
     fused = scores(readout)
     of_returns = np.concatenate(
-        [p[tuple(grids.cells("radar", v.frame).indices.T)] for p, v in zip(probable, said, strict=True)]
+        [p[tuple(grids.cells("input", v.frame).indices.T)] for p, v in zip(probable, said, strict=True)]
     )
     helps = tuple(mean_of(fused, f"chamfer_m_{b}") <= mean_of(of_radar, f"chamfer_m_{b}") for b in BANDS_M)
     placed = replace(readout, bands=helps, outside=float(of_returns.mean()))
@@ -168,7 +168,7 @@ def truth(grids: Grids, frame: int, seed: int) -> tuple[np.ndarray, Region]:
 
 
 def _fused(fusion: Fusion, probability: np.ndarray, v: Validated, grids: Grids) -> np.ndarray:
-    radar, returns = grids.cells("radar", v.frame), grids.points("radar", v.frame)
+    radar, returns = grids.cells("input", v.frame), grids.points("input", v.frame)
     return fusion.fused(probability, v.measured.astype(np.float32), radar, returns).points
 
 
@@ -181,7 +181,7 @@ def _said(say: Say, frames: np.ndarray) -> Iterator[Validated]:
 
 
 def _probabilities(readout: Readout, said: Sequence[Validated], grids: Grids, place: torch.device) -> list[np.ndarray]:
-    fusion = Fusion(readout, grids.grid, grids.scaling, place)
+    fusion = Fusion(readout, Placement.of(grids), place)
     return [
         fusion.probability(torch.from_numpy(v.weighed[None].astype(np.float32)).to(place))[0].cpu().numpy()
         for v in said

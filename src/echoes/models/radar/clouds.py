@@ -1,19 +1,21 @@
 """What the decoder says -> a cloud of cells in physical units."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from echoes import tasks
 from echoes.dataset.grids import Grids
 from echoes.evaluation.cells import Cells as Predicted
 from echoes.evaluation.cells import Target
 from echoes.grids import Grid
 from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling, to_physical
+from echoes.tasks import KINDS, POINTS, VALID
 
-COLUMNS = ("probability", "reflectivity", "doppler", "power")
 POINT_COLUMNS = ("x", "y", "z", "power", "doppler", "probability")
 
 
@@ -22,15 +24,25 @@ class Cloud:
     """Occupied cells of one frame.
 
     indices   (M, 3) integers (z, y, x).
-    features  (M, 4) float32 probability, reflectivity 0..1, Doppler [m/s], power [dB].
+    features  (M, K) float32, in `columns`: a probability, then what the task's target measures in physical units.
     """
 
     indices: np.ndarray
     features: np.ndarray
+    columns: tuple[str, ...]
+
+    def column(self, name: str) -> np.ndarray | None:
+        """(M,) values of a column; None where the cloud has none of that name."""
+        return self.features[:, self.columns.index(name)] if name in self.columns else None
 
     def predicted(self) -> Predicted:
         """The same cloud as evaluation takes it."""
-        return Predicted(self.indices, self.features[:, 2], self.features[:, 3])
+        return Predicted(self.indices, self.column("doppler"), self.column("power"))
+
+
+def columns(channels: Sequence[str]) -> tuple[str, ...]:
+    """Those of clouds whose channels these are."""
+    return ("probability", *tasks.measured(channels))
 
 
 @dataclass(frozen=True)
@@ -43,8 +55,7 @@ class Made:
     @classmethod
     def of(cls, cloud: Cloud, positions: np.ndarray) -> "Made":
         """Each cell is one point, at `positions` (M, 3) x, y, z [m]."""
-        probability, _, doppler, power = cloud.features.T
-        return cls(cloud, np.column_stack([positions, power, doppler, probability]).astype(np.float32))
+        return cls(cloud, _points(positions, dict(zip(cloud.columns, cloud.features.T, strict=True))))
 
     @classmethod
     def centred(cls, cloud: Cloud, grid: Grid) -> "Made":
@@ -52,42 +63,62 @@ class Made:
         return cls.of(cloud, grid.centres(cloud.indices))
 
 
-def of_returns(points: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """(N, 5) returns of the radar as measured and their probability (N,) -> (N, 6) float32 POINT_COLUMNS."""
-    return np.column_stack([points[:, :3], points[:, 4], points[:, 3], probability]).astype(np.float32)
+def of_returns(points: np.ndarray, given: str, probability: np.ndarray) -> np.ndarray:
+    """(N, K) returns as measured, in the columns of what is `given`, their probability (N,) -> (N, 6) POINT_COLUMNS."""
+    return _points(points[:, :3], {**dict(zip(POINTS[given], points.T, strict=True)), "probability": probability})
 
 
-def from_decoded(decoded: Tensor, threshold: float, scaling: Scaling) -> list[Cloud]:
-    """(B, 5, D, H, W) logits of occupancy and validity, values of the rest -> the cells at or above `threshold`."""
+def _points(positions: np.ndarray, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(N, 6) float32 POINT_COLUMNS; 0 in what is not measured."""
+    unknown = np.zeros(len(positions))
+    return np.column_stack([positions, *(values.get(name, unknown) for name in POINT_COLUMNS[3:])]).astype(np.float32)
+
+
+def physical(values: Mapping[str, np.ndarray], channels: Sequence[str], scaling: Scaling) -> list[np.ndarray]:
+    """What is measured of the channels, in their order: values in network range -> in physical units."""
+    found = {name: to_physical(name, values[name], scaling) for name in tasks.measured(channels)}
+    return [of.clip(0, 1) if KINDS[name] == "fraction" else of for name, of in found.items()]
+
+
+def from_decoded(decoded: Tensor, threshold: float, grids: Grids) -> list[Cloud]:
+    """(B, C, D, H, W) logits of masks, values of the target's other channels -> the cells at or above `threshold`."""
+    channels = grids.task.target
     logits = decoded[:, 0]
     chosen = (logits >= torch.logit(torch.tensor(threshold, dtype=torch.float64)).to(logits)).nonzero().cpu()
     frames, cells = chosen[:, 0], chosen[:, 1:]
     values = decoded.cpu()[frames, :, cells[:, 0], cells[:, 1], cells[:, 2]].double().numpy()
     probability = 1 / (1 + np.exp(-values[:, 0]))
-    reflectivity = to_physical("reflectivity", values[:, 1], scaling).clip(0, 1)
-    doppler, power = (to_physical(name, values[:, i], scaling) for name, i in (("doppler", 2), ("power", 4)))
-    features = np.stack([probability, reflectivity, doppler, power], axis=1).astype(np.float32)
-    owner, indices = frames.numpy(), cells.numpy().astype(np.int32)
-    return [Cloud(indices[owner == b], features[owner == b]) for b in range(len(decoded))]
+    measured = physical(dict(zip(channels, values.T, strict=True)), channels, grids.scaling)
+    features = np.stack([probability, *measured], axis=1).astype(np.float32)
+    owner, indices, names = frames.numpy(), cells.numpy().astype(np.int32), columns(channels)
+    return [Cloud(indices[owner == b], features[owner == b], names) for b in range(len(decoded))]
 
 
-def from_cells(name: str, cells: Cells) -> Cloud:
-    """Measured cells of `radar` or `target`, whose probability is 1; the radar measures no reflectivity."""
-    indices, features = cells.indices.astype(np.int32), np.zeros((len(cells.indices), 4), np.float32)
+def from_cells(cells: Cells, channels: Sequence[str], wanted: Sequence[str]) -> Cloud:
+    """Measured cells of some `channels`, as a cloud of the channels that are `wanted`; 0 in what they lack.
+
+    Their probability is 1.
+    """
+    features, names = np.zeros((len(cells.indices), len(columns(wanted))), np.float32), columns(wanted)
     features[:, 0] = 1
-    if name == "radar":
-        features[:, 3], features[:, 2] = cells.features[:, 0], cells.features[:, 1]
-    else:
-        features[:, 1], features[:, 2], features[:, 3] = (
-            cells.features[:, 0],
-            cells.features[:, 1],
-            cells.features[:, 3],
-        )
-    return Cloud(indices, features)
+    for name, values in zip(channels[1:], cells.features.T, strict=True):
+        if name in names:
+            features[:, names.index(name)] = values
+    return Cloud(cells.indices.astype(np.int32), features, names)
+
+
+def given(grids: Grids, frame: int) -> Cloud:
+    """What goes in, as a cloud of the target's channels."""
+    return from_cells(grids.cells("input", frame), grids.task.input, grids.task.target)
+
+
+def wanted(grids: Grids, frame: int) -> Cloud:
+    """What is to come out."""
+    return from_cells(grids.cells("target", frame), grids.task.target, grids.task.target)
 
 
 def target(grids: Grids, frame: int) -> Target:
     """What was there, as evaluation takes it."""
-    cells = grids.cells("target", frame)
-    known = Predicted(cells.indices.astype(np.int32), cells.features[:, 1], cells.features[:, 3])
-    return Target(known, cells.features[:, 2] > 0, grids.observed(frame))
+    channels, cells = grids.task.target, grids.cells("target", frame)
+    valid = cells.features[:, channels.index(VALID) - 1] > 0 if VALID in channels else np.ones(len(cells.indices), bool)
+    return Target(wanted(grids, frame).predicted(), valid, grids.observed(frame))

@@ -46,7 +46,7 @@ class CloudEvaluation:
             raise InputError(f"range_m: expected more than 0, got {self.range_m}")
 
 
-TITLES = {"radar": "radar", "fused": "radar and model", "ldm": "LDM", "cd_1": "CD, 1 step"}
+TITLES = {"radar": "radar", "lidar": "LiDAR", "fused": "radar and model", "ldm": "LDM", "cd_1": "CD, 1 step"}
 TABLE = "frames.csv"
 CELLS, POINTS = "cells", "points"  # the protocols
 
@@ -54,6 +54,7 @@ CELLS, POINTS = "cells", "points"  # the protocols
 @dataclass(frozen=True)
 class _Told:
     methods: tuple[str, ...]
+    columns: tuple[str, ...]
     thresholds: dict[str, float]
 
 
@@ -65,12 +66,13 @@ class Samples:
         self._reader = Reader(path, "samples")
         require_parent(path, self._reader.header, grids.path, grids.header)
         told: _Told = params.build_known(_Told, self._reader.header.content, f"{path}: header")
-        self.methods, self.thresholds = told.methods, told.thresholds
+        self.methods, self.columns, self.thresholds = told.methods, told.columns, told.thresholds
         self.frames = self._reader.all("frame")
 
     def cloud(self, method: str, i: int) -> Cloud:
         """The cloud of the i-th of `frames`."""
-        return Cloud(*(self._reader.ragged(f"{method}_{part}", i) for part in ("indices", "features")))
+        indices, features = (self._reader.ragged(f"{method}_{part}", i) for part in ("indices", "features"))
+        return Cloud(indices, features, self.columns)
 
     def points(self, method: str, i: int) -> np.ndarray:
         """(P, 6) the points of the i-th of `frames`, as `echoes enhance` writes them."""
@@ -111,13 +113,13 @@ def report(
     """A flat block of numbers per method, those of points under `points_` names; frames, stretches and thresholds.
 
     Intervals resample stretches, because the frames of a stretch depend on each other. Beside the points of each method
-    stands their ratio to the radar's: `points_chamfer_ratio` below 1 is nearer to the LiDAR than the radar.
+    stands their ratio to those that go in: `points_chamfer_ratio` below 1 is nearer to the target than these.
     """
     blocks: dict[str, Any] = {}
     stretches = grids.stretches()[samples.frames]
     for method, protocols in found.items():
         cells = summarise(protocols[CELLS], stretches, p.seed, p.resamples)
-        points = summarise_points(protocols[POINTS], found["radar"][POINTS], stretches, p.seed, p.resamples)
+        points = summarise_points(protocols[POINTS], found[grids.task.given][POINTS], stretches, p.seed, p.resamples)
         level = {"threshold": samples.thresholds[method]} if method in samples.thresholds else {}
         blocks[method] = ordered({**cells, **points, **level, **timings[method]})
     counts = {"frames": len(samples.frames), "stretches": len(np.unique(stretches)), "range_m": p.range_m}
@@ -145,12 +147,12 @@ def panels(samples: Samples, grids: Grids, count: int) -> list[list[Panel]]:
     """
     rows = []
     for i in spread(np.arange(len(samples.frames)), count):
-        truth = clouds.from_cells("target", grids.cells("target", int(samples.frames[i])))
+        truth = grids.cells("target", int(samples.frames[i]))
         known = clouds.target(grids, int(samples.frames[i]))
         row = []
-        for method, title in TITLES.items():
+        for method, title in ((m, t) for m, t in TITLES.items() if m in samples.methods):
             cloud = samples.cloud(method, int(i))
             error_m = evaluate_frame(cloud.predicted(), known, grids.grid)["chamfer_m"]
             row.append(Panel(title, samples.points(method, int(i))[:, :3], None, f"Chamfer {error_m:.2f} m"))
-        rows.append([*row, Panel("LiDAR", grids.grid.centres(truth.indices), None, "")])
+        rows.append([*row, Panel("target", grids.grid.centres(truth.indices), None, "")])
     return rows

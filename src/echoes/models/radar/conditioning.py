@@ -1,4 +1,4 @@
-"""What conditions the frames of a radar track: the cells of the radar, or their latents."""
+"""What conditions the frames of a track of clouds: the cells of what goes in, or their latents."""
 
 import numpy as np
 import torch
@@ -11,13 +11,13 @@ from echoes.models.conditions import Conditions, either
 
 
 def conditions(grids: Grids, store: LatentStore, by: str) -> Conditions:
-    """by: `encoder` for the radar's cells, `vae` for their latents."""
+    """by: `encoder` for the cells of what goes in, `vae` for their latents."""
     if by == "vae":
         return lambda frames, flipped: torch.from_numpy(either(store, "cond", frames, flipped))
-    return lambda frames, flipped: _radar(grids, frames, flipped)
+    return lambda frames, flipped: _cells(grids, frames, flipped)
 
 
-def _radar(grids: Grids, frames: np.ndarray, flipped: np.ndarray) -> Tensor:
-    radar = grids.radar_batch(frames)
-    radar[flipped] = np.flip(radar[flipped], Y_AXIS)
-    return torch.from_numpy(radar)
+def _cells(grids: Grids, frames: np.ndarray, flipped: np.ndarray) -> Tensor:
+    cells = grids.input_batch(frames)
+    cells[flipped] = np.flip(cells[flipped], Y_AXIS)
+    return torch.from_numpy(cells)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from echoes import params
+from echoes import params, tasks
 from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation import unlikeness
@@ -17,7 +17,7 @@ FRAMES = 512  # of the training split, evenly spread
 def of_training(grids: Grids) -> Seen:
     """Summaries of the radar of training frames."""
     frames = spread(grids.frames("train"), FRAMES)
-    return unlikeness.fit(np.stack([_summary(grids.cells("radar", int(f)), grids.grid) for f in frames]))
+    return unlikeness.fit(np.stack([_summary(grids.cells("input", int(f)), grids.grid) for f in frames]))
 
 
 def stored(header: Header) -> Seen:
@@ -43,5 +43,5 @@ class Recording:
 
 def _summary(radar: Cells, grid: Grid) -> np.ndarray:
     """(K,) of a frame, by the cells that the networks see and not by its points."""
-    power, doppler, _ = radar.features.T
+    power, doppler = (radar.features[:, tasks.RADAR.index(name) - 1] for name in ("power", "doppler"))
     return unlikeness.summary(np.column_stack([grid.centres(radar.indices), doppler, power]))

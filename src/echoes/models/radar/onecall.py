@@ -1,4 +1,4 @@
-"""What the networks of a track say of the radar in one call each: the regression, and a sample of the latent model."""
+"""What the networks of a track say of a cloud in one call each: the regression, and a sample of the latent model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,11 +20,11 @@ LIMIT = 12.0  # of a logit of a mean probability: 6e-6
 @dataclass(frozen=True)
 class Said:
     """weighed   (B, K, D, H, W) the inputs of the gate.
-    measured  (B, 8, D, H, W) the outputs of the regression, or of the decoder where there is none.
+    measured  (B, C + 3, D, H, W) the outputs of the regression, or of the decoder where there is none.
     latent    (B, D, H, W) logits of the latent model's mean probability; 0 where it was not called.
-    sampled   (B, 8, D, H, W) what the decoder says of its first sample; `measured` where it was not called.
+    sampled   (B, C + 3, D, H, W) what the decoder says of its first sample; `measured` where it was not called.
     spread    (B, D, H, W) standard deviation of the probability over samples; 0 for a single one.
-    seconds   in the networks, from the radar to what they say.
+    seconds   in the networks, from the cloud to what they say.
     """
 
     weighed: Tensor
@@ -52,7 +52,7 @@ class OneCall:
 
     @torch.no_grad()
     def __call__(self, radar: Tensor, cond: Tensor, sample_ids: Sequence[int], samples: int, latent: bool) -> Said:
-        """radar (B, 4, D, H, W) in network range, cond (B, ...) what the denoiser's conditioner takes.
+        """radar (B, C', D, H, W) in network range, cond (B, ...) what the denoiser's conditioner takes.
 
         sample_ids  (B,) name the noise; samples: how many are averaged; latent: whether the latent model is called.
         """
@@ -85,7 +85,7 @@ def of_frames(call: OneCall, grids: Grids, conditions: Conditions, latent: bool)
     place = call.sampler.device
 
     def say(frames: np.ndarray) -> Said:
-        radar = torch.from_numpy(grids.radar_batch(frames)).to(place)
+        radar = torch.from_numpy(grids.input_batch(frames)).to(place)
         cond = conditions(frames, straight(frames)).to(place)
         return call(radar, cond, frames.tolist(), 1, latent)
 

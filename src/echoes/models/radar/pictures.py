@@ -9,7 +9,7 @@ from echoes.autoencoder.vae import Vae
 from echoes.compute import distributed
 from echoes.dataset.frames import spread
 from echoes.dataset.grids import Grids
-from echoes.models.radar import clouds, reconstruction
+from echoes.models.radar import reconstruction
 from echoes.models.radar.clouds import Cloud
 from echoes.reports import thumbnails
 from echoes.reports.thumbnails import Row
@@ -30,17 +30,13 @@ def chosen(grids: Grids) -> np.ndarray:
 
 
 def draw(made: Sequence[Cloud], title: str, frames: np.ndarray, grids: Grids, path: Path) -> None:
-    """Clouds between the radar and the target of their frames; only the first process draws."""
+    """Clouds between what goes in and the target of their frames; only the first process draws."""
     if not distributed.is_first():
         return
 
     rows = []
     for frame, cloud in zip(frames, made, strict=True):
-        shown = (_measured("radar", grids, frame), cloud, _measured("target", grids, frame))
+        shown = (grids.cells("input", int(frame)), cloud, grids.cells("target", int(frame)))
         pictures = [thumbnails.from_above(one.indices, grids.shape) for one in shown]
         rows.append(Row(f"frame {frame}, colour: height", pictures))
-    thumbnails.sheet(["radar", title, "target"], rows, path)
-
-
-def _measured(name: str, grids: Grids, frame: int) -> Cloud:
-    return clouds.from_cells(name, grids.cells(name, int(frame)))
+    thumbnails.sheet([grids.task.given, title, "target"], rows, path)

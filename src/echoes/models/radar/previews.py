@@ -1,4 +1,4 @@
-"""Pictures of what a model makes of the radar of the validation split while it trains."""
+"""Pictures of what a model makes of the frames of the validation split while it trains."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from echoes.models.sampler import Sampler
 
 
 def sampled(sampler: Sampler, grids: Grids, conditions: Conditions, path: Path) -> None:
-    """Clouds made of the radar of frames, beside their targets."""
+    """Clouds made of what goes in, beside it and the targets."""
     frames = pictures.chosen(grids)
     cond = conditions(frames, straight(frames)).to(sampler.device)
-    made = from_decoded(sampler(cond, frames.tolist()), pictures.THRESHOLD, grids.scaling)
+    made = from_decoded(sampler(cond, frames.tolist()), pictures.THRESHOLD, grids)
     pictures.draw(made, "sample", frames, grids, path)

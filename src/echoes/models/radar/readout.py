@@ -12,14 +12,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from echoes.dataset.grids import Grids
 from echoes.errors import InputError
 from echoes.evaluation.bands import BANDS_M, band_of
 from echoes.evaluation.gate import Gate
 from echoes.grids import Grid
+from echoes.models.radar import clouds
 from echoes.models.radar.clouds import Cloud, Made, of_returns
-from echoes.models.radar.regressor import OUTPUTS
+from echoes.models.radar.regressor import outputs
 from echoes.rasters.cells import Cells
-from echoes.rasters.scaling import Scaling, to_physical
+from echoes.rasters.scaling import Scaling
+from echoes.tasks import ENHANCE, Task
 
 NEAR = (3, 5, 5)  # cells along z, y, x around a cell in which a radar return is near
 INSIDE = 0.499  # cells from the middle of a cell: on the edge of one a point is of the next
@@ -69,7 +72,7 @@ def names(regression: bool) -> tuple[str, ...]:
 def inputs(regressed: Tensor | None, latent: Tensor, radar: Tensor) -> Tensor:
     """(B, K, D, H, W) what the gate weighs: logits of occupancy, and 0 or 1 for returns in the cell and near it.
 
-    regressed  (B, 8, D, H, W) or None; latent (B, D, H, W) logits; radar (B, 4, D, H, W) in network range.
+    regressed  (B, C + 3, D, H, W) or None; latent (B, D, H, W) logits; radar (B, C', D, H, W) in network range.
     """
     here = radar[:, :1]
     logits = [latent[:, None]] if regressed is None else [regressed[:, :1], latent[:, None]]
@@ -87,12 +90,42 @@ def bands(grid: Grid) -> np.ndarray:
     return band_of(np.hypot(*np.meshgrid(y, x, indexing="ij")))
 
 
-class Fusion:
-    """A readout on a grid."""
+@dataclass(frozen=True)
+class Placement:
+    """Cells of a grid that networks say are occupied -> points, with what a task's target measures."""
 
-    def __init__(self, readout: Readout, grid: Grid, scaling: Scaling, place: torch.device) -> None:
-        self.readout, self._grid, self._scaling = readout, grid, scaling
-        self._bands = bands(grid)
+    grid: Grid
+    scaling: Scaling
+    task: Task
+
+    @classmethod
+    def of(cls, grids: Grids) -> "Placement":
+        return cls(grids.grid, grids.scaling, grids.task)
+
+    def at_least(self, level: float, probability: np.ndarray, measured: np.ndarray) -> Made:
+        """The cells of at least that probability, each a point at its offset.
+
+        probability (D, H, W); measured (C + 3, D, H, W) what the regression says of one frame.
+        """
+        return self.at(np.argwhere(probability >= level), probability, measured)
+
+    def at(self, indices: np.ndarray, probability: np.ndarray, measured: np.ndarray) -> Made:
+        """The cells of `indices` (M, 3), likewise."""
+        at = tuple(indices.T)
+        values = {name: measured[i][at] for i, name in enumerate(outputs(self.task))}
+        features = np.stack([probability[at], *clouds.physical(values, self.task.target, self.scaling)], axis=1)
+        offsets = np.stack([values[f"offset_{axis}"] for axis in "zyx"], axis=1).clip(-INSIDE, INSIDE)
+        columns = clouds.columns(self.task.target)
+        cloud = Cloud(indices.astype(np.int32), features.astype(np.float32), columns)
+        return Made.of(cloud, self.grid.positions(indices, offsets))
+
+
+class Fusion:
+    """A readout on a grid, for a task whose cloud keeps the returns that go in."""
+
+    def __init__(self, readout: Readout, placement: Placement, place: torch.device) -> None:
+        self.readout, self.placement = readout, placement
+        self._grid, self._task, self._bands = placement.grid, placement.task, bands(placement.grid)
         weights = np.array([band.weights for band in readout.gate.bands], np.float32)[self._bands]
         biases = np.array([band.bias for band in readout.gate.bands], np.float32)[self._bands]
         self._weights = torch.from_numpy(np.moveaxis(weights, 2, 0)[None, :, None]).to(place)
@@ -102,13 +135,6 @@ class Fusion:
     def probability(self, weighed: Tensor) -> Tensor:
         """(B, K, D, H, W) inputs -> (B, D, H, W) probability that a cell is occupied."""
         return ((weighed.float() * self._weights).sum(1) + self._biases).sigmoid()
-
-    def decided(self, probability: np.ndarray, measured: np.ndarray, level: float) -> Made:
-        """The cells of at least that probability, each a point at its offset.
-
-        probability (D, H, W); measured (8, D, H, W) what the regression says of one frame.
-        """
-        return self._made(np.argwhere(probability >= level), probability, measured)
 
     def fused(self, probability: np.ndarray, measured: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
         """The radar's returns as measured, but for ghosts, and cells added where none is.
@@ -120,28 +146,17 @@ class Fusion:
         around = near(torch.from_numpy(here)[None, None])[0, 0].numpy()
         level = np.where(around > 0, self.readout.near, self.readout.far)
         used = np.array(self.readout.bands)[self._bands]
-        added = self._made(np.argwhere((probability >= level) & (here == 0) & used), probability, measured)
+        added = self.placement.at(np.argwhere((probability >= level) & (here == 0) & used), probability, measured)
         return joined(self._returns(probability, radar, points), added)
 
     def _returns(self, probability: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
         """The radar's returns in cells that may be occupied, with the probability of these, and these cells."""
         of_cell = probability[tuple(radar.indices.T.astype(int))]
         kept = of_cell >= self.readout.keep
-        power, doppler, _ = radar.features[kept].T
-        features = np.stack([of_cell[kept], np.zeros_like(power), doppler, power], axis=1)
+        cells = clouds.from_cells(Cells(radar.indices[kept], radar.features[kept]), self._task.input, self._task.target)
+        cells.features[:, cells.columns.index("probability")] = of_cell[kept]
         of_point = probability[tuple(self._grid.cells(points)[0].T)]
-        cells = Cloud(radar.indices[kept].astype(np.int32), features.astype(np.float32))
-        return Made(cells, of_returns(points, of_point)[of_point >= self.readout.keep])
-
-    def _made(self, indices: np.ndarray, probability: np.ndarray, measured: np.ndarray) -> Made:
-        at = tuple(indices.T)
-        values = {name: measured[i][at] for i, name in enumerate(OUTPUTS)}
-        physical = {n: to_physical(n, values[n], self._scaling) for n in ("reflectivity", "doppler", "power")}
-        reflectivity = physical["reflectivity"].clip(0, 1)
-        features = np.stack([probability[at], reflectivity, physical["doppler"], physical["power"]], axis=1)
-        offsets = np.stack([values[f"offset_{axis}"] for axis in "zyx"], axis=1).clip(-INSIDE, INSIDE)
-        cloud = Cloud(indices.astype(np.int32), features.astype(np.float32))
-        return Made.of(cloud, self._grid.positions(indices, offsets))
+        return Made(cells, of_returns(points, self._task.given, of_point)[of_point >= self.readout.keep])
 
 
 def joined(first: Made, second: Made) -> Made:
@@ -149,12 +164,12 @@ def joined(first: Made, second: Made) -> Made:
     indices, features = (
         np.concatenate([getattr(first.cells, name), getattr(second.cells, name)]) for name in ("indices", "features")
     )
-    return Made(Cloud(indices, features), np.concatenate([first.points, second.points]))
+    return Made(Cloud(indices, features, first.cells.columns), np.concatenate([first.points, second.points]))
 
 
 def with_returns(made: Made, points: np.ndarray, probability: float) -> Made:
     """The same and returns of the radar (N, 5) as measured, which are of no cell."""
-    columns = of_returns(points, np.full(len(points), probability))
+    columns = of_returns(points, ENHANCE.given, np.full(len(points), probability))
     return Made(made.cells, np.concatenate([made.points, columns]))
 
 

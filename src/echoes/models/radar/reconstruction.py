@@ -35,4 +35,4 @@ def reconstruct(vae: Vae, grids: Grids, frames: np.ndarray, threshold: float) ->
     place = device_of(vae)
     with autocast(place):
         decoded = vae.decode(vae.encode(torch.from_numpy(grids.target_batch(frames)).to(place)).mean)
-    return clouds.from_decoded(decoded, threshold, grids.scaling)
+    return clouds.from_decoded(decoded, threshold, grids)

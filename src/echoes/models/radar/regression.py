@@ -1,23 +1,23 @@
 """How the regression of the target's cells is trained beside a denoiser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from echoes import params
-from echoes.autoencoder.loss import masked_huber, target_loss
+from echoes.autoencoder.loss import masked_huber, require_weights, target_loss
 from echoes.compute import shares
 from echoes.compute.device import device_of
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.grids import Y_AXIS
-from echoes.models.radar.regressor import OFFSETS, OUTPUTS
+from echoes.models.radar.regressor import OFFSETS
 from echoes.nets.birdseye import BirdseyeUNet
-from echoes.rasters.cells import TARGET_CHANNELS
+from echoes.tasks import OCCUPANCY
 from echoes.training.parts import Part
 
 # Of the loss. AdamW does not care for the scale of a gradient, but its norm is clipped together with the denoiser's.
@@ -29,14 +29,15 @@ BATCH, FRAMES = 16, 64  # of the validation split, evenly spread
 class RegressionLoss:
     """The section `<track>.ldm.loss.regression`.
 
-    reflectivity, doppler, power, offset   of what occupied cells measured, and of where in the cell it lies.
-    unobserved                             of a cell that no ray reached: it counts as empty.
-    every                                  steps of the denoiser from one of the regression to the next.
+    measured     weights of what occupied cells measured, by channel of the target.
+    offset       of where in the cell it lies.
+    unobserved   of a cell that no ray reached: it counts as empty.
+    every        steps of the denoiser from one of the regression to the next.
     """
 
-    reflectivity: float
-    doppler: float
-    power: float
+    MOVED: ClassVar = {name: f"measured.{name}" for name in ("reflectivity", "doppler", "power")}
+
+    measured: dict[str, float]
     offset: float
     unobserved: float
     every: int
@@ -47,9 +48,9 @@ class RegressionLoss:
 
 @dataclass(frozen=True)
 class RegressionBatch:
-    """radar (B, 4, D, H, W), target (B, 5, D, H, W), observed (B, D, H, W), offsets (B, 3, D, H, W)."""
+    """given (B, C', D, H, W), target (B, C, D, H, W), observed (B, D, H, W), offsets (B, 3, D, H, W)."""
 
-    radar: Tensor
+    given: Tensor
     target: Tensor
     observed: Tensor
     offsets: Tensor
@@ -58,12 +59,12 @@ class RegressionBatch:
 def set_prior(network: nn.Module | None, data: Any) -> None:
     """An untrained regression gives the share of occupied cells of the training frames; nothing without one."""
     if isinstance(network, BirdseyeUNet):
-        network.set_prior(OUTPUTS.index("occupancy"), data.occupied_share)
+        network.set_prior(data.task.target.index(OCCUPANCY), data.occupied_share)
 
 
 def load(grids: Grids, frames: np.ndarray, flipped: np.ndarray) -> RegressionBatch:
     """What is learned from `frames` (B,), those of `flipped` (B,) with left and right swapped."""
-    dense = (grids.radar_batch(frames), grids.target_batch(frames), grids.observed_batch(frames))
+    dense = (grids.input_batch(frames), grids.target_batch(frames), grids.observed_batch(frames))
     offsets = grids.offsets_batch(frames)
     for array in (*dense, offsets):
         array[flipped] = np.flip(array[flipped], Y_AXIS)
@@ -71,16 +72,21 @@ def load(grids: Grids, frames: np.ndarray, flipped: np.ndarray) -> RegressionBat
     return RegressionBatch(*(torch.from_numpy(array) for array in (*dense, offsets)))
 
 
-def objective(rate: float, weights: RegressionLoss) -> Callable[[nn.Module, RegressionBatch], Tensor]:
-    """(network, batch) -> (B,) loss. rate: share of occupied cells in the train split."""
+def objective(
+    channels: Sequence[str], rate: float, weights: RegressionLoss
+) -> Callable[[nn.Module, RegressionBatch], Tensor]:
+    """(network, batch) -> (B,) loss. channels: of the target; rate: share of occupied cells in the train split.
+
+    Raises InputError for weights of other channels.
+    """
+    require_weights(weights, channels, "ldm.loss.regression")
 
     def loss(network: nn.Module, batch: RegressionBatch) -> Tensor:
         place = device_of(network)
         target, offsets = batch.target.to(place), batch.offsets.to(place)
-        regressed = network(batch.radar.to(place))
-        values, places = regressed.split([len(TARGET_CHANNELS), len(OFFSETS)], dim=1)
-        none = values.new_zeros(len(values))
-        error = target_loss(values, target, batch.observed.to(place), none, rate, weights, 1.0)
+        regressed = network(batch.given.to(place))
+        values, places = regressed.split([len(channels), len(OFFSETS)], dim=1)
+        error = target_loss(values, target, channels, batch.observed.to(place), rate, weights, 1.0)
         occupied = target[:, :1].expand_as(offsets)
         return error + weights.offset * masked_huber(places, offsets, occupied)
 
@@ -108,7 +114,7 @@ def joined(
     """
     if network is None or p is None:
         return load_others, loss_of_others
-    error = objective(data.occupied_share, p)
+    error = objective(data.task.target, data.occupied_share, p)
 
     def load_both(part: Part) -> tuple[Any, RegressionBatch | None]:
         due = part.step % p.every == 0
@@ -126,7 +132,7 @@ def error(network: nn.Module | None, data: Any, p: RegressionLoss | None) -> dic
     """`val_regression_loss`, the mean of what training minimises over frames of the validation split."""
     if network is None or p is None:
         return {}
-    losses, of_batch = [], objective(data.occupied_share, p)
+    losses, of_batch = [], objective(data.task.target, data.occupied_share, p)
     for frames in batches_of(spread(data.frames("val"), FRAMES), BATCH):
         losses.append(of_batch(network, load(data, frames, np.zeros(len(frames), bool))))
     return {"val_regression_loss": float(torch.cat(losses).mean())}

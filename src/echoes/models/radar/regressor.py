@@ -1,4 +1,4 @@
-"""Regression of the target's cells from the radar at full resolution, end to end: no latents and no noise.
+"""Regression of the target's cells from what goes in at full resolution, end to end: no latents and no noise.
 
 It is trained with the denoiser and travels with it. Where distances count it is hard to beat, because the mean of
 what may be there is nearest to all of it; what a sample adds is the look of a LiDAR.
@@ -7,14 +7,11 @@ what may be there is nearest to all of it; what a sample adds is the look of a L
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor
-
 from echoes.nets.birdseye import BirdseyeUNet
 from echoes.nets.unet import UNetConfig
-from echoes.rasters.cells import RADAR_CHANNELS, TARGET_CHANNELS
+from echoes.tasks import Task
 
 OFFSETS = ("offset_z", "offset_y", "offset_x")  # what is regressed beside the channels of the target
-OUTPUTS = (*TARGET_CHANNELS, *OFFSETS)
 
 
 @dataclass(frozen=True)
@@ -32,13 +29,13 @@ class NoRegression:
     kind: Literal["none"]
 
 
-def build(p: BirdseyeRegression, shape: tuple[int, ...]) -> BirdseyeUNet:
+def outputs(task: Task) -> tuple[str, ...]:
+    """What is regressed, in order."""
+    return (*task.target, *OFFSETS)
+
+
+def build(p: BirdseyeRegression, task: Task, shape: tuple[int, ...]) -> BirdseyeUNet:
     """shape: (D, H, W) cells of the grid; raises InputError where the network cannot take H and W."""
     depth, *lengths = shape
     p.unet.require_sizes(tuple(lengths), "ldm.architecture.regression.unet")
-    return BirdseyeUNet(depth, len(RADAR_CHANNELS), len(OUTPUTS), p.unet)
-
-
-def measured(regressed: Tensor) -> dict[str, Tensor]:
-    """Output -> (B, D, H, W)."""
-    return dict(zip(OUTPUTS, regressed.unbind(1), strict=True))
+    return BirdseyeUNet(depth, len(task.input), len(outputs(task)), p.unet)

@@ -1,10 +1,10 @@
-"""All methods of a radar track on its test split: their clouds frame by frame, their latency and calls."""
+"""All methods of a track of clouds on its test split: their clouds frame by frame, their latency and calls."""
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from statistics import median
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -13,20 +13,19 @@ from tqdm import tqdm
 from echoes.arrays import Writer
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
-from echoes.evaluation.reliability import Reliability
 from echoes.models import sampler
 from echoes.models.conditions import straight
-from echoes.models.radar import baselines, clouds, readout, reconstruction
+from echoes.models.radar import baselines, clouds, reconstruction
 from echoes.models.radar.clouds import Cloud, Made, from_decoded
-from echoes.models.radar.onecall import OneCall, Said, of_frames
-from echoes.models.radar.readout import Fusion
-from echoes.models.radar.regressor import OUTPUTS
+from echoes.models.radar.fusing import Fusing, Produced
+from echoes.models.radar.onecall import OneCall, of_frames
+from echoes.models.radar.readout import Placement
 from echoes.models.radar.thresholds import THRESHOLDS, Validation
 from echoes.models.sampler import UNGUIDED, Sampler
 from echoes.models.trained import SampleParams, Trained
 from echoes.provenance import Header
+from echoes.tasks import OCCUPANCY
 
-Produced = tuple[list[Made], float]  # of a batch, and the seconds it took
 THRESHOLD_FRAMES = 32  # of the validation split, for the threshold of each method
 
 
@@ -38,19 +37,21 @@ class Sampling:
         drawn = trained.samplers(p)
         mean = replace(drawn["ldm"], steps=sampler.regressing(p.sigmas.high), guidance=UNGUIDED)
         self._samplers: dict[str, Sampler] = {"posterior_mean": mean, **drawn}
-        self._fusion = Fusion(trained.readout, grids.grid, grids.scaling, trained.place)
-        self._call = OneCall(replace(drawn["cd_1"], seed=trained.of.seed))  # as `echoes enhance` draws it
-        self._regression = self._call.regression
+        call = OneCall(replace(drawn["cd_1"], seed=trained.of.seed))  # as `echoes enhance` draws it
+        self._regression, self._say = call.regression, of_frames(call, grids, trained.conditions, False)
+        enhances = grids.task.enhances
+        self._fusing = Fusing(call, trained.readout, grids, trained.conditions) if enhances else None
+        self._placement = Placement.of(grids)
         self.thresholds = self._chosen_thresholds()
         self.frames = spread(grids.frames("test"), p.frames)
         self._batches = batches_of(self.frames, p.batch)
         self._milliseconds: dict[str, list[float]] = {}
-        self._reliability = Reliability()
 
     @property
     def methods(self) -> list[str]:
         direct = [] if self._regression is None else ["regression"]
-        return ["radar", "nearest_train", *direct, *self._samplers, "decide", "fused", "vae_bound"]
+        fused = [] if self._fusing is None else ["decide", "fused"]
+        return [self._grids.task.given, "nearest_train", *direct, *self._samplers, *fused, "vae_bound"]
 
     def write(self, writer: Writer) -> None:
         """The clouds of every method, and the frames they belong to."""
@@ -61,13 +62,14 @@ class Sampling:
                 writer.append_ragged(f"{method}_points", made.points)
         writer.append("frame", self.frames)
         parents = {**self._trained.header.parents, "cd": self._trained.header.identity}
-        content = {
+        content: dict[str, Any] = {
             "methods": self.methods,
-            "columns": list(clouds.COLUMNS),
+            "columns": list(clouds.columns(self._grids.task.target)),
             "point_columns": list(clouds.POINT_COLUMNS),
             "thresholds": self.thresholds,
-            "readout": asdict(self._trained.readout),
         }
+        if self._fusing is not None:
+            content["readout"] = asdict(self._trained.readout)
         writer.seal(Header("samples", asdict(self._p), parents, content))
 
     def clouds(self, method: str) -> Iterator[Made]:
@@ -92,18 +94,19 @@ class Sampling:
             method: {"latency_ms": median(self._milliseconds[method]), "calls": calls.get(method, 0)}
             for method in self.methods
         }
-        numbers["decide"] |= {k: v for k, v in self._reliability.numbers().items() if not math.isnan(v)}
+        if self._fusing is not None:
+            numbers["decide"] |= self._fusing.believed()
         return numbers
 
     def _producer(self, method: str) -> Callable[[np.ndarray], Produced]:
         others: dict[str, Callable[[np.ndarray], Produced]] = {
-            "radar": self._radar,
+            self._grids.task.given: self._given,
             "nearest_train": self._nearest_train,
             "vae_bound": self._vae_bound,
             "regression": self._regressed,
-            "decide": self._decided,
-            "fused": self._fused,
         }
+        if self._fusing is not None:
+            others |= {"decide": self._fusing.decided, "fused": self._fusing.fused}
         return others.get(method) or (lambda frames: self._generate(method, frames))
 
     def _chosen_thresholds(self) -> dict[str, float]:
@@ -119,52 +122,18 @@ class Sampling:
 
     def _generate(self, method: str, frames: np.ndarray) -> Produced:
         decoded, seconds = sampler.timed(self._samplers[method], self._cond(frames), frames.tolist())
-        return self._centred(from_decoded(decoded, self.thresholds[method], self._grids.scaling)), seconds
+        return self._centred(from_decoded(decoded, self.thresholds[method], self._grids)), seconds
 
     def _regressed(self, frames: np.ndarray) -> Produced:
         return self._regress(frames, self.thresholds["regression"])
 
     def _regress(self, frames: np.ndarray, threshold: float) -> Produced:
         """The cells that the regression alone gives `threshold`, each a point at its offset."""
-        said = self._say(frames, False)
+        said = self._say(frames)
         measured = said.measured.cpu().numpy()
-        probability = said.measured[:, OUTPUTS.index("occupancy")].sigmoid().cpu().numpy()
-        return self._at(threshold, probability, measured), said.seconds
-
-    def _decided(self, frames: np.ndarray) -> Produced:
-        probability, measured, seconds = self._weighed(frames)
-        self._judge(frames, probability)
-        return self._at(self._fusion.readout.decide, probability, measured), seconds
-
-    def _at(self, level: float, probability: np.ndarray, measured: np.ndarray) -> list[Made]:
-        return [self._fusion.decided(p, m, level) for p, m in zip(probability, measured, strict=True)]
-
-    def _fused(self, frames: np.ndarray) -> Produced:
-        probability, measured, seconds = self._weighed(frames)
-        made = []
-        for frame, p, m in zip(frames, probability, measured, strict=True):
-            radar, points = self._grids.cells("radar", int(frame)), self._grids.points("radar", int(frame))
-            made.append(self._fusion.fused(p, m, radar, points))
-        return made, seconds
-
-    def _weighed(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """(B, D, H, W) probability by the gate, (B, 8, D, H, W) measurements, and the seconds in the networks."""
-        said = self._say(frames, self._fusion.readout.uses_latent)
-        start = sampler.clock(self._trained.place)
-        probability = self._fusion.probability(said.weighed)
-        seconds = said.seconds + sampler.clock(self._trained.place) - start
-        return probability.cpu().numpy(), said.measured.cpu().numpy(), seconds
-
-    def _judge(self, frames: np.ndarray, probability: np.ndarray) -> None:
-        """Compare the gate's probability (B, D, H, W) with what was there, cell by cell."""
-        band = np.broadcast_to(readout.bands(self._grids.grid), self._grids.shape)
-        for frame, p in zip(frames, probability, strict=True):
-            occupied = np.zeros(self._grids.shape, bool)
-            occupied[tuple(self._grids.cells("target", int(frame)).indices.T)] = True
-            self._reliability.add(p.ravel(), occupied.ravel(), band.ravel())
-
-    def _say(self, frames: np.ndarray, latent: bool) -> Said:
-        return of_frames(self._call, self._grids, self._trained.conditions, latent)(frames)
+        probability = said.measured[:, self._grids.task.target.index(OCCUPANCY)].sigmoid().cpu().numpy()
+        placed = [self._placement.at_least(threshold, p, m) for p, m in zip(probability, measured, strict=True)]
+        return placed, said.seconds
 
     def _cond(self, frames: np.ndarray) -> Tensor:
         cond: Tensor = self._trained.conditions(frames, straight(frames)).to(self._trained.place)
@@ -173,12 +142,12 @@ class Sampling:
     def _centred(self, found: list[Cloud]) -> list[Made]:
         return [Made.centred(cloud, self._grids.grid) for cloud in found]
 
-    def _radar(self, frames: np.ndarray) -> Produced:
+    def _given(self, frames: np.ndarray) -> Produced:
         made = []
         for frame in frames:
-            points = self._grids.points("radar", int(frame))
-            cells = clouds.from_cells("radar", self._grids.cells("radar", int(frame)))
-            made.append(Made(cells, clouds.of_returns(points, np.ones(len(points)))))
+            points = self._grids.points("input", int(frame))
+            returns = clouds.of_returns(points, self._grids.task.given, np.ones(len(points)))
+            made.append(Made(clouds.given(self._grids, int(frame)), returns))
         return made, 0.0
 
     def _nearest_train(self, frames: np.ndarray) -> Produced:
@@ -186,10 +155,10 @@ class Sampling:
         train = ((int(f), self._descriptor(int(f))) for f in self._grids.frames("train"))
         found = baselines.nearest_train(train, np.stack([self._descriptor(int(f)) for f in frames]))
         seconds = time.perf_counter() - start
-        return self._centred([clouds.from_cells("target", self._grids.cells("target", int(f))) for f in found]), seconds
+        return self._centred([clouds.wanted(self._grids, int(f)) for f in found]), seconds
 
     def _descriptor(self, frame: int) -> np.ndarray:
-        return baselines.descriptor(self._grids.cells("radar", frame).indices, self._grids.grid.shape)
+        return baselines.descriptor(self._grids.cells("input", frame).indices, self._grids.grid.shape)
 
     def _vae_bound(self, frames: np.ndarray) -> Produced:
         start = time.perf_counter()

@@ -44,7 +44,7 @@ class Validation:
 
         def sample(frames: np.ndarray) -> list[Cloud]:
             cond = self._conditions(frames, straight(frames)).to(sampler.device)
-            return from_decoded(sampler(cond, frames.tolist()), THRESHOLDS[0], self._grids.scaling)
+            return from_decoded(sampler(cond, frames.tolist()), THRESHOLDS[0], self._grids)
 
         return sample
 

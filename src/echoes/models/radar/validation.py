@@ -26,20 +26,22 @@ def chosen(
     student: ConsistencyModel, distilled: SigmaRange, once: Sampler, grids: Grids, conditions: Conditions
 ) -> dict[str, Any]:
     """What travels with the model: the occupancy `threshold` of one-step samples, the noise level `middle` of the
-    second step, the `readout` of enhanced clouds, and what the radar of the training frames was like (`seen`).
+    second step; where the task enhances what goes in, the `readout` of these clouds, and what the training frames were
+    like (`seen`).
 
     distilled  the noise levels across which the student was; once: how it is sampled in one call.
     """
     validation = Validation(once.decoder.vae, grids, conditions)
     threshold = validation.threshold(once)
-    call = OneCall(once)
-    readout = calibration.fit(of_frames(call, grids, conditions, True), grids, call.names, once.device, once.seed)
-    return {
+    levels = {
         "threshold": threshold,
         "middle": middle(validation, middles.two_steps(student, distilled, once), threshold),
-        "readout": asdict(readout),
-        "seen": asdict(familiarity.of_training(grids)),
     }
+    if not grids.task.enhances:
+        return levels
+    call = OneCall(once)
+    readout = calibration.fit(of_frames(call, grids, conditions, True), grids, call.names, once.device, once.seed)
+    return {**levels, "readout": asdict(readout), "seen": asdict(familiarity.of_training(grids))}
 
 
 def middle(validation: Validation, two_steps: Mapping[float, Sampler], threshold: float) -> float:
