@@ -36,10 +36,12 @@ def test_a_lost_mode_costs_recall_and_coverage_but_no_precision():
 
 
 def test_coverage_of_one_distribution_is_what_theory_expects():
-    assert manifolds.expected_coverage(2000, 2000) == pytest.approx(0.96887, abs=5e-6)
+    """Naeem et al. 2020, Lemma 2."""
+    i = np.arange(5)
+    expected = 1 - np.prod((300 - 1 - i) / (300 + 300 - 1 - i))
     draws = [(normal(300, f"real {i}"), normal(300, f"generated {i}")) for i in range(5)]
     found = [manifolds.precision_recall_density_coverage(*pair)["coverage"] for pair in draws]
-    assert np.mean(found) == pytest.approx(manifolds.expected_coverage(300, 300), abs=0.015)
+    assert np.mean(found) == pytest.approx(expected, abs=0.015)
 
 
 def test_swapping_the_sets_swaps_precision_and_recall():

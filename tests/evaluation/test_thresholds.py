@@ -29,39 +29,36 @@ def frame(number: int, count: int) -> tuple[thresholds.Probable, Target]:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.integers(0, 60))
-def test_curves_are_what_evaluating_each_threshold_gives(number, count):
+def test_the_curve_is_what_evaluating_each_threshold_gives(number, count):
     (indices, probability), target = frame(number, count)
-    for key, curve in (("iou_bev", thresholds.iou_bev), ("iou_3d", thresholds.iou_3d)):
-        expected = [
-            evaluate_frame(Cells(indices[probability >= level], None, None), target, GRID)[key] for level in CANDIDATES
-        ]
-        np.testing.assert_allclose(curve((indices, probability), target, CANDIDATES), expected)
+    expected = [
+        evaluate_frame(Cells(indices[probability >= level], None, None), target, GRID)["iou_3d"] for level in CANDIDATES
+    ]
+    np.testing.assert_allclose(thresholds.iou_3d((indices, probability), target, CANDIDATES), expected)
 
 
 def test_a_prediction_that_separates_is_cut_where_it_separates():
     (_, _), target = frame(0, 40)
     probability = np.full(len(ALL), 0.3)
     probability[np.ravel_multi_index(tuple(target.cells.indices.T), GRID.shape)] = 0.7
-    for curve in (thresholds.iou_bev, thresholds.iou_3d):
-        assert thresholds.choose_threshold([(ALL, probability)], [target], [0.2, 0.5, 0.8], curve) == 0.5
+    assert thresholds.choose_threshold([(ALL, probability)], [target], [0.2, 0.5, 0.8]) == 0.5
 
 
 def test_a_probability_equal_to_the_threshold_is_occupied():
     indices = np.array([[0, 1, 1]])
     truth = Target(Cells(indices, None, None), np.array([False]), np.ones(GRID.shape, dtype=bool))
-    for curve in (thresholds.iou_bev, thresholds.iou_3d):
-        assert curve((indices, np.array([0.5])), truth, np.array([0.5, 0.51])).tolist() == [1.0, 0.0]
+    assert thresholds.iou_3d((indices, np.array([0.5])), truth, np.array([0.5, 0.51])).tolist() == [1.0, 0.0]
 
 
 def test_frames_weigh_the_same_and_the_first_of_equals_wins():
     predictions, targets = zip(*(frame(i, 10 + 5 * i) for i in range(6)), strict=True)
     curves = [thresholds.iou_3d(p, t, CANDIDATES) for p, t in zip(predictions, targets, strict=True)]
-    chosen = thresholds.choose_threshold(predictions, targets, CANDIDATES, thresholds.iou_3d)
+    chosen = thresholds.choose_threshold(predictions, targets, CANDIDATES)
     assert chosen == CANDIDATES[np.mean(curves, axis=0).argmax()]
-    assert thresholds.choose_threshold(predictions, targets, [0.4, 0.4], thresholds.iou_bev) == 0.4
+    assert thresholds.choose_threshold(predictions, targets, [0.4, 0.4]) == 0.4
 
 
 def test_a_frame_too_many_is_refused():
     prediction, target = frame(0, 5)
     with pytest.raises(ValueError, match="zip"):
-        thresholds.choose_threshold([prediction, prediction], [target], [0.5], thresholds.iou_bev)
+        thresholds.choose_threshold([prediction, prediction], [target], [0.5])

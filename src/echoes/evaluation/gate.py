@@ -46,16 +46,6 @@ class Gate:
                 wanted = f"{len(self.inputs)} weights of at least 0 in {band.name}"
                 raise InputError(f"bands: expected {wanted}, got {list(band.weights)}")
 
-    def probability(self, logits: np.ndarray, band: np.ndarray) -> np.ndarray:
-        """(M,) float64 probability that a cell is occupied; it never falls where a logit rises.
-
-        logits   (M, K) finite, in the order of `inputs`; an input that is no logit, such as 0 or 1, is one too.
-        band     (M,) integers, index in BANDS_M.
-        """
-        weights = np.array([b.weights for b in self.bands]).reshape(len(self.bands), -1)
-        bias = np.array([b.bias for b in self.bands])
-        return np.asarray(expit((weights[band] * logits).sum(axis=1) + bias[band]))
-
     def used(self, band: str, name: str) -> bool:
         """Whether the input of this name has a say in this band."""
         weights = {b.name: b.weights for b in self.bands}[band]
@@ -111,20 +101,6 @@ def fit(samples: Samples, inputs: tuple[str, ...], ridge: float) -> Gate:
         *weights, bias = (float(value) for value in _coefficients(here, _helpful(here, ridge), ridge))
         bands.append(Band(name, tuple(weights), bias))
     return Gate(inputs, tuple(bands))
-
-
-def held_out_gain(samples: Samples, ridge: float) -> tuple[np.ndarray, np.ndarray]:
-    """How much each input adds to all the others on stretches the gate was not fitted to.
-
-    returns   (bands, K) mean gain in log-likelihood [nats per cell], and its standard error over stretches; NaN in
-              a band where fewer than two stretches have cells.
-
-    One stretch after the other is left out and told by two fits to the rest, with the input and without it.
-    """
-    count = samples.logits.shape[1]
-    bands = [_weighted(samples.take(samples.band == i)) for i in range(len(BANDS_M))]
-    gains, errors = zip(*(_gains(here, list(range(count)), ridge) for here in bands), strict=True)
-    return np.array(gains), np.array(errors)
 
 
 def _weighted(samples: Samples) -> Samples:

@@ -14,7 +14,7 @@ def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray) -
     """`precision recall` (Kynkaanniemi et al. 2019) and `density coverage` (Naeem et al. 2020) of (N, K) features.
 
     The ball around a sample reaches its NEAREST-th neighbour in its own set, as in both papers. Two draws from one
-    distribution have a density around 1 and the coverage of `expected_coverage`. Takes memory for N^2 distances.
+    distribution have a density around 1 and the coverage of their Lemma 2. Takes memory for N^2 distances.
     """
     for name, features in (("real", real), ("generated", generated)):
         if len(features) <= NEAREST:
@@ -22,12 +22,6 @@ def precision_recall_density_coverage(real: np.ndarray, generated: np.ndarray) -
     with redirect_stdout(io.StringIO()):  # the library prints
         found = compute_prdc(real.astype(np.float64), generated.astype(np.float64), nearest_k=NEAREST)
     return {name: float(found[name]) for name in ("precision", "recall", "density", "coverage")}
-
-
-def expected_coverage(real: int, generated: int) -> float:
-    """Coverage of so many samples of one and the same distribution (Naeem et al. 2020, Lemma 2)."""
-    i = np.arange(NEAREST)
-    return float(1 - np.prod((real - 1 - i) / (real + generated - 1 - i)))
 
 
 def nearest_ratio(generated: np.ndarray, held_out: np.ndarray, train: np.ndarray) -> float:

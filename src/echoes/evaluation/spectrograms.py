@@ -58,11 +58,6 @@ def power_above_floor(spectrograms: np.ndarray, span_db: float) -> np.ndarray:
     return 10 ** (above_db / 10) - 1
 
 
-def centroid_mps(power: np.ndarray, velocity_mps: np.ndarray) -> np.ndarray:
-    """(N, T) mean velocity of each frame, weighted by (N, F, T) power."""
-    return np.einsum("nft,f->nt", _shares(power), velocity_mps)
-
-
 def bandwidth_mps(power: np.ndarray, velocity_mps: np.ndarray) -> np.ndarray:
     """(N, T) standard deviation of the velocity of each frame, weighted by (N, F, T) power."""
     shares = _shares(power)

@@ -1,4 +1,4 @@
-"""Raw samples of an FMCW radar -> range-Doppler map, and the slow-time signal of its strongest mover.
+"""Raw samples of an FMCW radar -> range profiles, and the slow-time signal of its strongest mover.
 
 With a rising ramp, mixed as transmitted times conjugate of received, a target at range R gives
 exp(2 pi i (f tau + S tau t)), tau = 2 R / c: its beat frequency is positive, and its phase from ramp to ramp grows
@@ -8,7 +8,6 @@ samples give the same, with half the range cells.
 
 import numpy as np
 from scipy import fft
-from scipy.constants import speed_of_light
 from scipy.signal import get_window
 
 
@@ -26,23 +25,3 @@ def slow_time(cube: np.ndarray) -> np.ndarray:
     profiles = range_profiles(cube)
     antenna, cell = np.unravel_index(np.argmax(profiles.var(axis=0)), profiles.shape[1:])
     return profiles[:, antenna, cell].astype(np.complex64)
-
-
-def range_doppler(cube: np.ndarray) -> np.ndarray:
-    """(chirps, antennas, samples) -> (velocities, ranges) float64 power, mean over the antennas.
-
-    The rows are velocities_mps, ascending, positive = receding.
-    """
-    profiles = range_profiles(cube) * get_window("hann", len(cube))[:, None, None]
-    spectrum = fft.fftshift(fft.fft(profiles, axis=0), axes=0)[::-1]
-    return np.asarray((np.abs(spectrum) ** 2).mean(axis=1))
-
-
-def velocities_mps(chirps: int, chirp_s: float, wavelength_m: float) -> np.ndarray:
-    """(chirps,) of the rows of `range_doppler`: -frequency * wavelength / 2."""
-    return np.asarray(-fft.fftshift(fft.fftfreq(chirps, chirp_s))[::-1] * wavelength_m / 2)
-
-
-def ranges_m(cells: int, bandwidth_hz: float) -> np.ndarray:
-    """(cells,) of the columns of `range_doppler`; bandwidth is what the ramp sweeps while it is sampled."""
-    return np.arange(cells) * speed_of_light / (2 * bandwidth_hz)

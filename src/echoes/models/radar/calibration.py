@@ -13,7 +13,7 @@ from echoes.evaluation import gate, points
 from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Gate, Samples
 from echoes.evaluation.points import Region, restrict
-from echoes.evaluation.thresholds import choose_threshold, iou_3d
+from echoes.evaluation.thresholds import choose_threshold
 from echoes.models.radar import clouds
 from echoes.models.radar.onecall import Said
 from echoes.models.radar.readout import LATENT, REGRESSION, Fusion, Placement, Readout, bands
@@ -77,7 +77,7 @@ def _settled(said: Sequence[Validated], grids: Grids, names: Sequence[str], plac
     probable = _probabilities(readout, said, grids, place)
     targets = [clouds.target(grids, v.frame) for v in said]
     listed = [(np.argwhere(p >= DECIDE[0]), p[p >= DECIDE[0]]) for p in probable]
-    readout = replace(readout, decide=choose_threshold(listed, targets, DECIDE, iou_3d))
+    readout = replace(readout, decide=choose_threshold(listed, targets, DECIDE))
     return _placed(readout, said, probable, grids, place, seed)
 
 

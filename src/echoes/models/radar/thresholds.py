@@ -33,11 +33,11 @@ class Validation:
         Both, because the decoder is to be right on latents that were sampled and on those that were encoded.
         """
         sampled, repeated = self._probable(self.sampled(sampler)), self._probable(self.repeated)
-        return choose_threshold(sampled + repeated, self._targets * 2, THRESHOLDS, iou_3d)
+        return choose_threshold(sampled + repeated, self._targets * 2, THRESHOLDS)
 
     def best(self, produce: Callable[[np.ndarray], list[Cloud]]) -> float:
         """The occupancy threshold with the best mean IoU of cells; `produce`: frames -> all that any may keep."""
-        return choose_threshold(self._probable(produce), self._targets, THRESHOLDS, iou_3d)
+        return choose_threshold(self._probable(produce), self._targets, THRESHOLDS)
 
     def sampled(self, sampler: Sampler) -> Callable[[np.ndarray], list[Cloud]]:
         """frames (B,) -> their samples, with all that a threshold may keep."""
