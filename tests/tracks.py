@@ -99,7 +99,7 @@ LDM = {
         "regression": REGRESSION,
     },
     "loss": {
-        "edm": {"mean": 0.3, "std": 1.2},
+        "edm": {"mean": 0.3, "std": 1.2, "weighting": "karras"},
         "flow": {"times": {"mean": 0.0, "std": 1.0}, "cosine": 1.0},
         "ddpm": {"min_snr": 5.0},
         "regression": {

@@ -5,7 +5,7 @@ from torch import nn
 
 from echoes.diffusion.ddpm import Ddpm, DdpmConfig, DdpmLoss
 from echoes.diffusion.denoiser import Denoiser, expand
-from echoes.diffusion.edm import Edm, EdmConfig, NoiseLevels, preconditioning
+from echoes.diffusion.edm import Edm, EdmConfig, EdmLoss, preconditioning
 from echoes.diffusion.flow import Flow, FlowLoss, LogitNormal
 
 
@@ -24,7 +24,7 @@ def times(mean=0.0, std=1.0, cosine=0.0):
 ALL = {"edm": edm(0.5), "flow": Flow(), "epsilon": ddpm("epsilon"), "v": ddpm("v")}
 
 
-LOSSES = {"edm": NoiseLevels(0.3, 1.2), "flow": times(), "epsilon": DdpmLoss(0.0), "v": DdpmLoss(5.0)}
+LOSSES = {"edm": EdmLoss(0.3, 1.2, "karras"), "flow": times(), "epsilon": DdpmLoss(0.0), "v": DdpmLoss(5.0)}
 
 
 class Known(nn.Module):

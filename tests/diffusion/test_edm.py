@@ -7,9 +7,10 @@ import torch
 
 import exact
 from diffusion import known
+from echoes import params
 from echoes.diffusion import edm
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser
-from echoes.diffusion.edm import EdmConfig, NoiseLevels
+from echoes.diffusion.edm import EdmConfig, EdmLoss
 from echoes.errors import InputError
 from echoes.nets.unet import UNet, UNetConfig
 
@@ -22,8 +23,9 @@ def _seed():
     torch.manual_seed(0)
 
 
-def loss(network, parameterization, clean, levels):
-    return parameterization.loss(Denoiser(network, parameterization, None), clean, UNCONDITIONED, NoiseLevels(*levels))
+def loss(network, parameterization, clean, levels, weighting="karras"):
+    model = Denoiser(network, parameterization, None)
+    return parameterization.loss(model, clean, UNCONDITIONED, EdmLoss(*levels, weighting))
 
 
 @pytest.mark.parametrize(
@@ -38,15 +40,67 @@ def test_the_constants_are_those_of_the_paper_for_sigma_data_one_half(sigma, con
     level = torch.tensor([sigma], dtype=torch.float64)
     found = [c.item() for c in edm.preconditioning(level, 0.5)]
     assert found == pytest.approx(constants, rel=1e-9)
-    assert edm.weight(level, 0.5).item() == pytest.approx(weight, rel=1e-9)
+    assert edm.weight("karras", level, 0.5).item() == pytest.approx(weight, rel=1e-9)
 
 
 def test_the_weight_undoes_c_out_at_every_level_so_that_the_network_sees_equal_losses():
     sigma = torch.logspace(-3, 3, 50, dtype=torch.float64)
     for sigma_data in (0.3, 0.5, 1.0):
         _, c_out, c_in, _ = edm.preconditioning(sigma, sigma_data)
-        torch.testing.assert_close(edm.weight(sigma, sigma_data) * c_out**2, torch.ones_like(sigma))
+        torch.testing.assert_close(edm.weight("karras", sigma, sigma_data) * c_out**2, torch.ones_like(sigma))
         torch.testing.assert_close(c_in**2 * (sigma**2 + sigma_data**2), torch.ones_like(sigma))
+
+
+WEIGHTS = {  # by hand, of sigma 0.5 and 2 for a sigma_data of 0.5
+    "karras": (8.0, 4.25),
+    "snr": (4.0, 0.25),
+    "snr+1": (5.0, 1.25),
+    "truncated-snr": (4.0, 1.0),
+    "uniform": (1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("weighting", WEIGHTS)
+def test_an_error_counts_what_the_formula_of_its_weighting_says(weighting):
+    sigma = torch.tensor([0.5, 2.0], dtype=torch.float64)
+    assert edm.weight(weighting, sigma, 0.5).tolist() == pytest.approx(WEIGHTS[weighting])
+    for level, expected in zip(sigma.tolist(), WEIGHTS[weighting], strict=True):
+        clean = 3.0 * torch.randn(4000, 1, 5, 5)  # other data than is taken for granted, and a denoiser that says 0
+        zero = known.behind(lambda noisy, _: torch.zeros_like(noisy), "edm", 0.5)
+        found = loss(zero, known.edm(0.5), clean, (math.log(level), 1e-9), weighting)
+        torch.testing.assert_close(found, expected * clean.square().flatten(1).mean(1), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("weighting", WEIGHTS)
+@pytest.mark.parametrize("std", [0.5, 1.0])
+def test_the_loss_of_the_optimal_denoiser_of_a_gaussian_is_finite_at_every_noise_level(weighting, std):
+    """Its error is s^2 sigma^2 / (s^2 + sigma^2), which is as small as the weight is large."""
+    sigma = torch.logspace(-6, 6, 25, dtype=torch.float64)
+    least = std**2 * sigma**2 / (std**2 + sigma**2)
+    weighted = edm.weight(weighting, sigma, std) * least
+    assert (weighted <= 1 + std**2 + 1e-9).all()
+    for level, expected in zip(sigma[8:17].tolist(), weighted[8:17].tolist(), strict=True):
+        clean = std * torch.randn(1000, 1, 10, 10)
+        found = loss(exact.Zero(), known.edm(std), clean, (math.log(level), 1e-9), weighting)
+        assert found.mean().item() == pytest.approx(expected, rel=0.02)
+
+
+def test_the_weight_of_karras_is_that_of_the_error_of_v_for_whitened_data():
+    sigma = torch.logspace(-3, 3, 13, dtype=torch.float64)
+    torch.testing.assert_close(edm.weight("karras", sigma, 1.0), edm.weight("snr+1", sigma, 1.0))
+
+
+@pytest.mark.parametrize("weighting", WEIGHTS)
+def test_the_uncertainty_learns_with_the_weight_of_karras_alone_and_validation_always_has_that_weight(weighting):
+    model, clean = known.edm(), 2 * torch.randn(50, 1, 4, 4)
+    loss(exact.Zero(), model, clean, (0.3, 1.2), weighting).mean().backward()
+    learns = [bool(weight.grad.any()) for weight in model.uncertainty[2].parameters()]
+    assert learns == [weighting == "karras"] * 2
+    errors = []
+    for p in (EdmLoss(0.3, 1.2, weighting), EdmLoss(0.3, 1.2, "karras")):
+        torch.manual_seed(1)
+        errors.append(model.error(Denoiser(exact.Zero(), model, None), clean, UNCONDITIONED, p))
+    assert torch.equal(*errors)
 
 
 def test_a_common_scale_of_data_and_noise_changes_c_noise_alone():
@@ -125,7 +179,7 @@ def test_the_loss_of_the_exact_denoiser_of_a_mixture_is_the_known_one(levels, ex
 
 
 def test_noise_levels_are_log_normal_and_follow_the_generator():
-    levels = NoiseLevels(-0.4, 1.0)
+    levels = EdmLoss(-0.4, 1.0, "karras")
     drawn = levels.draw(100_000, torch.device("cpu")).log()
     assert drawn.mean().item() == pytest.approx(-0.4, abs=0.02)
     assert drawn.std().item() == pytest.approx(1.0, abs=0.02)
@@ -135,9 +189,14 @@ def test_noise_levels_are_log_normal_and_follow_the_generator():
     torch.testing.assert_close(levels.draw(3, torch.device("cpu")), first, rtol=0, atol=0)
 
 
+def test_a_weighting_that_is_not_known_is_refused_with_those_that_are():
+    with pytest.raises(InputError, match=r"^a.weighting: expected one of karras, snr, snr\+1, .* got 'soft'$"):
+        params.build(EdmLoss, {"mean": 0.0, "std": 1.0, "weighting": "soft"}, "a")
+
+
 def test_noise_without_spread_is_refused():
     with pytest.raises(InputError, match=r"^std: expected more than 0, got 0.0$"):
-        NoiseLevels(0.0, 0.0)
+        EdmLoss(0.0, 0.0, "karras")
 
 
 def test_data_without_spread_is_refused():
@@ -156,6 +215,7 @@ def test_the_uncertainty_starts_at_nothing_and_is_least_at_the_logarithm_of_the_
         torch.manual_seed(1)
         found = loss(exact.Zero(), model, clean, levels).mean()
         torch.manual_seed(1)
-        error = model.error(Denoiser(exact.Zero(), model, None), clean, UNCONDITIONED, NoiseLevels(*levels)).mean()
+        p = EdmLoss(*levels, "karras")
+        error = model.error(Denoiser(exact.Zero(), model, None), clean, UNCONDITIONED, p).mean()
     torch.testing.assert_close(found, 1 + plain.log())
     torch.testing.assert_close(error, plain)  # what validation reports knows no uncertainty

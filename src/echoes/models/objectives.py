@@ -12,7 +12,7 @@ from echoes.autoencoder.latents import Whitening
 from echoes.dataset.frames import batches_of
 from echoes.diffusion.ddpm import DdpmLoss
 from echoes.diffusion.denoiser import Denoiser
-from echoes.diffusion.edm import NoiseLevels
+from echoes.diffusion.edm import EdmLoss
 from echoes.diffusion.flow import FlowLoss
 from echoes.errors import InputError
 from echoes.latentstore import LatentStore
@@ -35,7 +35,7 @@ class LdmLoss:
     drop             share of each part of the condition dropped in training, for the unconditional model.
     """
 
-    edm: NoiseLevels
+    edm: EdmLoss
     flow: FlowLoss
     ddpm: DdpmLoss
     regression: RegressionLoss | None
@@ -60,7 +60,7 @@ class LdmParams:
             raise InputError("loss.regression: expected its weights, as architecture.regression asks for one, got null")
 
     @property
-    def of_noise(self) -> NoiseLevels | FlowLoss | DdpmLoss:
+    def of_noise(self) -> EdmLoss | FlowLoss | DdpmLoss:
         """The part of the loss that is of the parameterization in use."""
         match self.architecture.parameterization:
             case "edm":
