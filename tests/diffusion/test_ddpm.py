@@ -50,6 +50,19 @@ def test_the_linear_tables_are_those_of_their_papers_and_a_shorter_one_ends_in_t
         assert short == pytest.approx(long, rel=0.2)
 
 
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [("linear", (1e-4, 0.02)), ("scaled_linear", (8.5e-4, 0.012)), ("squaredcos_cap_v2", (1e-4, 0.02))],
+)
+def test_the_tables_are_those_of_diffusers(name, ends):
+    """It computes them in single precision; the last of the three takes no ends."""
+    diffusers = pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
+    theirs = diffusers.DDPMScheduler(beta_schedule=name, beta_start=ends[0], beta_end=ends[1])
+    torch.testing.assert_close(ddpm.betas(name, 1000), theirs.betas.double(), rtol=1e-5, atol=0)
+    sigmas = ((1 - theirs.alphas_cumprod) / theirs.alphas_cumprod).double().sqrt()
+    torch.testing.assert_close(ddpm.sigmas_of(name, 1000)[:-1], sigmas[:-1], rtol=2e-3, atol=0)
+
+
 def test_steps_and_noise_levels_name_each_other_also_between_the_steps():
     table = known.ddpm()
     steps = torch.arange(1000, dtype=torch.float64)
