@@ -120,6 +120,8 @@ SAMPLE = {
     "batch": 2,
     "solver": "heun",
     "dopri5": {"rtol": 1e-3, "atol": 1e-3},
+    "euler_ancestral": {"eta": 0.5},
+    "stochastic_heun": {"churn": 2.0, "churn_low": 0.1, "churn_high": 10.0, "churn_noise": 1.003},
     "sigmas": {**SIGMAS, "steps": 4},
     "guidance": UNGUIDED,
     "seed": 0,

@@ -1,6 +1,7 @@
 """Solvers against the exact path of the probability-flow ODE: end values, order of convergence, calls."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,18 +10,25 @@ from scipy.stats import norm
 import exact
 from diffusion import known
 from echoes.diffusion import samplers
+from echoes.diffusion.churn import Churn
 from echoes.diffusion.dopri5 import Tolerances
 from echoes.diffusion.heun import heun_step
 from echoes.diffusion.paths import EXPLODING, FLOW, PRESERVING
-from echoes.diffusion.samplers import SolverConfig, solve
+from echoes.diffusion.samplers import Ancestral, SolverConfig, solve
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 
 GAUSSIAN = exact.Gaussian(0.3, 0.5)
 PATHS = [EXPLODING, FLOW, PRESERVING]
+ODE = ["euler", "heun", "dpmpp_2m", "dopri5", "ddim"]
+SDE = ["ddpm", "euler_ancestral", "stochastic_heun"]  # noise is added on the way
 
 
 def sigmas(steps, low=0.002, high=80.0):
     return karras_sigmas(SigmaRange(steps, low, high, 7.0, "karras", 1.0))
+
+
+def config(name, allowed=1e-3):
+    return SolverConfig(name, Tolerances(allowed, allowed), Ancestral(0.5), Churn(5.0, 0.05, 50.0, 1.0))
 
 
 def one(value=1.0):
@@ -43,7 +51,11 @@ def test_a_gaussian_ends_where_the_solver_takes_it(solver, steps, expected):
 def test_all_solvers_reach_the_end_of_the_exact_path():
     assert GAUSSIAN.path(80.0, 80.0, 0.002) == pytest.approx(0.7981192561873, abs=1e-12)
     assert GAUSSIAN.path(80.0, 80.0, 0.0) == pytest.approx(0.7981152712811, abs=1e-12)
-    for solver, tolerance in ((samplers.euler, 5e-3), (samplers.heun, 1e-4), (samplers.dpmpp_2m, 1e-4)):
+    for solver, tolerance in (
+        (samplers.euler, 5e-3),
+        (samplers.heun, 1e-4),
+        (samplers.dpmpp_2m, 1e-4),
+    ):
         assert solver(GAUSSIAN.denoise, one(), sigmas(400), EXPLODING).item() == pytest.approx(
             0.7981152712811, abs=tolerance
         )
@@ -75,22 +87,22 @@ def test_even_steps_of_flow_time_end_where_is_known(count, euler, heun):
     assert samplers.heun(GAUSSIAN.denoise, one(), levels, EXPLODING).item() != pytest.approx(heun, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["euler", "heun", "dpmpp_2m", "ddim", "ddpm", "dopri5"])
+@pytest.mark.parametrize("name", ODE + SDE)
 @pytest.mark.parametrize("words", known.ALL)
 @pytest.mark.parametrize("shape", [(3, 1, 4, 4), (3, 1, 2, 4, 4)])
 def test_every_solver_samples_every_denoiser_and_a_sample_does_not_depend_on_its_batch(name, words, shape):
-    model, config = known.denoiser(GAUSSIAN.denoise, words), SolverConfig(name, Tolerances(1e-3, 1e-3))
+    model = known.denoiser(GAUSSIAN.denoise, words)
     noise, fresh = torch.randn((2, *shape), generator=torch.Generator().manual_seed(0))
 
     def sample(rows):
-        return solve(config, model, noise[rows], sigmas(40), model.path, lambda k: fresh[rows])
+        return solve(config(name), model, noise[rows], sigmas(40), model.path, lambda purpose: fresh[rows])
 
     together = sample(slice(0, 3))
     assert (together.shape, together.dtype) == (shape, torch.float32)
     assert not together.requires_grad
     for i in range(3):
         torch.testing.assert_close(sample(slice(i, i + 1)), together[i : i + 1], rtol=1e-4, atol=1e-4)
-    if name != "ddpm":  # which ends elsewhere
+    if name in ODE:  # the others end elsewhere
         torch.testing.assert_close(together, 0.3 + 0.5 * noise, rtol=0.1, atol=0.15)
 
 
@@ -98,16 +110,45 @@ def test_a_name_is_a_solver_of_its_own():
     model, noise = exact.MIXTURE.denoise, torch.randn((20, 1), generator=torch.Generator().manual_seed(0)).double()
 
     def sample(name):
-        return solve(
-            SolverConfig(name, Tolerances(1e-2, 1e-2)), model, noise, sigmas(10), FLOW, lambda k: noise.flip(0)
-        )
+        return solve(config(name, 1e-2), model, noise, sigmas(10), FLOW, lambda purpose: noise.flip(0))
 
-    found = {name: sample(name) for name in ("euler", "heun", "dpmpp_2m", "ddpm", "dopri5")}
+    found = {name: sample(name) for name in ODE + SDE if name != "ddim"}
     names = list(found)
     for i, first in enumerate(names):
         for second in names[i + 1 :]:
             assert (found[first] - found[second]).abs().max() > 1e-3, (first, second)
     torch.testing.assert_close(sample("ddim"), found["euler"])
+
+
+def test_ancestral_steps_of_euler_lie_between_those_of_ddim_and_of_ddpm():
+    noise = torch.randn((20, 1), generator=torch.Generator().manual_seed(0)).double()
+
+    def sample(name, eta=0.5):
+        p = replace(config(name), euler_ancestral=Ancestral(eta))
+        return solve(p, exact.MIXTURE.denoise, noise, sigmas(10), EXPLODING, lambda purpose: noise.flip(0))
+
+    assert torch.equal(sample("euler_ancestral", 0.0), sample("ddim"))
+    assert torch.equal(sample("euler_ancestral", 1.0), sample("ddpm"))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        *((name, []) for name in ODE),
+        ("ddpm", [f"ancestral-{k}" for k in range(9)]),
+        ("euler_ancestral", [f"ancestral-{k}" for k in range(9)]),
+        ("stochastic_heun", [f"churn-{k}" for k in range(1, 8)]),
+    ],
+)
+def test_noise_is_asked_for_by_its_purpose_and_step(name, expected):
+    asked = []
+
+    def fresh(purpose):
+        asked.append(purpose)
+        return torch.zeros(2, 1)
+
+    solve(config(name), GAUSSIAN.denoise, torch.randn(2, 1), sigmas(10), EXPLODING, fresh)
+    assert asked == expected
 
 
 @pytest.mark.parametrize(

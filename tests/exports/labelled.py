@@ -36,6 +36,8 @@ SAMPLE = {
     "batch": 2,
     "solver": "heun",
     "dopri5": {"rtol": 1e-3, "atol": 1e-3},
+    "euler_ancestral": {"eta": 0.5},
+    "stochastic_heun": {"churn": 2.0, "churn_low": 0.1, "churn_high": 10.0, "churn_noise": 1.003},
     "sigmas": SIGMAS,
     "guidance": {"weight": 2.0, "low": 0.1, "high": 10.0},
     "seed": 0,

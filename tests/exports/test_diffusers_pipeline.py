@@ -2,10 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +15,9 @@ from tests.exports import labelled
 from torch import Tensor
 
 from echoes import params, seeds
-from echoes.diffusion.samplers import SolverConfig, solve
 from echoes.inference import SpectrogramGenerator
 from echoes.models import autoencoders, denoisers, students
-from echoes.models.sampler import UNGUIDED, Decoder, Sampler, noise_of, solving
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, noise_of
 from echoes.models.trained import SampleParams
 
 pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
@@ -77,9 +76,8 @@ def drawn(sampler: Sampler) -> np.ndarray:
 def ldm_sampler(data: Path) -> Sampler:
     vae, _ = autoencoders.load(data / "vae.safetensors", labelled.CPU)
     denoiser, header = denoisers.load_ldm(data / "ldm.safetensors", labelled.CPU)
-    steps = solving(denoiser, partial(solve, SolverConfig(P.solver, P.dopri5)), P.sigmas)
     decoder = Decoder(vae, denoisers.whitening(header))
-    return Sampler(denoiser, steps, P.guidance, decoder, labelled.LATENT_SHAPE, P.seed)
+    return Sampler(denoiser, P.steps(denoiser), P.guidance, decoder, labelled.LATENT_SHAPE, P.seed)
 
 
 def test_diffusers_loads_the_folder_offline_and_gives_the_same_image_for_the_same_noise(ldm: Path, tmp_path: Path):
@@ -226,6 +224,18 @@ def test_the_folder_tells_what_it_was_made_from_and_holds_no_pickle(ldm: Path):
     assert {path.suffix for path in ldm.rglob("*") if path.is_file()} == {".json", ".py", ".safetensors"}
     for path in ldm.rglob("*.json"):
         assert str(ldm.parent) not in path.read_text()
+
+
+def test_a_folder_from_before_the_solvers_that_add_noise_gives_the_same_images(ldm: Path, tmp_path: Path):
+    shutil.copytree(ldm, tmp_path / "old")
+    config = tmp_path / "old" / "scheduler" / "scheduler_config.json"
+    told = json.loads(config.read_text())
+    for name in ("euler_ancestral", "stochastic_heun"):
+        del told["sample"][name]
+    config.write_text(json.dumps(told))
+    old, new = (SpectrogramPipeline.from_pretrained(path) for path in (tmp_path / "old", ldm))
+    images = [pipe([WALKER] * 2, latents=noise(), output_type="np").images for pipe in (old, new)]
+    np.testing.assert_array_equal(*images)
 
 
 def test_a_loaded_pipeline_can_be_saved_again(ldm: Path, tmp_path: Path):

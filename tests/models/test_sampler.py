@@ -10,12 +10,13 @@ import torch
 import exact
 import tracks
 from echoes import params
+from echoes.diffusion.churn import Churn
 from echoes.diffusion.denoiser import Denoiser
 from echoes.diffusion.dopri5 import Tolerances
 from echoes.diffusion.edm import Edm, EdmConfig
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.paths import EXPLODING
-from echoes.diffusion.samplers import SolverConfig, heun, solve
+from echoes.diffusion.samplers import Ancestral, SolverConfig, heun, solve
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import denoisers, students
@@ -31,7 +32,7 @@ GUIDED = Guidance(2.0, 0.1, 10.0)
 
 
 def solver(name):
-    return partial(solve, SolverConfig(name, TIGHT))
+    return partial(solve, SolverConfig(name, TIGHT, Ancestral(0.5), Churn(2.0, 0.05, 50.0, 1.003)))
 
 
 def test_a_frame_has_the_same_noise_in_any_batch():
@@ -51,7 +52,18 @@ def test_the_global_generator_is_left_alone():
     assert torch.equal(torch.randn(3), first)
 
 
-@pytest.mark.parametrize(("name", "count"), [("heun", 79), ("euler", 40), ("dpmpp_2m", 40), ("ddim", 40), ("ddpm", 40)])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("heun", 79),
+        ("euler", 40),
+        ("dpmpp_2m", 40),
+        ("ddim", 40),
+        ("ddpm", 40),
+        ("euler_ancestral", 40),
+        ("stochastic_heun", 79),
+    ],
+)
 def test_the_calls_of_every_way_to_sample_are_counted(track, name, count):
     cond = torch.from_numpy(track.grids.input_batch([0, 1]))
     samplers = {
@@ -109,7 +121,7 @@ def test_a_decoded_sample_is_the_same_in_any_batch(name, between, request):
 
 @pytest.mark.parametrize("network", ["unet", "dit"])
 @pytest.mark.parametrize("parameterization", ["edm", "flow", "ddpm"])
-@pytest.mark.parametrize("method", ["heun", "ddpm", "dopri5", "cd_2"])
+@pytest.mark.parametrize("method", ["heun", "ddpm", "stochastic_heun", "dopri5", "cd_2"])
 def test_a_sample_has_the_same_latents_in_any_batch(people, parameterization, network, method):
     other = {"architecture.parameterization": parameterization, "architecture.network": network}
     ldm = params.build(LdmParams, tracks.changed(tracks.PEOPLE_LDM, other), "ldm")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,10 @@ from echoes import latentstore, params
 from echoes.autoencoder.vae import Vae
 from echoes.compute.device import best
 from echoes.dataset.facts import SpectrogramFacts
-from echoes.diffusion.samplers import SolverConfig, solve
 from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.models import autoencoders, denoisers, students
-from echoes.models.sampler import UNGUIDED, Decoder, Sampler, solving
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler
 from echoes.models.trained import SampleParams, require_files
 from echoes.provenance import Header, require_parent
 
@@ -67,9 +65,8 @@ class SpectrogramGenerator:
         path, place = Path(folder, "ldm.safetensors"), best() if device is None else device
         vae, vae_header = _autoencoder(path, place)
         denoiser, header = denoisers.load_ldm(path, place)
-        steps = solving(denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas)
         decoder = _decoder(vae, vae_header, header, path)
-        sampler = Sampler(denoiser, steps, p.guidance, decoder, latentstore.shape(header), seed)
+        sampler = Sampler(denoiser, p.steps(denoiser), p.guidance, decoder, latentstore.shape(header), seed)
         return cls.of(sampler, header, path)
 
     @classmethod

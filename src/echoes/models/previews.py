@@ -14,7 +14,7 @@ from echoes.diffusion.paths import Path as Trajectory
 from echoes.diffusion.schedules import SigmaRange
 from echoes.models import families
 from echoes.models.conditions import Conditions
-from echoes.models.sampler import UNGUIDED, Decoder, Sampler, solving
+from echoes.models.sampler import UNGUIDED, Decoder, FreshNoise, Sampler, solving
 
 Preview = Callable[[nn.Module, Path], None]  # of a model, to a PNG
 
@@ -22,7 +22,7 @@ Preview = Callable[[nn.Module, Path], None]  # of a model, to a PNG
 LEVELS = SigmaRange(spacing="karras", steps=12, low=0.004, high=80.0, rho=7.0, shift=1.0)
 
 
-def _solve(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Trajectory, _: Callable[[int], Tensor]) -> Tensor:
+def _solve(denoise: Denoise, noise: Tensor, sigmas: Tensor, path: Trajectory, _: FreshNoise) -> Tensor:
     return dpmpp_2m(denoise, noise, sigmas, path)
 
 

@@ -21,8 +21,8 @@ from echoes.models.conditions import under
 FreshNoise = Callable[[str], Tensor]  # purpose -> (B, Z, *S') noise of deviation 1, each sample's its own
 # A model under a condition, (B, Z, *S') noise of deviation 1, and more noise where it is needed -> whitened latents.
 Steps = Callable[[Denoise, Tensor, FreshNoise], Tensor]
-# The same down given noise levels along a path; the noise of the k-th further step.
-Solve = Callable[[Denoise, Tensor, Tensor, Path, Callable[[int], Tensor]], Tensor]
+# The same down given noise levels along a path.
+Solve = Callable[[Denoise, Tensor, Tensor, Path, FreshNoise], Tensor]
 UNGUIDED = Guidance(1.0, 0.0, float("inf"))
 
 
@@ -100,7 +100,7 @@ def solving(denoiser: Denoiser, solve: Solve, levels: SigmaRange) -> Steps:
     sigmas = schedule(levels, denoiser.parameterization)
 
     def steps(denoise: Denoise, noise: Tensor, fresh: FreshNoise) -> Tensor:
-        return solve(denoise, noise, sigmas, denoiser.path, lambda k: fresh(f"ancestral-{k}"))
+        return solve(denoise, noise, sigmas, denoiser.path, fresh)
 
     return steps
 

@@ -10,17 +10,18 @@ from echoes import latentstore, params
 from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
+from echoes.diffusion.churn import Churn
 from echoes.diffusion.denoiser import Denoiser
 from echoes.diffusion.dopri5 import Tolerances
 from echoes.diffusion.guidance import Guidance
-from echoes.diffusion.samplers import Solver, SolverConfig, solve
+from echoes.diffusion.samplers import Ancestral, Solver, SolverConfig, solve
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
 from echoes.models import autoencoders, denoisers, families, students
 from echoes.models.conditions import Conditions
 from echoes.models.radar.readout import Readout
-from echoes.models.sampler import UNGUIDED, Decoder, Sampler, solving
+from echoes.models.sampler import UNGUIDED, Decoder, Sampler, Steps, solving
 from echoes.models.students import CdArchitecture
 from echoes.provenance import Header, require_parent
 
@@ -31,19 +32,26 @@ class SampleParams:
 
     frames    of the test split, evenly spread; of spectrograms, how many are generated.
     batch     frames sampled together.
-    dopri5    tolerances of that solver.
+    dopri5, euler_ancestral, stochastic_heun   what the solvers of these names are told.
     """
 
     frames: int
     batch: int
     solver: Solver
     dopri5: Tolerances
+    euler_ancestral: Ancestral
+    stochastic_heun: Churn
     sigmas: SigmaRange
     guidance: Guidance
     seed: int
 
     def __post_init__(self) -> None:
         params.require_counts(frames=self.frames, batch=self.batch)
+
+    def steps(self, denoiser: Denoiser) -> Steps:
+        """From noise to latents by the solver, down the noise levels."""
+        config = SolverConfig(self.solver, self.dopri5, self.euler_ancestral, self.stochastic_heun)
+        return solving(denoiser, partial(solve, config), self.sigmas)
 
 
 @dataclass(frozen=True)
@@ -73,11 +81,10 @@ class Trained:
 
     def samplers(self, p: SampleParams) -> dict[str, Sampler]:
         """The ways to sample that every family compares."""
-        to_the_end = solving(self.denoiser, partial(solve, SolverConfig(p.solver, p.dopri5)), p.sigmas)
         once, twice = (students.steps(self.of.sigmas, b) for b in ([], [students.chosen(self.header, "middle")]))
         shared = (self.decoder, self.latent_shape, p.seed)
         return {
-            "ldm": Sampler(self.denoiser, to_the_end, p.guidance, *shared),
+            "ldm": Sampler(self.denoiser, p.steps(self.denoiser), p.guidance, *shared),
             "cd_1": Sampler(self.model, once, UNGUIDED, *shared),
             "cd_2": Sampler(self.model, twice, UNGUIDED, *shared),
         }
