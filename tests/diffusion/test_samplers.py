@@ -19,7 +19,7 @@ from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 
 GAUSSIAN = exact.Gaussian(0.3, 0.5)
 PATHS = [EXPLODING, FLOW, PRESERVING]
-ODE = ["euler", "heun", "dpmpp_2m", "dopri5", "ddim"]
+ODE = ["euler", "heun", "dpmpp_2m", "pndm", "dopri5", "ddim"]
 SDE = ["ddpm", "euler_ancestral", "stochastic_heun"]  # noise is added on the way
 
 
@@ -55,6 +55,7 @@ def test_all_solvers_reach_the_end_of_the_exact_path():
         (samplers.euler, 5e-3),
         (samplers.heun, 1e-4),
         (samplers.dpmpp_2m, 1e-4),
+        (samplers.pndm, 1e-4),
     ):
         assert solver(GAUSSIAN.denoise, one(), sigmas(400), EXPLODING).item() == pytest.approx(
             0.7981152712811, abs=tolerance
@@ -185,7 +186,9 @@ def test_samples_of_a_mixture_are_as_near_to_it_as_the_solver_allows(quantiles, 
     assert (found - expected).abs().mean().item() == pytest.approx(distance, rel=0.03)
 
 
-@pytest.mark.parametrize(("solver", "calls"), [(samplers.euler, 40), (samplers.heun, 79), (samplers.dpmpp_2m, 40)])
+@pytest.mark.parametrize(
+    ("solver", "calls"), [(samplers.euler, 40), (samplers.heun, 79), (samplers.dpmpp_2m, 40), (samplers.pndm, 41)]
+)
 def test_a_solver_calls_the_denoiser_as_often_as_the_paper_says(solver, calls):
     count = 0
 
@@ -200,7 +203,7 @@ def test_a_solver_calls_the_denoiser_as_often_as_the_paper_says(solver, calls):
     assert count == calls
 
 
-@pytest.mark.parametrize("solver", [samplers.euler, samplers.heun, samplers.dpmpp_2m])
+@pytest.mark.parametrize("solver", [samplers.euler, samplers.heun, samplers.dpmpp_2m, samplers.pndm])
 @pytest.mark.parametrize("shape", [(3, 2, 4, 4), (3, 2, 4, 4, 4)])
 def test_a_solver_keeps_shape_precision_and_large_values(solver, shape):
     torch.manual_seed(0)
@@ -210,7 +213,7 @@ def test_a_solver_keeps_shape_precision_and_large_values(solver, shape):
     assert not found.requires_grad
 
 
-@pytest.mark.parametrize("solver", [samplers.euler, samplers.heun, samplers.dpmpp_2m])
+@pytest.mark.parametrize("solver", [samplers.euler, samplers.heun, samplers.dpmpp_2m, samplers.pndm])
 def test_the_last_step_ends_at_what_the_denoiser_says(solver):
     """From one noise level straight to 0 every solver is a call of the denoiser."""
     found = solver(GAUSSIAN.denoise, one(), torch.tensor([0.7, 0.0], dtype=torch.float64), EXPLODING)

@@ -58,6 +58,7 @@ def test_the_global_generator_is_left_alone():
         ("heun", 79),
         ("euler", 40),
         ("dpmpp_2m", 40),
+        ("pndm", 41),
         ("ddim", 40),
         ("ddpm", 40),
         ("euler_ancestral", 40),
@@ -121,7 +122,7 @@ def test_a_decoded_sample_is_the_same_in_any_batch(name, between, request):
 
 @pytest.mark.parametrize("network", ["unet", "dit"])
 @pytest.mark.parametrize("parameterization", ["edm", "flow", "ddpm"])
-@pytest.mark.parametrize("method", ["heun", "ddpm", "stochastic_heun", "dopri5", "cd_2"])
+@pytest.mark.parametrize("method", ["heun", "pndm", "ddpm", "stochastic_heun", "dopri5", "cd_2"])
 def test_a_sample_has_the_same_latents_in_any_batch(people, parameterization, network, method):
     other = {"architecture.parameterization": parameterization, "architecture.network": network}
     ldm = params.build(LdmParams, tracks.changed(tracks.PEOPLE_LDM, other), "ldm")

@@ -18,9 +18,10 @@ from echoes.diffusion.dopri5 import Tolerances, dopri5
 from echoes.diffusion.dpmpp import dpmpp_2m
 from echoes.diffusion.heun import heun
 from echoes.diffusion.paths import Path
+from echoes.diffusion.pndm import pndm
 from echoes.errors import InputError
 
-Solver = Literal["euler", "heun", "dpmpp_2m", "dopri5", "ddim", "ddpm", "euler_ancestral", "stochastic_heun"]
+Solver = Literal["euler", "heun", "dpmpp_2m", "pndm", "dopri5", "ddim", "ddpm", "euler_ancestral", "stochastic_heun"]
 # Purpose -> noise (B, C, *S) of deviation 1.
 Fresh = Callable[[str], Tensor]
 
@@ -65,6 +66,7 @@ def solve(config: SolverConfig, denoise: Denoise, noise: Tensor, sigmas: Tensor,
         "euler": lambda: euler(denoise, noise, sigmas, path),
         "heun": lambda: heun(denoise, noise, sigmas, path),
         "dpmpp_2m": lambda: dpmpp_2m(denoise, noise, sigmas, path),
+        "pndm": lambda: pndm(denoise, noise, sigmas, path),
         "dopri5": lambda: dopri5(denoise, noise, sigmas, path, config.dopri5),
         "ddim": lambda: ddim(denoise, noise, sigmas, path, 0.0, back),
         "ddpm": lambda: ddim(denoise, noise, sigmas, path, 1.0, back),
