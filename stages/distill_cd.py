@@ -4,7 +4,7 @@ from pathlib import Path
 
 from echoes import latentstore, metrics, params
 from echoes.compute import device, distributed
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.models import autoencoders, batches, denoisers, distilling, families, previews, students
 from echoes.models.sampler import Decoder
 from echoes.provenance import require_parent
@@ -17,7 +17,7 @@ from echoes.training.runtime import Runtime
 def main(track: str) -> None:
     p, runtime = params.load(distilling.CdParams, f"{track}.cd"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
-    grids, latents = choice.read(data / "grids.zarr"), latentstore.read(data / "latents")
+    grids, latents = catalog.read(data / "grids.zarr"), latentstore.read(data / "latents")
     vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
     teacher, header = denoisers.load_ldm(data / "ldm.safetensors", place)
     require_parent(data / "latents", latents.header, grids.path, grids.header)

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from echoes import arrays, files, metrics, params, provenance
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.models import families
 from echoes.provenance import Header
@@ -12,7 +12,7 @@ from echoes.provenance import Header
 
 def main(track: str) -> None:
     data, measured = Path("data", track), Path("metrics", track)
-    grids = choice.read(data / "grids.zarr")
+    grids = catalog.read(data / "grids.zarr")
     evaluation = families.evaluation(grids.family)
     p = params.load(evaluation.Section, f"{track}.evaluate")
     timings = metrics.read(measured / "sample.json")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from echoes import latentstore, metrics, params
 from echoes.compute import device
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.errors import InputError
 from echoes.models import autoencoders
@@ -27,7 +27,7 @@ class Params:
 def main(track: str) -> None:
     p = params.load(Params, f"{track}.latents")
     data = Path("data", track)
-    grids = choice.read(data / "grids.zarr")
+    grids = catalog.read(data / "grids.zarr")
     vae, header = autoencoders.load(data / "vae.safetensors", device.best())
     require_parent(data / "vae.safetensors", header, grids.path, grids.header)
     extraction = Extraction(vae, grids, header)

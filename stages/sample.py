@@ -4,7 +4,7 @@ from pathlib import Path
 
 from echoes import arrays, metrics, params
 from echoes.compute import device
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.models import families, trained
 
@@ -12,7 +12,7 @@ from echoes.models import families, trained
 def main(track: str) -> None:
     p = params.load(trained.SampleParams, f"{track}.sample")
     data = Path("data", track)
-    grids = choice.read(data / "grids.zarr")
+    grids = catalog.read(data / "grids.zarr")
     sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, device.best()), grids, p)
     with arrays.writing(data / "samples.zarr") as writer:
         sampling.write(writer)

@@ -6,7 +6,7 @@ import torch
 
 from echoes import latentstore, metrics, params, seeds
 from echoes.compute import device, distributed
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.models import autoencoders, batches, denoisers, families, objectives, previews
 from echoes.models.radar import regression
 from echoes.models.sampler import Decoder
@@ -21,7 +21,7 @@ from echoes.training.runtime import Runtime
 def main(track: str) -> None:
     p, runtime = params.load(objectives.LdmParams, f"{track}.ldm"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
-    grids, latents = choice.read(data / "grids.zarr"), latentstore.read(data / "latents")
+    grids, latents = catalog.read(data / "grids.zarr"), latentstore.read(data / "latents")
     vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)

@@ -8,7 +8,7 @@ import torch
 from echoes import metrics, params, seeds
 from echoes.autoencoder import architecture, fitting
 from echoes.compute import device, distributed
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.models import autoencoders, families
 from echoes.models.starting import start
 from echoes.training import launch, sharding
@@ -21,7 +21,7 @@ from echoes.training.runtime import Runtime
 def main(track: str) -> None:
     p, runtime = params.load(fitting.VaeParams, f"{track}.vae"), params.load(Runtime, "runtime")
     data, place = Path("data", track), device.best()
-    grids = choice.read(data / "grids.zarr")
+    grids = catalog.read(data / "grids.zarr")
     grids.require_mirror(f"{track}.vae", p.mirror)
     torch.manual_seed(seeds.number(p.schedule.seed, "train_vae", "init"))
     vae = architecture.build(p.architecture, grids.rank, grids.channels).to(place)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from echoes import arrays, metrics, params
 from echoes.entry import run
-from echoes.readers.choice import READERS, family_of
+from echoes.readers.catalog import READERS, family_of
 from echoes.voxelization import families
 
 

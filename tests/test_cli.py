@@ -74,6 +74,6 @@ def test_folds_alone_are_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_reader_of_params_yaml_is_known_to_the_commands() -> None:
-    from echoes.readers.choice import READERS
+    from echoes.readers.catalog import READERS
 
     assert {NUMBERS[track]["source"]["reader"] for track in TRACKS} <= set(READERS)

@@ -11,7 +11,7 @@ import yaml
 from distributed import LocalCluster
 
 from echoes import arrays, files, metrics
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.errors import InputError
 from echoes.inference import Enhancer
 from echoes.models import students
@@ -175,7 +175,7 @@ def test_evaluate_of_spectrograms_reports_the_same_keys_for_every_method(workspa
 
 @of("microdoppler")
 def test_every_label_of_the_scenario_is_trained_tested_and_generated(workspace: Workspace) -> None:
-    grids = choice.read(workspace.data / "grids.zarr")
+    grids = catalog.read(workspace.data / "grids.zarr")
     assert grids.header.content["labels"]["user"] == [*USERS, "drone"]
     known = {tuple(labels) for labels in grids.labels(grids.frames("train")).tolist()}
     assert known == {tuple(labels) for labels in grids.labels(grids.frames("test")).tolist()}

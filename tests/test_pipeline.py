@@ -11,7 +11,7 @@ import pytest
 import deps
 from echoes import imports, initial, params
 from echoes.models import families
-from echoes.readers.choice import family_of
+from echoes.readers.catalog import family_of
 from echoes.voxelization import families as voxelization
 
 INITIALIZE = "initialize"  # the stage that copies what a track starts from

@@ -9,10 +9,10 @@ import yaml
 
 import tracks
 from echoes import metrics, weights
-from echoes.dataset import choice as dataset
+from echoes.dataset import catalog as dataset
 from echoes.errors import InputError
 from echoes.models import families
-from echoes.readers import choice as readers
+from echoes.readers import catalog as readers
 from echoes.voxelization import families as voxelization
 from test_end_to_end import ROOT, STAGES, run
 from waves.data import Waves

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from echoes import files, imports
 from echoes.models import families
-from echoes.readers.choice import READERS, family_of
+from echoes.readers.catalog import READERS, family_of
 from echoes.voxelization import families as voxelization
 
 PLACE = "data/{track}/code/{stage}.json"

@@ -16,7 +16,7 @@ from echoes.models.microdoppler.comparison import SpectrogramEvaluation
 from echoes.models.objectives import LdmParams
 from echoes.models.radar.comparison import CloudEvaluation
 from echoes.models.trained import SampleParams
-from echoes.readers.choice import READERS, family_of
+from echoes.readers.catalog import READERS, family_of
 from echoes.voxelization.families import voxelizer
 from echoes.voxelization.sections import Layout, Split
 

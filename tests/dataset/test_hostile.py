@@ -8,7 +8,7 @@ import pytest
 import artifacts
 from echoes import arrays
 from echoes.arrays import Reader
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.errors import InputError
 from echoes.provenance import Header
 
@@ -29,7 +29,7 @@ def rewritten(source, path, content=None, **changes):
 
 def read(path):
     """All that a stage reads."""
-    data = choice.read(path)
+    data = catalog.read(path)
     frames = np.arange(len(data))
     data.stamps()
     data.target_batch(frames)

@@ -5,7 +5,7 @@ import pytest
 
 import artifacts
 from echoes import arrays, seeds
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
@@ -132,8 +132,8 @@ def test_mixed_channels_are_refused(tmp_path, channels, message):
 
 def test_grids_of_either_family_are_read_by_their_header(tmp_path, data):
     artifacts.write_grids(tmp_path / "grids.zarr")
-    assert isinstance(choice.read(data.path), Spectrograms)
-    radar = choice.read(tmp_path / "grids.zarr")
+    assert isinstance(catalog.read(data.path), Spectrograms)
+    radar = catalog.read(tmp_path / "grids.zarr")
     assert isinstance(radar, Grids)
     assert (radar.family, radar.rank, radar.channels, radar.shape) == ("radar", 3, 5, artifacts.GRID.shape)
     assert set(radar.facts) == {"family", "axes", "task", "scaling", "ego_motion"}
@@ -144,7 +144,7 @@ def test_a_family_that_is_not_known_is_refused(tmp_path):
     with arrays.writing(tmp_path / "grids.zarr") as writer:
         writer.seal(Header("grids", {}, {}, {"family": "sonar"}))
     with pytest.raises(InputError, match=r"grids\.zarr: expected grids of the family radar or microdoppler, got sonar"):
-        choice.read(tmp_path / "grids.zarr")
+        catalog.read(tmp_path / "grids.zarr")
 
 
 @pytest.mark.parametrize("family", ["radar", "microdoppler"])
@@ -153,4 +153,4 @@ def test_a_header_without_what_grids_need_is_refused(tmp_path, family, content):
     with arrays.writing(tmp_path / "grids.zarr") as writer:
         writer.seal(Header("grids", {}, {}, {**content, "family": family}))
     with pytest.raises(InputError, match=r"grids\.zarr: header\..*: missing"):
-        choice.read(tmp_path / "grids.zarr")
+        catalog.read(tmp_path / "grids.zarr")

@@ -18,7 +18,7 @@ import artifacts
 import tracks
 from echoes import latentstore, weights
 from echoes.autoencoder import teachers
-from echoes.dataset import choice
+from echoes.dataset import catalog
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models import autoencoders, denoisers, students
@@ -95,7 +95,7 @@ def _zarr_latents(root: Path) -> None:
 
 
 def read_grids(root: Path) -> Any:
-    data = choice.read(root / "grids.zarr")
+    data = catalog.read(root / "grids.zarr")
     frames = np.arange(len(data))
     parts = [data.frames(split) for split in ("train", "val", "test")]
     batches = [data.target_batch(frames[:2]), data.stamps()]

@@ -12,7 +12,7 @@ import yaml
 import tracks
 from echoes import imports
 from echoes.dataset.grids import Grids
-from echoes.readers.choice import READERS
+from echoes.readers.catalog import READERS
 
 NEVER = ("echoes.training", "echoes.readers", "echoes.voxelization", "echoes.reports", "matplotlib")
 LOADED = "import json, sys; print(json.dumps(sorted(sys.modules)))"

@@ -14,7 +14,7 @@ from echoes import params
 from echoes.commands import sources
 from echoes.errors import InputError
 from echoes.readers import splits
-from echoes.readers.choice import CLOUDS
+from echoes.readers.catalog import CLOUDS
 from echoes.readers.frames import Entry
 from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime, assign, assign_labelled
 

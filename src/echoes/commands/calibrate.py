@@ -14,7 +14,7 @@ from echoes.commands.radar_fit import KNOBS, Fit, Reading, get
 from echoes.commands.radar_summary import QUANTITIES, Frames, View
 from echoes.commands.sources import listed
 from echoes.errors import InputError
-from echoes.readers.choice import READERS
+from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry
 from echoes.readers.street import scenario
 from echoes.readers.street.scenario import Radar

@@ -29,7 +29,7 @@ from echoes.models.radar.familiarity import Recording
 from echoes.rasters import voxels
 from echoes.rasters.ground import Ground
 from echoes.readers import clocks
-from echoes.readers.choice import READERS
+from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
 from echoes.voxelization.pairs import GridParams

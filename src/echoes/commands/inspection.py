@@ -11,7 +11,7 @@ from echoes.commands import facts
 from echoes.commands.findings import findings
 from echoes.commands.sources import listed
 from echoes.errors import InputError
-from echoes.readers.choice import READERS
+from echoes.readers.catalog import READERS
 from echoes.reports import figures
 from echoes.voxelization.parallel import ordered
 

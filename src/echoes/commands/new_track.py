@@ -12,7 +12,7 @@ import yaml
 from echoes import files, params
 from echoes.commands import sections, sources, yaml_text
 from echoes.errors import InputError
-from echoes.readers.choice import READERS
+from echoes.readers.catalog import READERS
 from echoes.readers.frames import Frame
 from echoes.readers.recordings import Picture, Returns, Signal
 

@@ -6,7 +6,7 @@ from typing import Any
 from echoes import params
 from echoes.commands.sections import tracks
 from echoes.errors import InputError
-from echoes.readers.choice import CLOUDS, READERS, family_of
+from echoes.readers.catalog import CLOUDS, READERS, family_of
 from echoes.readers.frames import Entry
 
 

@@ -2,7 +2,7 @@
 
 A family is a package with a module of the name of each role below, which fulfils the protocol of that role: stages name
 no family, and load of it what they need. Another family is a package and a line in FAMILIES, and a class of its data in
-dataset/choice.py.
+dataset/catalog.py.
 """
 
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from echoes import files
 from echoes.arrays import Writer
 from echoes.errors import InputError
-from echoes.readers.choice import CLOUDS, CloudSource
+from echoes.readers.catalog import CLOUDS, CloudSource
 from echoes.readers.splits import ByRecording, stretches
 from echoes.readers.splits import Split as SequenceSplit
 from echoes.voxelization import pairs, stamps

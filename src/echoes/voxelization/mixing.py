@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers.choice import CLOUDS, CloudSource
+from echoes.readers.catalog import CLOUDS, CloudSource
 from echoes.readers.frames import Entry
 from echoes.readers.splits import Split, assign
 

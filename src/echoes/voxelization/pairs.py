@@ -14,7 +14,7 @@ from echoes.rasters.cells import pack
 from echoes.rasters.ground import NoGround, Plane, PlaneGround
 from echoes.rasters.scaling import Scaling
 from echoes.readers import ego_motion
-from echoes.readers.choice import CloudSource, sensor_of
+from echoes.readers.catalog import CloudSource, sensor_of
 from echoes.readers.frames import Entry, Frame
 from echoes.tasks import ENHANCE, TASKS, Task
 from echoes.voxelization.cloud_grids import FrameCells

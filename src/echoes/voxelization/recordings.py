@@ -15,7 +15,7 @@ from echoes.arrays import Writer
 from echoes.errors import InputError
 from echoes.evaluation import halves
 from echoes.rasters.spectrograms import CropLayout
-from echoes.readers.choice import RECORDINGS, Source
+from echoes.readers.catalog import RECORDINGS, Source
 from echoes.readers.frames import Entry
 from echoes.readers.recordings import Recorded
 from echoes.readers.splits import BySequence, ByStretch, LabelledSplit, assign_labelled
