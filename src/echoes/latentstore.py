@@ -35,7 +35,7 @@ class Shape:
 
 def shape(header: Header) -> tuple[int, ...]:
     """(Z, *S) of the latents that a header (of latents, ldm or cd) tells of; raises InputError where it does not."""
-    told: Shape = params.build_known(Shape, header.content, header.kind)
+    told: Shape = params.build_subset(Shape, header.content, header.kind)
     return told.latent_shape
 
 
@@ -163,7 +163,7 @@ class ZarrLatents:
 
 def _require_samples(path: Path, header: Header, rows: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> None:
     """Raises InputError unless every row of numbers has the shape of latents that the header tells of."""
-    told: Shape = params.build_known(Shape, header.content, f"{path}: header")
+    told: Shape = params.build_subset(Shape, header.content, f"{path}: header")
     for name, (dtype, row) in rows.items():
         if dtype.kind == "f" and row != told.latent_shape:
             raise InputError(f"{path}: expected {name} of shape {told.latent_shape} as the header tells, got {row}")

@@ -128,7 +128,7 @@ def require_counts(**counts: int) -> None:
             raise InputError(f"{name}: expected at least 1, got {count}")
 
 
-def build_known(cls: Any, told: Mapping[str, Any], path: str) -> Any:
+def build_subset(cls: Any, told: Mapping[str, Any], path: str) -> Any:
     """Build the dataclass `cls` from what the header of an artifact tells, which may tell more, as strictly."""
     names = [field.name for field in dataclasses.fields(cls)]
     return build(cls, {name: told[name] for name in names if name in told}, path)

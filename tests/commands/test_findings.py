@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from echoes.commands import facts
-from echoes.commands.facts import Facts
+from echoes.commands import measurements
 from echoes.commands.findings import findings
+from echoes.commands.measurements import Measurements
 from echoes.readers import simulated
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame
@@ -22,8 +22,8 @@ ENTRIES = simulated.index(ROOT, SOURCE)
 FRAMES = [simulated.read(ROOT, SOURCE, entry) for entry in ENTRIES]
 
 
-def gathered(frames: Sequence[Frame]) -> list[Facts]:
-    return [facts.gather(lambda *_, frame=frame: frame, ROOT, SOURCE, ENTRIES[0]) for frame in frames]
+def gathered(frames: Sequence[Frame]) -> list[Measurements]:
+    return [measurements.gather(lambda *_, frame=frame: frame, ROOT, SOURCE, ENTRIES[0]) for frame in frames]
 
 
 SANE = gathered(FRAMES)

@@ -72,9 +72,9 @@ def test_the_axes_scaling_and_family_travel_with_the_data(data):
     assert (data.velocity, data.time, data.shape) == (VELOCITY, TIME, (16, 8))
     assert (data.floor_db, data.ceiling_db) == (-40.0, 0.0)
     assert (data.family, data.rank, data.channels, data.channel_names) == ("microdoppler", 2, 1, ("power",))
-    assert data.facts["family"] == "microdoppler"
-    assert data.facts["axes"][0] == {"name": "velocity", "unit": "m/s", "start": -4.0, "stop": 4.0, "size": 16}
-    assert data.facts["kinds"] == ["user", "activity"]
+    assert data.metadata["family"] == "microdoppler"
+    assert data.metadata["axes"][0] == {"name": "velocity", "unit": "m/s", "start": -4.0, "stop": 4.0, "size": 16}
+    assert data.metadata["kinds"] == ["user", "activity"]
     assert data.header.parents == {"raw": "r"}
 
 
@@ -136,7 +136,7 @@ def test_grids_of_either_family_are_read_by_their_header(tmp_path, data):
     radar = catalog.read(tmp_path / "grids.zarr")
     assert isinstance(radar, Grids)
     assert (radar.family, radar.rank, radar.channels, radar.shape) == ("radar", 3, 5, artifacts.GRID.shape)
-    assert set(radar.facts) == {"family", "axes", "task", "scaling", "ego_motion"}
+    assert set(radar.metadata) == {"family", "axes", "task", "scaling", "ego_motion"}
     radar.require_mirror("ldm", mirror=True)
 
 

@@ -65,7 +65,7 @@ def test_levels_that_do_not_fit_the_channels_of_the_latents_are_refused():
 def test_what_the_grids_know_travels_with_the_weights(track, people):
     for one in (track, people):
         header = autoencoders.load(one.data / "vae.safetensors", CPU)[1]
-        assert header.content == {**one.grids.facts, "channels": one.grids.channels}
+        assert header.content == {**one.grids.metadata, "channels": one.grids.channels}
     assert header.content["labels"] == {"user": ["1", "3", "drone"], "activity": ["fall", "fly", "walk"]}
 
 

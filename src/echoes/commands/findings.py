@@ -1,4 +1,4 @@
-"""Facts of a recording -> the lines of a report, and warnings where it is not sane."""
+"""Measurements of a recording -> the lines of a report, and warnings where it is not sane."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from echoes.commands.alignment import MOUNTINGS
-from echoes.commands.facts import Facts
+from echoes.commands.measurements import Measurements
 from echoes.readers import clocks
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, Entry
@@ -45,16 +45,16 @@ class Findings:
         return "\n".join([*lines, "", *([f"WARNING: {w}" for w in self.warnings] or ["no warnings"])])
 
 
-def findings(entries: Sequence[Entry], facts: Sequence[Facts], doppler: Doppler) -> Findings:
-    """entries: all frames of the recording; facts: of those that were read, at least one with points."""
+def findings(entries: Sequence[Entry], measurements: Sequence[Measurements], doppler: Doppler) -> Findings:
+    """entries: all frames of the recording; measurements: of those that were read, at least one with points."""
     found = Findings()
     _stamps(entries, found)
     _offsets(entries, found)
-    _points(facts, found)
-    _limits(np.concatenate([f.radar for f in facts]), doppler, found)
-    _motion(facts, found)
-    _recorded(facts, found)
-    _alignment(facts, found)
+    _points(measurements, found)
+    _limits(np.concatenate([f.radar for f in measurements]), doppler, found)
+    _motion(measurements, found)
+    _recorded(measurements, found)
+    _alignment(measurements, found)
     return found
 
 
@@ -93,24 +93,26 @@ def _offsets(entries: Sequence[Entry], found: Findings) -> None:
         found.warn(f"pairs: {len(refused)} of {len(entries)} refused, the first: {refused[0].refused}")
 
 
-def _points(facts: Sequence[Facts], found: Findings) -> None:
-    counts = np.array([len(f.radar) for f in facts])
+def _points(measurements: Sequence[Measurements], found: Findings) -> None:
+    counts = np.array([len(f.radar) for f in measurements])
     empty = int((counts == 0).sum())
     text = (
-        f"{np.median(counts):.0f} (median), {counts.min()} to {counts.max()} per frame; {empty} of {len(facts)} empty"
+        f"{np.median(counts):.0f} (median), {counts.min()} to {counts.max()} per frame; {empty} of {len(counts)} empty"
     )
     found.say("points", text)
     if empty:
-        found.warn(f"points: {empty} of {len(facts)} frames have none")
-    targets = [f.target_points for f in facts if f.target_points is not None]
+        found.warn(f"points: {empty} of {len(measurements)} frames have none")
+    targets, frames = [f.target_points for f in measurements if f.target_points is not None], len(measurements)
     if targets:
-        found.say("target", f"{np.median(targets):.0f} points (median), in {len(targets)} of {len(facts)} frames")
+        found.say(
+            "target", f"{np.median(targets):.0f} points (median), in {len(targets)} of {len(measurements)} frames"
+        )
     else:
         found.say("target", "none: the recording can be enhanced, not trained on")
-    if 0 < len(targets) < len(facts):
-        found.warn(f"target: missing in {len(facts) - len(targets)} of {len(facts)} frames")
+    if 0 < len(targets) < len(measurements):
+        found.warn(f"target: missing in {len(measurements) - len(targets)} of {len(measurements)} frames")
     if bare := sum(count == 0 for count in targets):
-        found.warn(f"target: no points in {bare} of {len(facts)} frames")
+        found.warn(f"target: no points in {bare} of {len(measurements)} frames")
 
 
 def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
@@ -135,10 +137,10 @@ def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
         found.warn(f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), beyond half of span_mps = {doppler.span_mps:g}")
 
 
-def _motion(facts: Sequence[Facts], found: Findings) -> None:
+def _motion(measurements: Sequence[Measurements], found: Findings) -> None:
     """One ego velocity against all Doppler, and which way it points."""
-    motions = [f.motion for f in facts if f.motion is not None]
-    usable = sum(len(f.radar) > 0 for f in facts)
+    motions = [f.motion for f in measurements if f.motion is not None]
+    usable = sum(len(f.radar) > 0 for f in measurements)
     if len(motions) < MOST * usable:
         found.warn(f"Doppler: points agree on one ego velocity in {len(motions)} of {usable} frames only")
     if not motions:
@@ -165,11 +167,11 @@ def _motion(facts: Sequence[Facts], found: Findings) -> None:
         found.warn(f"axes: the radar drives sideways with {sideways_mps:.2f} m/s (median); is x forward?")
 
 
-def _recorded(facts: Sequence[Facts], found: Findings) -> None:
+def _recorded(measurements: Sequence[Measurements], found: Findings) -> None:
     """The recorded ego velocity against the one from Doppler, as it is and with the sign of Doppler flipped."""
-    pairs = [(f.motion.velocity, f.recorded) for f in facts if f.motion is not None and f.recorded is not None]
+    pairs = [(f.motion.velocity, f.recorded) for f in measurements if f.motion is not None and f.recorded is not None]
     if not pairs:
-        text = "cannot be compared" if any(f.recorded is not None for f in facts) else "none"
+        text = "cannot be compared" if any(f.recorded is not None for f in measurements) else "none"
         found.say("recorded", text)
         return
     estimated, recorded = (np.stack(side)[:, :2] for side in zip(*pairs, strict=True))
@@ -186,10 +188,10 @@ def _recorded(facts: Sequence[Facts], found: Findings) -> None:
     found.warn(f"ego velocity: recorded and from Doppler are {apart_mps:.2f} m/s apart (median); {reason}")
 
 
-def _alignment(facts: Sequence[Facts], found: Findings) -> None:
+def _alignment(measurements: Sequence[Measurements], found: Findings) -> None:
     """Distances between radar and target, and whether another mounting brings them nearer."""
-    targets = sum(bool(f.target_points) and len(f.radar) > 0 for f in facts)
-    aligned = [f.alignment for f in facts if f.alignment is not None]
+    targets = sum(bool(f.target_points) and len(f.radar) > 0 for f in measurements)
+    aligned = [f.alignment for f in measurements if f.alignment is not None]
     if not targets:
         return
     if len(aligned) < MOST * targets:

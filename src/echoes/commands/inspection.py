@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from echoes.commands import facts
+from echoes.commands import measurements
 from echoes.commands.findings import findings
 from echoes.commands.sources import listed
 from echoes.errors import InputError
@@ -23,7 +23,7 @@ def inspect(root: Path, source: Any, most: int, picture: Path) -> str:
     """
     entries, reader = listed(root, source), READERS[source.reader]
     chosen = [entries[i] for i in np.linspace(0, len(entries) - 1, min(most, len(entries))).round().astype(int)]
-    work = partial(facts.gather, reader.read, root, source)
+    work = partial(measurements.gather, reader.read, root, source)
     read = list(tqdm(ordered(work, chosen, source.workers, source.scheduler), "inspect", len(chosen), mininterval=1.0))
     shown = [i for i, found in enumerate(read) if len(found.radar)]
     if not shown:

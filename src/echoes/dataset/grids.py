@@ -11,8 +11,8 @@ import numpy as np
 
 from echoes import params
 from echoes.arrays import Reader
-from echoes.dataset.facts import RadarFacts
 from echoes.dataset.frames import SPLITS, split_numbers
+from echoes.dataset.metadata import CloudMetadata
 from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.rasters import scaling
@@ -20,12 +20,12 @@ from echoes.rasters.cells import Cells, dense, unpack
 from echoes.tasks import POINTS
 
 FAMILY = "radar"
-FACTS = ("family", "axes", "task", "scaling", "ego_motion")
+METADATA = ("family", "axes", "task", "scaling", "ego_motion")
 Role = Literal["input", "target"]
 
 
 @dataclass(frozen=True)
-class GridsFacts(RadarFacts):
+class CloudGridsMetadata(CloudMetadata):
     """occupied_share: of the cells of the target in the train split.
 
     ground_m: how far above its plane the ground reaches that was taken out of the target.
@@ -52,7 +52,7 @@ class Grids:
         """Raises InputError where `path` is no whole grids artifact."""
         self._reader = Reader(path, "grids")
         self.path, self.header = path, self._reader.header
-        told: GridsFacts = params.build_known(GridsFacts, self.header.content, f"{path}: header")
+        told: CloudGridsMetadata = params.build_subset(CloudGridsMetadata, self.header.content, f"{path}: header")
         self.grid, self.scaling, self.occupied_share = Grid(told.axes), told.scaling, told.occupied_share
         self.ground_m, self.task = told.ground_m, told.task
         self._arrays = {"input": told.task.given, "target": "target"}
@@ -91,9 +91,9 @@ class Grids:
         return len(self.task.target)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What of the header the models made from these grids carry on."""
-        return {name: self.header.content[name] for name in FACTS}
+        return {name: self.header.content[name] for name in METADATA}
 
     def require_mirror(self, section: str, mirror: bool) -> None:
         """Any may be mirrored: left and right of a radar that looks forward are alike."""

@@ -9,16 +9,16 @@ import numpy as np
 
 from echoes import params
 from echoes.arrays import Reader
-from echoes.dataset.facts import SpectrogramFacts
 from echoes.dataset.frames import SPLITS, split_numbers
+from echoes.dataset.metadata import SpectrogramMetadata
 from echoes.errors import InputError
 
 FAMILY = "microdoppler"
-FACTS = ("family", "axes", "kinds", "labels", "combinations", "scaling")
+METADATA = ("family", "axes", "kinds", "labels", "combinations", "scaling")
 
 
 @dataclass(frozen=True)
-class CropsFacts(SpectrogramFacts):
+class CropsMetadata(SpectrogramMetadata):
     """Names of the channels and of the recordings."""
 
     channels: tuple[str, ...]
@@ -35,7 +35,7 @@ class Spectrograms:
         """Raises InputError where `path` is no whole grids artifact."""
         self._reader = Reader(path, "grids")
         self.path, self.header = path, self._reader.header
-        told: CropsFacts = params.build_known(CropsFacts, self.header.content, f"{path}: header")
+        told: CropsMetadata = params.build_subset(CropsMetadata, self.header.content, f"{path}: header")
         self.velocity, self.time = told.axes
         self.floor_db, self.ceiling_db = told.scaling.floor_db, told.scaling.ceiling_db
         self.channel_names, self.label_names = told.channels, {kind: told.labels[kind] for kind in told.kinds}
@@ -64,9 +64,9 @@ class Spectrograms:
         return len(self.channel_names)
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """What of the header the models made from these spectrograms carry on."""
-        carried = {name: self.header.content[name] for name in FACTS}
+        carried = {name: self.header.content[name] for name in METADATA}
         return {**carried, "channel_names": list(self.channel_names)}
 
     def require_mirror(self, section: str, mirror: bool) -> None:

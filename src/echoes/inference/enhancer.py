@@ -12,7 +12,7 @@ from torch import Tensor
 from echoes import latentstore, params
 from echoes.compute.device import best
 from echoes.compute.precision import autocast
-from echoes.dataset.facts import RadarFacts
+from echoes.dataset.metadata import CloudMetadata
 from echoes.errors import InputError
 from echoes.evaluation.unlikeness import Seen
 from echoes.grids import Grid
@@ -91,7 +91,7 @@ class Enhancer:
         vae, vae_header = autoencoders.load(vae_path, place)
         model, of, header = students.load_cd(cd_path, place)
         require_parent(cd_path, header, vae_path, vae_header)
-        told: RadarFacts = params.build_known(RadarFacts, vae_header.content, f"{vae_path}: header")
+        told: CloudMetadata = params.build_subset(CloudMetadata, vae_header.content, f"{vae_path}: header")
         if not told.task.enhances:
             raise InputError(f"{vae_path}: expected a track that enhances clouds, got one from {told.task.given}")
         grid, latent_shape = Grid(told.axes), latentstore.shape(header)

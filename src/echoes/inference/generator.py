@@ -10,7 +10,7 @@ import torch
 from echoes import latentstore, params
 from echoes.autoencoder.vae import Vae
 from echoes.compute.device import best
-from echoes.dataset.facts import SpectrogramFacts
+from echoes.dataset.metadata import SpectrogramMetadata
 from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.models import autoencoders, denoisers, students
@@ -72,7 +72,7 @@ class SpectrogramGenerator:
     @classmethod
     def of(cls, sampler: Sampler, header: Header, path: Path) -> "SpectrogramGenerator":
         """A sampler with the labels and the axes that the header of its model tells of."""
-        told: SpectrogramFacts = params.build_known(SpectrogramFacts, header.content, f"{path}: header")
+        told: SpectrogramMetadata = params.build_subset(SpectrogramMetadata, header.content, f"{path}: header")
         range_db = (told.scaling.floor_db, told.scaling.ceiling_db)
         return cls(sampler, told.kinds, told.labels, told.combinations, *told.axes, range_db)
 

@@ -28,12 +28,12 @@ class Section(Protocol):
 
 def save(vae: Vae, p: Section, data: Grids | Spectrograms, parents: Mapping[str, str], path: Path) -> None:
     """parents: kind -> identity of all that the weights were made from."""
-    content = {**data.facts, "channels": data.channels}
+    content = {**data.metadata, "channels": data.channels}
     weights.save(vae.state_dict(), Header("vae", asdict(p), parents, content, asdict(p.architecture)), path)
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Content:
     """What of its data an autoencoder is built for."""
 
     axes: tuple[Axis, ...]
@@ -50,5 +50,5 @@ def load(path: Path, device: torch.device) -> tuple[Vae, Header]:
 def from_header(header: Header, path: Path) -> Vae:
     """A new autoencoder of the architecture that the header of the file `path` tells of."""
     p: VaeArchitecture = params.build(VaeArchitecture, header.architecture, f"{path}: architecture")
-    told: _Told = params.build_known(_Told, header.content, f"{path}: header")
+    told: _Content = params.build_subset(_Content, header.content, f"{path}: header")
     return architecture.build(p, len(told.axes), told.channels)

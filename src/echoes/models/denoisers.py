@@ -10,7 +10,7 @@ from torch import nn
 
 from echoes import latentstore, params, weights
 from echoes.autoencoder.latents import Whitening
-from echoes.dataset.facts import LabelNames
+from echoes.dataset.metadata import LabelNames
 from echoes.diffusion import ddpm, edm, flow
 from echoes.diffusion.denoiser import Denoiser, Parameterization
 from echoes.errors import InputError
@@ -139,7 +139,7 @@ def _conditioner(
             f"ldm.architecture.condition.by: expected {known}, as these recordings have, got {condition.by}"
         )
     if isinstance(condition, LabelCondition):
-        told: LabelNames = params.build_known(LabelNames, latents.content, latents.kind)
+        told: LabelNames = params.build_subset(LabelNames, latents.content, latents.kind)
         return LabelConditioner(tuple(len(told.labels[kind]) for kind in told.kinds), condition.features)
     encoder: nn.Module
     if condition.by == "encoder":

@@ -52,7 +52,7 @@ CELLS, POINTS = "cells", "points"  # the protocols
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Content:
     methods: tuple[str, ...]
     columns: tuple[str, ...]
     thresholds: dict[str, float]
@@ -65,7 +65,7 @@ class Samples:
         """Raises InputError unless they were made from these grids."""
         self._reader = Reader(path, "samples")
         require_parent(path, self._reader.header, grids.path, grids.header)
-        told: _Told = params.build_known(_Told, self._reader.header.content, f"{path}: header")
+        told: _Content = params.build_subset(_Content, self._reader.header.content, f"{path}: header")
         self.methods, self.columns, self.thresholds = told.methods, told.columns, told.thresholds
         self.frames = self._reader.all("frame")
 

@@ -1,6 +1,6 @@
 """What grids, and the models made from them, tell in their headers of axes, units and labels.
 
-A file of a stranger may tell anything: `params.build_known` builds these, strictly.
+A file of a stranger may tell anything: `params.build_subset` builds these, strictly.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ MOST_CELLS = 1 << 28  # of one frame: 500 times the full scale
 
 
 @dataclass(frozen=True)
-class RadarFacts:
+class CloudMetadata:
     """axes (z, y, x); ego_motion: how Doppler was made."""
 
     family: Literal["radar"]
@@ -54,7 +54,7 @@ class Powers:
 
 
 @dataclass(frozen=True)
-class SpectrogramFacts(LabelNames):
+class SpectrogramMetadata(LabelNames):
     """axes (velocity, time); combinations: of labels, a name of each kind, that are trained."""
 
     axes: tuple[Axis, Axis]

@@ -25,7 +25,7 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class Facts:
+class Measurements:
     """One frame.
 
     radar          (N, 5) x, y, z [m], Doppler as the reader gives it [m/s], power [dB].
@@ -42,7 +42,7 @@ class Facts:
     alignment: Alignment | None
 
 
-def gather(read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, entry: Entry) -> Facts:
+def gather(read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, entry: Entry) -> Measurements:
     """Read a frame and measure it."""
     frame = read(root, source, entry)
     fit = ego_motion.estimate(frame.radar, source.doppler)
@@ -50,7 +50,7 @@ def gather(read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, e
     if fit is not None:
         residual_mps = float(np.median(np.abs(fit.residual_mps[fit.static])))
         motion = Motion(fit.velocity, float(fit.static.mean()), residual_mps)
-    return Facts(
+    return Measurements(
         frame.radar,
         None if frame.target is None else len(frame.target),
         motion,
