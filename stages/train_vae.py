@@ -39,7 +39,7 @@ def main(track: str) -> None:
         steps = train(
             "train_vae", task.module, task.load, task.loss, grids.frames("train"), p.schedule, training.checkpoints
         )
-        training.to_the_end(steps, draw, vae.bottleneck.live)
+        training.to_the_end(steps, draw, vae.bottleneck.usage)
         chosen = training.selection.into(architecture.build(p.architecture, grids.rank, grids.channels).to(place))
         if distributed.is_first():
             draw(chosen, training.log.picture(p.schedule.steps - 1))

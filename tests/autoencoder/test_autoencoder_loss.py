@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from echoes.autoencoder import loss
-from echoes.autoencoder.codebook import CodebookTraining
 from echoes.autoencoder.loss_weights import LossWeights
+from echoes.autoencoder.vq import CodebookTraining
 from echoes.errors import InputError
 from echoes.tasks import LIDAR_AND_RADAR, RADAR
 

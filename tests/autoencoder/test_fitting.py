@@ -8,8 +8,8 @@ import torch
 
 import artifacts
 import steps
-from echoes.autoencoder import equivariance, fitting, perceptual, quantizers, teachers
-from echoes.autoencoder.codebook import CodebookTraining, VqConfig
+from echoes.autoencoder import bottlenecks, equivariance, fitting, perceptual, teachers
+from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.loss_weights import (
     AlignmentConfig,
     EquivarianceConfig,
@@ -18,9 +18,9 @@ from echoes.autoencoder.loss_weights import (
     TeacherFile,
     TeacherTraining,
 )
-from echoes.autoencoder.scalars import FsqConfig
 from echoes.autoencoder.spectrogram_loss import reconstruction
 from echoes.autoencoder.vae import Vae, VaeConfig
+from echoes.autoencoder.vq import CodebookTraining, VqConfig
 from echoes.errors import InputError
 from echoes.models.microdoppler import autoencoding as spectrograms
 from echoes.models.radar import autoencoding as clouds
@@ -42,7 +42,7 @@ OCCUPANCY = LossWeights(
 def autoencoder(rank, channels, variant="kl"):
     torch.manual_seed(0)
     config = VaeConfig((8, 8), (1, 1), 2)
-    return Vae(rank, channels, config, quantizers.build(variant, 2, VqConfig(16), FsqConfig((5, 5))))
+    return Vae(rank, channels, config, bottlenecks.build(variant, 2, VqConfig(16), FsqConfig((5, 5))))
 
 
 def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0):
@@ -59,7 +59,7 @@ def grids(tmp_path_factory):
 
 def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_trained(grids):
     config = VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2)
-    vae = Vae(3, grids.channels, config, quantizers.build("kl", 2, VqConfig(16), FsqConfig((5, 5))))
+    vae = Vae(3, grids.channels, config, bottlenecks.build("kl", 2, VqConfig(16), FsqConfig((5, 5))))
     with pytest.raises(
         InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .* got \[8, 16, 8\]$"
     ):
@@ -183,7 +183,7 @@ def test_every_variant_learns_spectrograms_with_all_terms(crops, variant):
         assert torch.equal(ema.model.state_dict()[name], trained[name])
     if variant == "vq":
         assert bool(ema.model.bottleneck.started)
-        assert vae.bottleneck.live()["codebook_utilisation"] > 0.1
+        assert vae.bottleneck.usage()["codebook_utilisation"] > 0.1
 
 
 def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from echoes import params
-from echoes.autoencoder import quantizers
-from echoes.autoencoder.codebook import CodebookTraining, VqConfig
+from echoes.autoencoder import bottlenecks
+from echoes.autoencoder.bottlenecks import GaussianBottleneck
+from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.posteriors import Posterior
-from echoes.autoencoder.quantizers import Gaussian
-from echoes.autoencoder.scalars import FsqConfig
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
+from echoes.autoencoder.vq import CodebookTraining, VqConfig
 from echoes.errors import InputError
 from echoes.nets.layers import depth_to_space
 
@@ -25,7 +25,7 @@ WEIGHTS = SimpleNamespace(kl=0.25, vq=CodebookTraining(0.9, 0.25, 10))
 
 
 def autoencoder(rank, channels, config=CONFIG):
-    return Vae(rank, channels, config, Gaussian(config.latent_channels))
+    return Vae(rank, channels, config, GaussianBottleneck(config.latent_channels))
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +81,7 @@ def test_each_level_halves_the_latents_and_every_weight_learns(rank, levels, fac
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 @pytest.mark.parametrize("rank", [2, 3])
 def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder(rank, variant):
-    vae = Vae(rank, 1, CONFIG, quantizers.build(variant, 3, *CODES))
+    vae = Vae(rank, 1, CONFIG, bottlenecks.build(variant, 3, *CODES))
     x = torch.randn(2, 1, *GRIDS[rank])
     posterior = vae.encode(x)
     vae.bottleneck.update(posterior.sample(), WEIGHTS)
@@ -91,14 +91,16 @@ def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder
     decoded.pow(2).sum().backward()
     assert vae.encoder[0].weight.grad.abs().sum() > 0
     assert vae.bottleneck.penalty(posterior, WEIGHTS).shape == (2,)
-    torch.testing.assert_close(vae.decode(vae.bottleneck.snap(posterior.mean)), vae.decode(posterior.mean))
-    assert set(vae.bottleneck.live()) == (set() if variant == "kl" else {"codebook_utilisation", "codebook_perplexity"})
+    torch.testing.assert_close(vae.decode(vae.bottleneck.quantize(posterior.mean)), vae.decode(posterior.mean))
+    assert set(vae.bottleneck.usage()) == (
+        set() if variant == "kl" else {"codebook_utilisation", "codebook_perplexity"}
+    )
     assert vae.bottleneck.counts(posterior.mean).sum() == (0 if variant == "kl" else posterior.mean[:, 0].numel())
 
 
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_weights_rebuild_an_autoencoder_that_decodes_the_same(variant):
-    vae, other = (Vae(2, 1, CONFIG, quantizers.build(variant, 3, *CODES)) for _ in range(2))
+    vae, other = (Vae(2, 1, CONFIG, bottlenecks.build(variant, 3, *CODES)) for _ in range(2))
     latents = 0.5 * torch.randn(2, 3, 4, 8)
     vae.bottleneck.update(latents, WEIGHTS)
     other.load_state_dict(vae.state_dict())
@@ -107,7 +109,7 @@ def test_weights_rebuild_an_autoencoder_that_decodes_the_same(variant):
 
 def test_a_gaussian_bottleneck_weighs_its_divergence():
     posterior = Posterior(torch.full((2, 1, 2), 2.0), torch.zeros(2, 1, 2))  # a divergence of 2
-    assert Gaussian(1).penalty(posterior, WEIGHTS).tolist() == [0.5, 0.5]
+    assert GaussianBottleneck(1).penalty(posterior, WEIGHTS).tolist() == [0.5, 0.5]
 
 
 @pytest.mark.parametrize("sizes", [(16, 24), (8, 16), (10, 16)])

@@ -11,7 +11,7 @@ from echoes import params
 from echoes.diffusion import ddpm, samplers
 from echoes.diffusion.ddpm import DdpmConfig, DdpmLoss
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser
-from echoes.diffusion.paths import PRESERVING
+from echoes.diffusion.paths import VP
 from echoes.diffusion.schedules import SigmaRange, schedule
 from echoes.errors import InputError
 
@@ -114,14 +114,14 @@ def test_fifty_steps_of_ddim_spread_as_far_as_is_known(spacing, ratio):
     sigmas = levels(50, spacing)
     # From the deviation that noisy has at the first level, where the sampler takes data to be whitened.
     start = ((0.25 + sigmas[0] ** 2) / (1 + sigmas[0] ** 2)).sqrt().reshape(1, 1)
-    found = samplers.ddim(GAUSSIAN.denoise, start, sigmas, PRESERVING, 0.0, lambda k: math.nan)
+    found = samplers.ddim(GAUSSIAN.denoise, start, sigmas, VP, 0.0, lambda k: math.nan)
     assert found.item() / 0.5 / 1.0 == pytest.approx(ratio, abs=1e-6)
 
 
 def test_250_steps_of_ddim_spread_further():
     for spacing in ("leading", "trailing", "linspace"):
         one = torch.ones(1, 1, dtype=torch.float64)
-        found = samplers.ddim(GAUSSIAN.denoise, one, levels(250, spacing), PRESERVING, 0.0, lambda k: math.nan)
+        found = samplers.ddim(GAUSSIAN.denoise, one, levels(250, spacing), VP, 0.0, lambda k: math.nan)
         assert found.item() / 0.5 == pytest.approx(0.9937, abs=2e-4)
 
 
@@ -132,13 +132,13 @@ def test_a_step_of_ddim_is_the_one_of_its_paper(eta):
     sigmas, noise = levels(50, "trailing")[10:12], torch.randn(3, 1, 5, dtype=torch.float64)
     fresh = torch.randn(3, 1, 5, dtype=torch.float64)
     kept, kept_next = 1 / (1 + sigmas**2)
-    state = noise  # what PRESERVING starts from
+    state = noise  # what VP starts from
     noisy = state / kept.sqrt()
     clean = exact.MIXTURE.denoise(noisy, sigmas[:1].expand(3))
     epsilon = (state - kept.sqrt() * clean) / (1 - kept).sqrt()
     added = eta * ((1 - kept_next) / (1 - kept)).sqrt() * (1 - kept / kept_next).sqrt()
     expected = kept_next.sqrt() * clean + (1 - kept_next - added**2).sqrt() * epsilon + added * fresh
-    found = samplers.ddim(exact.MIXTURE.denoise, noise, sigmas, PRESERVING, eta, lambda k: fresh)
+    found = samplers.ddim(exact.MIXTURE.denoise, noise, sigmas, VP, eta, lambda k: fresh)
     torch.testing.assert_close(found * kept_next.sqrt(), expected, rtol=1e-12, atol=1e-12)
 
 
@@ -147,8 +147,8 @@ def test_ddim_is_euler_in_sigma(name):
     torch.manual_seed(0)
     noise = torch.randn(4, 1, 5, dtype=torch.float64)
     model, sigmas = known.denoiser(exact.MIXTURE.denoise, name), levels(50, "leading")
-    ddim = samplers.ddim(model, noise, sigmas, PRESERVING, 0.0, lambda k: math.nan)
-    torch.testing.assert_close(ddim, samplers.euler(model, noise, sigmas, PRESERVING), rtol=0, atol=1e-12)
+    ddim = samplers.ddim(model, noise, sigmas, VP, 0.0, lambda k: math.nan)
+    torch.testing.assert_close(ddim, samplers.euler(model, noise, sigmas, VP), rtol=0, atol=1e-12)
 
 
 def test_ancestral_sampling_of_the_exact_denoiser_spreads_as_far_as_the_data():
@@ -158,7 +158,7 @@ def test_ancestral_sampling_of_the_exact_denoiser_spreads_as_far_as_the_data():
         return torch.randn(50_000, 1, generator=generator)
 
     for steps, tolerance in ((50, 0.08), (200, 0.025), (1000, 0.01)):
-        found = samplers.ddim(gaussian.denoise, fresh(0), levels(steps, "trailing"), PRESERVING, 1.0, fresh)
+        found = samplers.ddim(gaussian.denoise, fresh(0), levels(steps, "trailing"), VP, 1.0, fresh)
         assert found.mean().item() == pytest.approx(0.3, abs=0.01)
         assert found.std().item() == pytest.approx(0.5, rel=tolerance)
 

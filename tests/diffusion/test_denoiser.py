@@ -77,7 +77,7 @@ def test_a_sample_is_denoised_alike_in_any_batch_and_in_single_precision(name, r
             assert model(noisy, sigma).dtype == torch.float32
 
 
-@pytest.mark.parametrize("path", [paths.EXPLODING, paths.FLOW, paths.PRESERVING])
+@pytest.mark.parametrize("path", [paths.VE, paths.FLOW, paths.VP])
 def test_a_path_knows_its_way_back_and_its_velocity(path):
     sigma = torch.logspace(-2, 2, 9, dtype=torch.float64)
     torch.testing.assert_close(path.sigma(path.time(sigma)), sigma)

@@ -9,14 +9,14 @@ import exact
 from diffusion import known
 from echoes.diffusion import dopri5
 from echoes.diffusion.dopri5 import Tolerances
-from echoes.diffusion.paths import EXPLODING, FLOW, PRESERVING
+from echoes.diffusion.paths import FLOW, VE, VP
 from echoes.errors import InputError
 
 GAUSSIAN, FINE = exact.Gaussian(0.3, 0.5), Tolerances(1e-9, 1e-9)
 ENDS = torch.tensor([80.0, 0.002], dtype=torch.float64)
 
 
-@pytest.mark.parametrize("path", [EXPLODING, FLOW, PRESERVING])
+@pytest.mark.parametrize("path", [VE, FLOW, VP])
 def test_the_end_of_the_exact_path_is_reached_within_the_error_that_is_allowed(path):
     noise = torch.ones(1, 1, dtype=torch.float64)
     expected = GAUSSIAN.path(path.start(ENDS[0]).item(), 80.0, 0.002)
@@ -31,11 +31,11 @@ def test_the_end_of_the_exact_path_is_reached_within_the_error_that_is_allowed(p
 @pytest.mark.parametrize("z", [-1.5, -0.5, 0.25, 1.0])
 def test_the_path_of_a_mixture_keeps_the_quantile(z):
     noise, expected = torch.tensor([[z]], dtype=torch.float64), exact.MIXTURE.below(80.0 * z, 80.0)
-    found = dopri5.dopri5(exact.MIXTURE.denoise, noise, ENDS, EXPLODING, FINE).item()
+    found = dopri5.dopri5(exact.MIXTURE.denoise, noise, ENDS, VE, FINE).item()
     assert found == pytest.approx(exact.MIXTURE.quantile(expected, 0.002), abs=1e-7)
 
 
-@pytest.mark.parametrize("path", [EXPLODING, FLOW, PRESERVING])
+@pytest.mark.parametrize("path", [VE, FLOW, VP])
 @pytest.mark.parametrize("allowed", [1e-2, 1e-4, 1e-6])
 def test_a_sample_in_a_batch_is_what_scipy_gives_it_alone(path, allowed):
     noise = torch.randn(5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -85,7 +85,7 @@ def test_more_error_is_fewer_calls_of_the_whole_batch():
             assert sigma.shape == (6,)
             return exact.MIXTURE.denoise(noisy, sigma)
 
-        dopri5.dopri5(counted, noise, ENDS, EXPLODING, Tolerances(allowed, allowed))
+        dopri5.dopri5(counted, noise, ENDS, VE, Tolerances(allowed, allowed))
         assert set(sizes) == {6}
         counts.append(len(sizes))
     assert counts[0] > 1.5 * counts[1] > 1.5 * counts[2]

@@ -9,7 +9,7 @@ from diffusion import known
 from echoes.diffusion import samplers
 from echoes.diffusion.denoiser import Denoiser
 from echoes.diffusion.guidance import Guidance, guided
-from echoes.diffusion.paths import EXPLODING
+from echoes.diffusion.paths import VE
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.errors import InputError
 from echoes.nets.conditions import Condition
@@ -41,7 +41,7 @@ def told(c, known_c, count):
 def sampled(weight, c, noise):
     denoise = guided(Told(), told(c, 1.0, 1), told(c, 0.0, 1), Guidance(weight, *ALWAYS))
     sigmas = karras_sigmas(SigmaRange(400, 0.002, 80.0, 7.0, "karras", 1.0))
-    return samplers.heun(denoise, torch.full((1, 1), noise, dtype=torch.float64), sigmas, EXPLODING).item()
+    return samplers.heun(denoise, torch.full((1, 1), noise, dtype=torch.float64), sigmas, VE).item()
 
 
 @pytest.mark.parametrize(

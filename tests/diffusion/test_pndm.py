@@ -7,7 +7,7 @@ import torch
 
 import exact
 from diffusion import known
-from echoes.diffusion.paths import EXPLODING, FLOW, PRESERVING
+from echoes.diffusion.paths import FLOW, VE, VP
 from echoes.diffusion.pndm import pndm
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas, schedule
 
@@ -34,11 +34,11 @@ def test_the_latents_are_those_of_diffusers(steps):
         epsilon = (noisy - exact.MIXTURE.denoise(noisy, sigma.expand(2))) / sigma
         state = scheduler.step(epsilon, int(time), state).prev_sample
     own = schedule(SigmaRange(steps, 1e-3, 1e6, 7.0, "leading", 1.0), known.ddpm(schedule="scaled_linear"))[:-1]
-    found = pndm(exact.MIXTURE.denoise, noise, own, PRESERVING) / (1 + own[-1] ** 2).sqrt()
+    found = pndm(exact.MIXTURE.denoise, noise, own, VP) / (1 + own[-1] ** 2).sqrt()
     torch.testing.assert_close(found, state, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("path", [EXPLODING, FLOW, PRESERVING])
+@pytest.mark.parametrize("path", [VE, FLOW, VP])
 def test_it_converges_at_second_order_as_shares_of_even_steps_allow(path):
     """On levels that are not even; Liu et al. 2022 show the same of theirs."""
     start = path.start(torch.tensor(80.0, dtype=torch.float64)).item()
@@ -59,6 +59,6 @@ def test_even_levels_of_noise_that_is_a_cubic_of_them_are_followed_exactly_from_
 
     levels = torch.linspace(3.0, 1.0, 9, dtype=torch.float64)
     noise = torch.zeros(1, 1, dtype=torch.float64)
-    before, after = (pndm(denoise, noise, levels[:n], EXPLODING) for n in (4, 9))
+    before, after = (pndm(denoise, noise, levels[:n], VE) for n in (4, 9))
     torch.testing.assert_close(after - before, (whole(levels[8]) - whole(levels[3])).reshape(1, 1))
     assert (before - (whole(levels[3]) - whole(levels[0]))).abs() > 1e-4  # the start knows of fewer

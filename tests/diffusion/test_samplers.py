@@ -13,12 +13,12 @@ from echoes.diffusion import samplers
 from echoes.diffusion.churn import Churn
 from echoes.diffusion.dopri5 import Tolerances
 from echoes.diffusion.heun import heun_step
-from echoes.diffusion.paths import EXPLODING, FLOW, PRESERVING
+from echoes.diffusion.paths import FLOW, VE, VP
 from echoes.diffusion.samplers import Ancestral, SolverConfig, solve
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 
 GAUSSIAN = exact.Gaussian(0.3, 0.5)
-PATHS = [EXPLODING, FLOW, PRESERVING]
+PATHS = [VE, FLOW, VP]
 ODE = ["euler", "heun", "dpmpp_2m", "pndm", "dopri5", "ddim"]
 SDE = ["ddpm", "euler_ancestral", "stochastic_heun"]  # noise is added on the way
 
@@ -45,7 +45,7 @@ def one(value=1.0):
     ],
 )
 def test_a_gaussian_ends_where_the_solver_takes_it(solver, steps, expected):
-    assert solver(GAUSSIAN.denoise, one(), sigmas(steps), EXPLODING).item() == pytest.approx(expected, abs=1e-9)
+    assert solver(GAUSSIAN.denoise, one(), sigmas(steps), VE).item() == pytest.approx(expected, abs=1e-9)
 
 
 def test_all_solvers_reach_the_end_of_the_exact_path():
@@ -57,9 +57,7 @@ def test_all_solvers_reach_the_end_of_the_exact_path():
         (samplers.dpmpp_2m, 1e-4),
         (samplers.pndm, 1e-4),
     ):
-        assert solver(GAUSSIAN.denoise, one(), sigmas(400), EXPLODING).item() == pytest.approx(
-            0.7981152712811, abs=tolerance
-        )
+        assert solver(GAUSSIAN.denoise, one(), sigmas(400), VE).item() == pytest.approx(0.7981152712811, abs=tolerance)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -85,7 +83,7 @@ def test_even_steps_of_flow_time_end_where_is_known(count, euler, heun):
     assert samplers.euler(GAUSSIAN.denoise, one(), levels, FLOW).item() == pytest.approx(euler, abs=2e-8)
     assert samplers.heun(GAUSSIAN.denoise, one(), levels, FLOW).item() == pytest.approx(heun, abs=2e-8)
     # Euler's step is the same in sigma; Heun's is not.
-    assert samplers.heun(GAUSSIAN.denoise, one(), levels, EXPLODING).item() != pytest.approx(heun, abs=1e-3)
+    assert samplers.heun(GAUSSIAN.denoise, one(), levels, VE).item() != pytest.approx(heun, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ODE + SDE)
@@ -126,7 +124,7 @@ def test_ancestral_steps_of_euler_lie_between_those_of_ddim_and_of_ddpm():
 
     def sample(name, eta=0.5):
         p = replace(config(name), euler_ancestral=Ancestral(eta))
-        return solve(p, exact.MIXTURE.denoise, noise, sigmas(10), EXPLODING, lambda purpose: noise.flip(0))
+        return solve(p, exact.MIXTURE.denoise, noise, sigmas(10), VE, lambda purpose: noise.flip(0))
 
     assert torch.equal(sample("euler_ancestral", 0.0), sample("ddim"))
     assert torch.equal(sample("euler_ancestral", 1.0), sample("ddpm"))
@@ -148,7 +146,7 @@ def test_noise_is_asked_for_by_its_purpose_and_step(name, expected):
         asked.append(purpose)
         return torch.zeros(2, 1)
 
-    solve(config(name), GAUSSIAN.denoise, torch.randn(2, 1), sigmas(10), EXPLODING, fresh)
+    solve(config(name), GAUSSIAN.denoise, torch.randn(2, 1), sigmas(10), VE, fresh)
     assert asked == expected
 
 
@@ -159,7 +157,7 @@ def test_noise_is_asked_for_by_its_purpose_and_step(name, expected):
 def test_the_path_of_a_mixture_keeps_the_quantile(z, expected):
     share = exact.MIXTURE.below(80.0 * z, 80.0)
     assert exact.MIXTURE.quantile(share, 0.002) == pytest.approx(expected, abs=1e-10)
-    found = samplers.heun(exact.MIXTURE.denoise, one(z), sigmas(641)[:-1], EXPLODING).item()
+    found = samplers.heun(exact.MIXTURE.denoise, one(z), sigmas(641)[:-1], VE).item()
     assert found == pytest.approx(expected, abs=2e-4)
 
 
@@ -182,7 +180,7 @@ def quantiles():
 )
 def test_samples_of_a_mixture_are_as_near_to_it_as_the_solver_allows(quantiles, solver, steps, distance):
     noise, expected = quantiles
-    found = solver(exact.MIXTURE.denoise, noise, sigmas(steps), EXPLODING).squeeze(1).sort().values
+    found = solver(exact.MIXTURE.denoise, noise, sigmas(steps), VE).squeeze(1).sort().values
     assert (found - expected).abs().mean().item() == pytest.approx(distance, rel=0.03)
 
 
@@ -199,7 +197,7 @@ def test_a_solver_calls_the_denoiser_as_often_as_the_paper_says(solver, calls):
         assert (sigma > 0).all()
         return GAUSSIAN.denoise(noisy, sigma)
 
-    solver(counted, torch.randn(3, 2, 4, 4, 4), sigmas(40), EXPLODING)
+    solver(counted, torch.randn(3, 2, 4, 4, 4), sigmas(40), VE)
     assert count == calls
 
 
@@ -207,7 +205,7 @@ def test_a_solver_calls_the_denoiser_as_often_as_the_paper_says(solver, calls):
 @pytest.mark.parametrize("shape", [(3, 2, 4, 4), (3, 2, 4, 4, 4)])
 def test_a_solver_keeps_shape_precision_and_large_values(solver, shape):
     torch.manual_seed(0)
-    found = solver(exact.Gaussian(50.0, 3.0).denoise, torch.randn(shape), sigmas(18), EXPLODING)
+    found = solver(exact.Gaussian(50.0, 3.0).denoise, torch.randn(shape), sigmas(18), VE)
     assert (found.shape, found.dtype) == (shape, torch.float32)
     assert found.mean().item() == pytest.approx(50.0 * (1 - 3.0 / 80.0), abs=1.5)  # nothing is clamped
     assert not found.requires_grad
@@ -216,7 +214,7 @@ def test_a_solver_keeps_shape_precision_and_large_values(solver, shape):
 @pytest.mark.parametrize("solver", [samplers.euler, samplers.heun, samplers.dpmpp_2m, samplers.pndm])
 def test_the_last_step_ends_at_what_the_denoiser_says(solver):
     """From one noise level straight to 0 every solver is a call of the denoiser."""
-    found = solver(GAUSSIAN.denoise, one(), torch.tensor([0.7, 0.0], dtype=torch.float64), EXPLODING)
+    found = solver(GAUSSIAN.denoise, one(), torch.tensor([0.7, 0.0], dtype=torch.float64), VE)
     expected = GAUSSIAN.denoise(one(0.7), torch.tensor([0.7], dtype=torch.float64))
     torch.testing.assert_close(found, expected)
 

@@ -10,7 +10,7 @@ from diffusion import known
 from echoes import params
 from echoes.diffusion.churn import MOST, Churn, stochastic_heun
 from echoes.diffusion.heun import heun
-from echoes.diffusion.paths import EXPLODING, FLOW, PRESERVING
+from echoes.diffusion.paths import FLOW, VE, VP
 from echoes.diffusion.samplers import Ancestral, ddim
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas, schedule
 from echoes.errors import InputError
@@ -40,7 +40,7 @@ def no_more(k):
     raise AssertionError(f"no further noise was expected, got asked for that of step {k}")
 
 
-@pytest.mark.parametrize("path", [EXPLODING, FLOW, PRESERVING])
+@pytest.mark.parametrize("path", [VE, FLOW, VP])
 @pytest.mark.parametrize("p", [NONE, Churn(0.0, 0.05, 50.0, 1.003), Churn(40.0, 90.0, 100.0, 1.003)])
 def test_without_churn_at_any_level_it_is_heun_to_the_byte(path, p):
     noise = drawn(3, 1, 4, 4)(0)
@@ -70,11 +70,11 @@ def test_each_step_asks_for_noise_of_its_own_where_it_churns():
 
     p = Churn(5.0, 0.05, 50.0, 1.003)
     levels = sigmas(18)
-    stochastic_heun(GAUSSIAN.denoise, torch.randn(2, 1), levels, EXPLODING, p, renoise)
+    stochastic_heun(GAUSSIAN.denoise, torch.randn(2, 1), levels, VE, p, renoise)
     assert asked == [k for k, sigma in enumerate(levels[:-1].tolist()) if 0.05 <= sigma <= 50.0]
 
 
-@pytest.mark.parametrize("path", [EXPLODING, FLOW, PRESERVING])
+@pytest.mark.parametrize("path", [VE, FLOW, VP])
 @pytest.mark.parametrize("churn", [5.0, 40.0, 1000.0])
 def test_the_exact_denoiser_of_a_gaussian_keeps_its_deviation_whatever_is_churned(path, churn):
     """New noise lifts N(mean, s^2 + sigma^2) to N(mean, s^2 + raised^2), and Heun brings it down again."""
@@ -89,7 +89,7 @@ def test_the_noise_that_is_added_has_the_deviation_that_it_is_given():
     """A denoiser that keeps the noise it sees, so that what is added adds up."""
     p, levels = Churn(5.0, 0.0, 1000.0, 1.2), sigmas(18)[:-1]
     zero, fresh = torch.zeros(200_000, 1), drawn(200_000, 1)
-    found = stochastic_heun(lambda noisy, sigma: noisy, zero, levels, EXPLODING, p, fresh)
+    found = stochastic_heun(lambda noisy, sigma: noisy, zero, levels, VE, p, fresh)
     gamma = 5.0 / 17
     added = 1.2**2 * ((1 + gamma) ** 2 - 1) * levels[:-1].square().sum()
     assert found.std().item() == pytest.approx(added.sqrt().item(), rel=0.01)
@@ -97,7 +97,7 @@ def test_the_noise_that_is_added_has_the_deviation_that_it_is_given():
 
 def test_the_last_step_ends_at_what_the_denoiser_says_at_the_raised_level():
     one, levels = torch.ones(1, 1, dtype=torch.float64), torch.tensor([0.7, 0.0], dtype=torch.float64)
-    found = stochastic_heun(GAUSSIAN.denoise, one, levels, EXPLODING, Churn(0.3, 0.1, 1.0, 1.0), lambda k: -one)
+    found = stochastic_heun(GAUSSIAN.denoise, one, levels, VE, Churn(0.3, 0.1, 1.0, 1.0), lambda k: -one)
     noisy = 0.7 - 0.7 * (1.3**2 - 1) ** 0.5
     torch.testing.assert_close(found, GAUSSIAN.denoise(noisy * one, 1.3 * levels[:1]))
 
@@ -128,7 +128,7 @@ def test_churn_adds_what_that_of_diffusers_adds():
         lambda noisy, sigma: noisy - sigma.reshape(-1, 1, 1) * slope,
         noise,
         sigmas(18),
-        EXPLODING,
+        VE,
         Churn(4.0, 0.05, 50.0, 1.003),
         lambda k: fresh(k - first),
     )
@@ -149,7 +149,7 @@ def test_heun_without_churn_gives_the_latents_of_diffusers():
         epsilon = (x - exact.MIXTURE.denoise(x, sigma.expand(3))) / sigma
         x = scheduler.step(epsilon, time, x).prev_sample
     levels = karras_sigmas(SigmaRange(18, low, high, 7.0, "karras", 1.0))
-    found = stochastic_heun(exact.MIXTURE.denoise, noise, levels, EXPLODING, NONE, no_more)
+    found = stochastic_heun(exact.MIXTURE.denoise, noise, levels, VE, NONE, no_more)
     torch.testing.assert_close(found, x, rtol=1e-3, atol=1e-4)
 
 
@@ -165,7 +165,7 @@ def test_ancestral_steps_give_the_latents_of_diffusers(spacing):
         epsilon = (x - exact.MIXTURE.denoise(x, sigma.expand(3))) / sigma
         x = scheduler.step(epsilon, time, x, generator=generator).prev_sample
     levels = scheduler.sigmas.double()
-    found = ddim(exact.MIXTURE.denoise, noise, levels, EXPLODING, 1.0, fresh)
+    found = ddim(exact.MIXTURE.denoise, noise, levels, VE, 1.0, fresh)
     torch.testing.assert_close(found, x, rtol=1e-3, atol=1e-4)
     if spacing == "trailing":  # between the steps of a table diffusers takes a mean where we take the nearest
         own = schedule(SigmaRange(20, 1e-3, 1e6, 7.0, "trailing", 1.0), known.ddpm(schedule="scaled_linear"))
@@ -181,9 +181,9 @@ def test_ancestral_steps_of_the_exact_denoiser_spread_as_their_recursion_says(et
         left, gain = (lower**2 - added**2).sqrt() / sigma, 0.25 / (0.25 + sigma**2)
         variance = (left + (1 - left) * gain) ** 2 * variance + added**2
     noise = drawn(40_000, 1)
-    found = ddim(GAUSSIAN.denoise, noise(1000), levels, EXPLODING, eta, noise)
+    found = ddim(GAUSSIAN.denoise, noise(1000), levels, VE, eta, noise)
     assert found.std().item() == pytest.approx(variance.sqrt().item(), rel=0.015)
-    fine = ddim(GAUSSIAN.denoise, noise(1000), sigmas(600), EXPLODING, eta, noise)
+    fine = ddim(GAUSSIAN.denoise, noise(1000), sigmas(600), VE, eta, noise)
     assert fine.std().item() == pytest.approx(0.5, rel=0.02)
     assert fine.mean().item() == pytest.approx(0.3, abs=0.01)
 

@@ -12,7 +12,7 @@ from echoes.diffusion import samplers
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, given
 from echoes.diffusion.flow import Flow
 from echoes.diffusion.guidance import Guidance, guided
-from echoes.diffusion.paths import EXPLODING
+from echoes.diffusion.paths import VE
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation import consistency, curriculum
 from echoes.distillation.consistency import ConsistencyModel
@@ -110,7 +110,7 @@ def test_the_exact_consistency_function_has_a_loss_that_vanishes_with_the_step()
     for steps in (10, 20, 40, 80):
         sigmas = karras_sigmas(SigmaRange(steps, 0.002, 80.0, 7.0, "karras", 1.0))[:-1]
         high, low = curriculum.neighbours(sigmas, len(clean))
-        found.append(consistency.loss(f, f, GAUSSIAN.denoise, clean, high, low, EXPLODING).mean().item())
+        found.append(consistency.loss(f, f, GAUSSIAN.denoise, clean, high, low, VE).mean().item())
     assert found[-1] < 1e-4
     for coarse, fine in pairwise(found):
         assert coarse / fine > 4  # of third order in the step, until the constant of the pseudo-Huber loss shows
@@ -131,7 +131,7 @@ def cd_loss(teacher, target=None, high=1.0):
     torch.manual_seed(0)
     f, clean = CENTRED.consistency(0.002), 0.5 * torch.randn(64, 1, 4, 4)
     levels = torch.full((64,), high), torch.full((64,), 0.8 * high)
-    return consistency.loss(f, target or f, teacher, clean, *levels, EXPLODING)
+    return consistency.loss(f, target or f, teacher, clean, *levels, VE)
 
 
 def test_another_teacher_is_another_loss():
@@ -171,7 +171,7 @@ def test_only_the_student_learns():
     model, goal = ConsistencyModel(student, 0.004), ConsistencyModel(target, 0.004)
     high, low = torch.full((3,), 2.0), torch.full((3,), 1.5)
     consistency.loss(
-        model, goal, given(teacher, UNCONDITIONED), torch.randn(3, *SHAPES[2]), high, low, EXPLODING
+        model, goal, given(teacher, UNCONDITIONED), torch.randn(3, *SHAPES[2]), high, low, VE
     ).sum().backward()
     assert all(p.grad is None for m in (target, teacher) for p in m.parameters())
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in student.network.out.parameters())
@@ -196,7 +196,7 @@ def test_an_ideal_student_spreads_as_far_as_the_steps_of_its_teacher_go(solver, 
     start = torch.ones(1, 1, dtype=torch.float64)
     for steps, ratio in ratios.items():
         sigmas = karras_sigmas(SigmaRange(steps, 0.002, 80.0, 7.0, "karras", 1.0))[:-1]
-        end = solver(CENTRED.denoise, start, sigmas, EXPLODING).item()
+        end = solver(CENTRED.denoise, start, sigmas, VE).item()
         assert end / 0.5 == pytest.approx(ratio, abs=6e-4)
 
 

@@ -15,7 +15,7 @@ from echoes.diffusion.denoiser import Denoiser
 from echoes.diffusion.dopri5 import Tolerances
 from echoes.diffusion.edm import Edm, EdmConfig
 from echoes.diffusion.guidance import Guidance
-from echoes.diffusion.paths import EXPLODING
+from echoes.diffusion.paths import VE
 from echoes.diffusion.samplers import Ancestral, SolverConfig, heun, solve
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
@@ -100,7 +100,7 @@ def test_each_way_is_what_it_says_for_a_denoiser_known_exactly(track):
     mean = regressing(160.0)(denoiser, noise, no_more)
     torch.testing.assert_close(mean, noise * 160.0 / (1 + 160.0**2))
     found = solving(denoiser, solver("heun"), LEVELS)(denoiser, noise, no_more)
-    torch.testing.assert_close(found, heun(denoiser, noise, karras_sigmas(LEVELS), EXPLODING))
+    torch.testing.assert_close(found, heun(denoiser, noise, karras_sigmas(LEVELS), VE))
     torch.testing.assert_close(found, noise, rtol=0.02, atol=0)  # the path ends at x / sigma
     one = students.steps(track.cd_params.sigmas, [])(ConsistencyModel(denoiser, 0.004), noise, no_more)
     kept = 0.004 / 160.0  # of the noise, beside what the denoiser says

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from echoes.autoencoder import quantizers
-from echoes.autoencoder.codebook import VqConfig
-from echoes.autoencoder.scalars import FsqConfig
+from echoes.autoencoder import bottlenecks
+from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
+from echoes.autoencoder.vq import VqConfig
 
 
 @dataclass(frozen=True)
@@ -26,4 +26,4 @@ class VaeArchitecture:
 def build(p: VaeArchitecture, rank: int, channels: int) -> Vae:
     """A new autoencoder for (B, channels, *S) with `rank` axes."""
     config = p.size if isinstance(p.size, VaeConfig) else SIZES[p.size]
-    return Vae(rank, channels, config, quantizers.build(p.variant, config.latent_channels, p.vq, p.fsq))
+    return Vae(rank, channels, config, bottlenecks.build(p.variant, config.latent_channels, p.vq, p.fsq))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from echoes import params
-from echoes.autoencoder.codebook import CodebookTraining
+from echoes.autoencoder.vq import CodebookTraining
 from echoes.errors import InputError
 from echoes.training.schedule import Schedule
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from echoes import params
+from echoes.autoencoder.bottlenecks import Bottleneck
 from echoes.autoencoder.posteriors import Point, Posterior
-from echoes.autoencoder.quantizers import Bottleneck
 from echoes.errors import InputError
 from echoes.nets.layers import ResBlock, conv, depth_to_space, norm, space_to_depth
 
@@ -86,7 +86,7 @@ class Vae(nn.Module):
 
     def decode(self, raw_latents: Tensor) -> Tensor:
         """(B, Z, *S / factor) -> (B, C, *S): logits of the masks, values of the rest."""
-        hidden = self.bottleneck.snap(raw_latents)
+        hidden = self.bottleneck.quantize(raw_latents)
         for level, stage in enumerate(self.decoder):
             hidden = stage(depth_to_space(hidden, STRIDE) if level else hidden)
         return depth_to_space(self.head(hidden), PATCH).float()

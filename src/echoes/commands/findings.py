@@ -102,7 +102,7 @@ def _points(measurements: Sequence[Measurements], found: Findings) -> None:
     found.say("points", text)
     if empty:
         found.warn(f"points: {empty} of {len(measurements)} frames have none")
-    targets, frames = [f.target_points for f in measurements if f.target_points is not None], len(measurements)
+    targets = [f.target_points for f in measurements if f.target_points is not None]
     if targets:
         found.say(
             "target", f"{np.median(targets):.0f} points (median), in {len(targets)} of {len(measurements)} frames"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from echoes import draws
 from echoes.diffusion.denoiser import Denoiser, Network, expand, per_sample
-from echoes.diffusion.paths import PRESERVING
+from echoes.diffusion.paths import VP
 from echoes.errors import InputError
 from echoes.nets.conditions import Condition
 
@@ -77,7 +77,7 @@ def min_snr_weight(sigma: Tensor, gamma: float, prediction: Prediction) -> Tenso
 class Ddpm(nn.Module):
     """D(x; sigma) from epsilon or v, said of the state x / sqrt(1 + sigma^2); for data of deviation near 1."""
 
-    path = PRESERVING
+    path = VP
     sigma_data = 1.0
     sigmas: Tensor
 
@@ -95,7 +95,7 @@ class Ddpm(nn.Module):
 
     def said(self, network: Network, noisy: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
         """(B, C, *S) float32, the prediction of the network."""
-        state = noisy * expand(PRESERVING.scale(sigma), noisy)
+        state = noisy * expand(VP.scale(sigma), noisy)
         return network(state, sigma.log() / 4, condition).float()
 
     def denoised(self, network: Network, noisy: Tensor, sigma: Tensor, condition: Condition) -> Tensor:

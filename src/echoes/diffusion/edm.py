@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from echoes import draws
 from echoes.diffusion.denoiser import Denoiser, Network, expand, per_sample
-from echoes.diffusion.paths import EXPLODING
+from echoes.diffusion.paths import VE
 from echoes.errors import InputError
 from echoes.nets.conditions import Condition
 from echoes.nets.layers import zero
@@ -76,7 +76,7 @@ def weight(weighting: Weighting, sigma: Tensor, sigma_data: float) -> Tensor:
 class Edm(nn.Module):
     """D(x; sigma) = c_skip x + c_out F(c_in x; c_noise)."""
 
-    path = EXPLODING
+    path = VE
 
     def __init__(self, config: EdmConfig) -> None:
         super().__init__()

@@ -30,7 +30,7 @@ class Path:
 
 
 # state = clean + sigma noise, time = sigma (Karras et al. 2022, Sec. 4).
-EXPLODING = Path(
+VE = Path(
     scale=torch.ones_like,
     time=lambda sigma: sigma,
     sigma=lambda time: time,
@@ -49,7 +49,7 @@ FLOW = Path(
 
 # state = cos(t) clean + sin(t) noise, sigma = tan(t) (Salimans and Ho 2022, Appendix D). Its start has
 # deviation 1, as samplers of DDPM have it, though some of that should be the data.
-PRESERVING = Path(
+VP = Path(
     scale=lambda sigma: 1 / (1 + sigma**2).sqrt(),
     time=torch.atan,
     sigma=torch.tan,

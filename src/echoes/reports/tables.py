@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from echoes.errors import InputError
-from echoes.headlines import HEADLINES
+from echoes.metric_order import METRIC_ORDER
 
 Evaluation = Mapping[str, Any]  # evaluate.json: a flat block per method, and single numbers such as `threshold`
 
@@ -76,7 +76,7 @@ def _read(path: Path) -> Evaluation:
 def _cells(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
     """Header and rows: the name of the method, and (mean, interval) as text for each column that any method has."""
     methods = {name: block for name, block in evaluation.items() if isinstance(block, Mapping)}
-    columns = [column for column in HEADLINES if any(column in block for block in methods.values())]
+    columns = [column for column in METRIC_ORDER if any(column in block for block in methods.values())]
     rows = [(name, [(_number(b.get(c)), _interval(b, c)) for c in columns]) for name, b in methods.items()]
     return [("method", [(column, "") for column in columns]), *rows]
 

@@ -15,7 +15,7 @@ from echoes.errors import InputError
 from echoes.evaluation import classification, halves, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.spectrogram_report import Judged
-from echoes.headlines import ordered
+from echoes.metric_order import in_order
 from echoes.models import judges
 from echoes.nets.classifiers import Classifier
 from echoes.provenance import require_parent
@@ -109,7 +109,7 @@ class Comparison:
                 self._p.resamples,
             )
             others = {**self._as_training_data(name), **self._novelty(name), **_timed(timings, name)}
-            blocks[name] = ordered({**numbers, **others})
+            blocks[name] = in_order({**numbers, **others})
         return {**blocks, "spectrograms": len(real.labels), "compared": len(chosen["reference"])}
 
     def confusions(self, names: Sequence[str]) -> dict[str, np.ndarray]:

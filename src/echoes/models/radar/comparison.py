@@ -18,7 +18,7 @@ from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.bootstrap import summarise, summarise_points
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.evaluation.points import Region, evaluate_points, restrict
-from echoes.headlines import ordered
+from echoes.metric_order import in_order
 from echoes.models.radar import clouds
 from echoes.models.radar.clouds import Cloud
 from echoes.provenance import require_parent
@@ -121,7 +121,7 @@ def report(
         cells = summarise(protocols[CELLS], stretches, p.seed, p.resamples)
         points = summarise_points(protocols[POINTS], found[grids.task.given][POINTS], stretches, p.seed, p.resamples)
         level = {"threshold": samples.thresholds[method]} if method in samples.thresholds else {}
-        blocks[method] = ordered({**cells, **points, **level, **timings[method]})
+        blocks[method] = in_order({**cells, **points, **level, **timings[method]})
     counts = {"frames": len(samples.frames), "stretches": len(np.unique(stretches)), "range_m": p.range_m}
     return {**blocks, **counts}
 

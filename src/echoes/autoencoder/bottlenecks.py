@@ -2,11 +2,11 @@
 
 moments                       channels that the encoder gives.
 posterior(moments)            what the encoder says of the latents. They stay continuous: this is what is stored.
-snap(raw_latents)             latents as the decoder takes them; gradients pass as if nothing had happened.
+quantize(raw_latents)         latents as the decoder takes them; gradients pass as if nothing had happened.
 penalty(posterior, weights)   (B,) weighted part of the loss.
-update(raw_latents, weights)  learns from a batch of training, once per step and before `snap`.
+update(raw_latents, weights)  learns from a batch of training, once per step and before `quantize`.
 counts(raw_latents)           (codes,) how often each code occurs; of no code where latents are continuous.
-live()                        use of the codes in the last batch that `update` saw; see codes.usage.
+usage()                       use of the codes in the last batch that `update` saw; see codes.usage.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from echoes.autoencoder.codebook import BottleneckWeights, VectorQuantizer, VqConfig
+from echoes.autoencoder.fsq import FiniteScalars, FsqConfig
 from echoes.autoencoder.posteriors import Point, Posterior
-from echoes.autoencoder.scalars import FiniteScalars, FsqConfig
+from echoes.autoencoder.vq import BottleneckWeights, VectorQuantizer, VqConfig
 
 LOGVAR = (-20.0, 10.0)  # bounds of what the encoder says
 
 
-class Gaussian(nn.Module):
+class GaussianBottleneck(nn.Module):
     """Continuous latents with a divergence from N(0, 1): the variant `kl`."""
 
     def __init__(self, channels: int) -> None:
@@ -34,7 +34,7 @@ class Gaussian(nn.Module):
         mean, logvar = moments.chunk(2, dim=1)
         return Posterior(mean, logvar.clamp(*LOGVAR))
 
-    def snap(self, raw_latents: Tensor) -> Tensor:
+    def quantize(self, raw_latents: Tensor) -> Tensor:
         return raw_latents
 
     def penalty(self, posterior: Posterior | Point, weights: BottleneckWeights) -> Tensor:
@@ -47,11 +47,11 @@ class Gaussian(nn.Module):
     def counts(self, raw_latents: Tensor) -> Tensor:
         return torch.zeros(0, dtype=torch.int64, device=raw_latents.device)
 
-    def live(self) -> dict[str, float]:
+    def usage(self) -> dict[str, float]:
         return {}
 
 
-Bottleneck = Gaussian | VectorQuantizer | FiniteScalars
+Bottleneck = GaussianBottleneck | VectorQuantizer | FiniteScalars
 
 
 def build(variant: Literal["kl", "vq", "fsq"], channels: int, vq: VqConfig, fsq: FsqConfig) -> Bottleneck:
@@ -60,7 +60,7 @@ def build(variant: Literal["kl", "vq", "fsq"], channels: int, vq: VqConfig, fsq:
     Raises InputError unless fsq has one number of levels for each channel.
     """
     makers: dict[str, Callable[[], Bottleneck]] = {
-        "kl": lambda: Gaussian(channels),
+        "kl": lambda: GaussianBottleneck(channels),
         "vq": lambda: VectorQuantizer(channels, vq),
         "fsq": lambda: FiniteScalars(channels, fsq),
     }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-HEADLINES = (
+METRIC_ORDER = (
     *("chamfer_m", "f1@1.0m", "iou_bev", "iou_3d", "jsd_bev", "count_ratio"),
     *("points_chamfer_m", "points_chamfer_ratio", "points_f1@1.0m", "points_f1_ratio"),
     "points_worse_than_radar",
@@ -13,8 +13,8 @@ HEADLINES = (
 )
 
 
-def ordered(block: Mapping[str, Any]) -> dict[str, Any]:
+def in_order(block: Mapping[str, Any]) -> dict[str, Any]:
     """The same block with its headline numbers first, then the others, then both ends of the intervals of all."""
-    rank = {key: i for i, key in enumerate(HEADLINES)}
+    rank = {key: i for i, key in enumerate(METRIC_ORDER)}
     places = {key: (key.endswith(("_lo", "_hi")), rank.get(key, len(rank))) for key in block}
     return {key: block[key] for key in sorted(block, key=places.__getitem__)}

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from echoes.autoencoder import codes
-from echoes.autoencoder.codebook import BottleneckWeights
 from echoes.autoencoder.posteriors import Point, Posterior
+from echoes.autoencoder.vq import BottleneckWeights
 from echoes.compute import distributed
 from echoes.errors import InputError
 
@@ -54,7 +54,7 @@ class FiniteScalars(nn.Module):
         bounded = torch.tanh(moments.float() + torch.atanh(offset / reach)) * reach - offset
         return Point(bounded / (levels // 2))
 
-    def snap(self, raw_latents: Tensor) -> Tensor:
+    def quantize(self, raw_latents: Tensor) -> Tensor:
         """(B, Z, *S) -> the nearest level of each, with the gradient of `raw_latents`."""
         return codes.straight_through(raw_latents, self._level(raw_latents) / (self._spread(raw_latents) // 2))
 
@@ -75,7 +75,7 @@ class FiniteScalars(nn.Module):
         """(codes,) how often each code occurs."""
         return torch.bincount(self.indices(raw_latents).flatten(), minlength=self.codes)
 
-    def live(self) -> dict[str, float]:
+    def usage(self) -> dict[str, float]:
         return codes.usage(self.last)
 
     def _level(self, raw_latents: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ class VectorQuantizer(nn.Module):
         """(B, Z, *S) -> the same, as latents before they are quantized."""
         return Point(moments)
 
-    def snap(self, raw_latents: Tensor) -> Tensor:
+    def quantize(self, raw_latents: Tensor) -> Tensor:
         """(B, Z, *S) -> their nearest codes, with the gradient of `raw_latents`."""
         return codes.straight_through(raw_latents, self._chosen(raw_latents))
 
@@ -93,7 +93,7 @@ class VectorQuantizer(nn.Module):
         """(K,) how often each code occurs."""
         return torch.bincount(codes.nearest(codes.flat(raw_latents), self.codebook), minlength=self.codes)
 
-    def live(self) -> dict[str, float]:
+    def usage(self) -> dict[str, float]:
         return codes.usage(self.last)
 
     @torch.no_grad()

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echoes.autoencoder.scalars import FiniteScalars, FsqConfig
+from echoes.autoencoder.fsq import FiniteScalars, FsqConfig
 from echoes.errors import InputError
 
 GOLDEN = FsqConfig((8, 5, 5, 5))
@@ -37,7 +37,7 @@ def test_8_5_5_5_levels_make_1000_codes_that_are_numbered_without_a_gap():
 def test_levels_are_evenly_spaced_whether_their_number_is_odd_or_even(levels, lowest, highest):
     fsq = scalars(levels)
     raw = fsq.posterior(torch.linspace(-20, 20, 40001).reshape(1, 1, -1, 1)).mean
-    found = fsq.snap(raw).unique()
+    found = fsq.quantize(raw).unique()
     assert len(found) == levels
     assert found[0].item() == lowest
     assert found[-1].item() == highest
@@ -61,8 +61,8 @@ def test_latents_stay_in_reach_of_the_levels_and_0_stays_0(levels, seed):
 def test_quantizing_twice_is_quantizing_once_also_for_latents_out_of_reach(levels, seed):
     fsq = scalars(*levels)
     raw = 3 * torch.randn(2, len(levels), 4, generator=torch.Generator().manual_seed(seed))
-    once = fsq.snap(raw)
-    torch.testing.assert_close(fsq.snap(once), once)
+    once = fsq.quantize(raw)
+    torch.testing.assert_close(fsq.quantize(once), once)
     inside = fsq.indices(raw)
     assert torch.equal(fsq.indices(once), inside)
     assert inside.min() >= 0
@@ -74,16 +74,16 @@ def test_gradients_pass_the_rounding_unchanged(rank):
     fsq = FiniteScalars(4, GOLDEN)
     raw = (2 * torch.rand(2, 4, *[3] * rank) - 1).requires_grad_()
     weight = torch.randn_like(raw)
-    (fsq.snap(raw) * weight).sum().backward()
+    (fsq.quantize(raw) * weight).sum().backward()
     torch.testing.assert_close(raw.grad, weight)
 
 
 def test_the_use_of_codes_is_that_of_the_last_batch():
     fsq = scalars(3, 3)
     fsq.update(torch.zeros(5, 2, 1, 1), None)
-    assert fsq.live() == {"codebook_utilisation": pytest.approx(1 / 9), "codebook_perplexity": pytest.approx(1.0)}
+    assert fsq.usage() == {"codebook_utilisation": pytest.approx(1 / 9), "codebook_perplexity": pytest.approx(1.0)}
     fsq.update(every_code(fsq), None)
-    assert fsq.live() == {"codebook_utilisation": pytest.approx(1.0), "codebook_perplexity": pytest.approx(9.0)}
+    assert fsq.usage() == {"codebook_utilisation": pytest.approx(1.0), "codebook_perplexity": pytest.approx(9.0)}
 
 
 def test_there_is_no_penalty():

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from echoes.autoencoder.codebook import CodebookTraining, VectorQuantizer, VqConfig
 from echoes.autoencoder.posteriors import Point
+from echoes.autoencoder.vq import CodebookTraining, VectorQuantizer, VqConfig
 from echoes.errors import InputError
 from echoes.training.ema import Ema
 
@@ -85,7 +85,7 @@ def test_the_first_batch_gives_the_codes():
     vq.update(batch)
     vectors = batch.movedim(1, -1).reshape(-1, 2)
     assert torch.cdist(vq.codebook, vectors).min(1).values.max() < 0.1
-    assert vq.live()["codebook_utilisation"] > 0.9
+    assert vq.usage()["codebook_utilisation"] > 0.9
 
 
 def test_where_two_codes_live_the_utilisation_says_two_although_restarts_go_on():
@@ -95,7 +95,7 @@ def test_where_two_codes_live_the_utilisation_says_two_although_restarts_go_on()
     batch = torch.tensor([[1.0, 0.0], [-1.0, 0.0]]).reshape(2, 2, 1, 1)
     for _ in range(10):
         vq.update(batch)
-        assert vq.live() == {"codebook_utilisation": pytest.approx(2 / 16), "codebook_perplexity": pytest.approx(2.0)}
+        assert vq.usage() == {"codebook_utilisation": pytest.approx(2 / 16), "codebook_perplexity": pytest.approx(2.0)}
     assert vq.counts(batch).tolist() == [1, 1, *[0] * 14]
 
 
@@ -105,7 +105,7 @@ def test_restarted_codes_that_nothing_chooses_are_not_counted_as_used():
     for _ in range(30):
         vq.update(batch)
     assert vq.codebook.abs().max() < 1.1  # all were restarted
-    assert vq.live()["codebook_utilisation"] <= 0.5
+    assert vq.usage()["codebook_utilisation"] <= 0.5
     assert int((vq.last > 0).sum()) == 2
 
 
@@ -124,15 +124,15 @@ def test_planted_dead_codes_come_to_life_on_data_with_room_for_them():
     vq = placed(torch.cat([torch.zeros(2, 2), torch.full((62, 2), 1e3) + torch.arange(62.0)[:, None]]), restart=5)
     for _ in range(40):
         vq.update(torch.randn(16, 2, 8, 8))
-    assert vq.live()["codebook_utilisation"] > 0.9
-    assert vq.live()["codebook_perplexity"] > 30
+    assert vq.usage()["codebook_utilisation"] > 0.9
+    assert vq.usage()["codebook_perplexity"] > 30
 
 
 @pytest.mark.parametrize("rank", [2, 3])
 def test_latents_become_their_nearest_codes_and_gradients_pass_unchanged(rank):
     vq = placed(CENTRES)
     raw = torch.randn(2, 2, *[3] * rank, requires_grad=True)
-    snapped, weight = vq.snap(raw), torch.randn(2, 2, *[3] * rank)
+    snapped, weight = vq.quantize(raw), torch.randn(2, 2, *[3] * rank)
     vectors = snapped.detach().movedim(1, -1).reshape(-1, 2)
     assert torch.cdist(vectors, CENTRES).min(1).values.max() < 1e-5
     assert torch.equal(
@@ -141,7 +141,7 @@ def test_latents_become_their_nearest_codes_and_gradients_pass_unchanged(rank):
     )
     (snapped * weight).sum().backward()
     torch.testing.assert_close(raw.grad, weight)
-    torch.testing.assert_close(vq.snap(snapped), snapped)
+    torch.testing.assert_close(vq.quantize(snapped), snapped)
 
 
 def test_the_commitment_pulls_latents_to_their_codes_per_sample():
