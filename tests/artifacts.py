@@ -12,7 +12,7 @@ from echoes.grids import Axis, Grid, Range
 from echoes.provenance import Header
 from echoes.rasters.cells import Cells, pack
 from echoes.rasters.scaling import Scaling
-from echoes.readers.recordings import Recorded
+from echoes.readers.recordings import RecordingEntry
 from echoes.tasks import ENHANCE, Task
 from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
@@ -126,7 +126,7 @@ def spectrograms(recording: int, user: str, activity: str, channels: int = 1) ->
 def write_spectrograms(path: Path, channels: int = 1, raw: str = "r") -> Spectrograms:
     """Two crops of each recording of LABELS; a recording lies in one split, and a drone never falls."""
     recorded = [
-        (i, Recorded(f"{user}-{activity}-{i}", {"user": user, "activity": activity}, 3.2))
+        (i, RecordingEntry(f"{user}-{activity}-{i}", {"user": user, "activity": activity}, 3.2))
         for user, activity in LABELS
         for i in range(len(ROUNDS))
     ]

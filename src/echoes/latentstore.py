@@ -17,7 +17,7 @@ from echoes.provenance import Header
 
 Format = Literal["safetensors", "zarr"]
 SHARD_BYTES = 64 << 20
-MOST_VALUES = 1 << 26  # of one sample: 2000 times the full scale
+MAX_VALUES = 1 << 26  # of one sample: 2000 times the full scale
 INDEX = "index.json"
 DTYPES = {"F16": "<f2", "I32": "<i4"}
 
@@ -29,7 +29,7 @@ class Shape:
     latent_shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if not self.latent_shape or min(self.latent_shape) < 1 or prod(self.latent_shape) > MOST_VALUES:
+        if not self.latent_shape or min(self.latent_shape) < 1 or prod(self.latent_shape) > MAX_VALUES:
             raise InputError(f"latent_shape: expected channels and cells, got {list(self.latent_shape)}")
 
 

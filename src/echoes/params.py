@@ -61,7 +61,7 @@ def _number(text: str) -> float:
     return special[text] if text in special else float(text)
 
 
-MOST_BYTES, DEEPEST = 1 << 20, 100  # of a file; brackets in brackets
+MAX_BYTES, MAX_DEPTH = 1 << 20, 100  # of a file; brackets in brackets
 # No UTF-8, a number without end, lists without end, and what an explicit tag that does not fit makes the parser raise.
 _BROKEN = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeError, OSError)
 
@@ -81,13 +81,13 @@ def _document(path: Path, modified_ns: int) -> Any:
 
 def _check_extent(content: bytes, path: Path) -> None:
     """The parser takes minutes for megabytes, and for brackets in brackets a time that grows with their square."""
-    if len(content) > MOST_BYTES:
-        raise InputError(f"{path}: expected YAML of at most {MOST_BYTES >> 20} MiB, got {len(content)} bytes")
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{path}: expected YAML of at most {MAX_BYTES >> 20} MiB, got {len(content)} bytes")
     depth = 0
     for bracket in re.findall(rb"[\[\]{}]", content):
         depth += 1 if bracket in b"[{" else -1
-        if depth > DEEPEST:
-            raise InputError(f"{path}: expected YAML up to {DEEPEST} brackets deep, got more")
+        if depth > MAX_DEPTH:
+            raise InputError(f"{path}: expected YAML up to {MAX_DEPTH} brackets deep, got more")
 
 
 def document(path: Path) -> Any:

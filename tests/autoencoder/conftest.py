@@ -6,7 +6,7 @@ import pytest
 from echoes import arrays, seeds
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.grids import Axis
-from echoes.readers.recordings import Recorded
+from echoes.readers.recordings import RecordingEntry
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 
 SIZE = 16
@@ -15,7 +15,9 @@ AXES = (
     Axis(name="time", unit="s", start=0.0, stop=1.6, size=SIZE),
 )
 SPLITS = ("train",) * 8 + ("val",) * 2 + ("test",) * 2
-RECORDED = [Recorded(f"{u}-{a}", {"user": u, "activity": a}, 4.0) for u in ("1", "2") for a in ("walk", "wave", "fall")]
+RECORDED = [
+    RecordingEntry(f"{u}-{a}", {"user": u, "activity": a}, 4.0) for u in ("1", "2") for a in ("walk", "wave", "fall")
+]
 
 
 def crop(recording: int, index: int) -> np.ndarray:

@@ -79,9 +79,9 @@ def test_with_mirror_a_frame_comes_as_it_is_or_with_left_and_right_swapped_and_w
     for step in range(30):
         target, observed, _ = load(steps.whole(INDICES, step))
         for i in INDICES:
-            straight = torch.from_numpy(grids.target_batch([i])[0]), torch.from_numpy(grids.observed_batch([i])[0])
-            flipped = tuple(a.flip(-2) for a in straight)
-            same = [all(map(torch.equal, (target[i], observed[i]), pair)) for pair in (straight, flipped)]
+            unmirrored = torch.from_numpy(grids.target_batch([i])[0]), torch.from_numpy(grids.observed_batch([i])[0])
+            flipped = tuple(a.flip(-2) for a in unmirrored)
+            same = [all(map(torch.equal, (target[i], observed[i]), pair)) for pair in (unmirrored, flipped)]
             assert sum(same) == 1
             mirrored += same[1]
     assert 0.35 < mirrored / (30 * len(INDICES)) < 0.65

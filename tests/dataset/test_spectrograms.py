@@ -11,13 +11,13 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.provenance import Header
-from echoes.readers.recordings import Recorded
+from echoes.readers.recordings import RecordingEntry
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 
 VELOCITY, TIME = Axis("velocity", "m/s", -4.0, 4.0, 16), Axis("time", "s", 0.0, 1.6, 8)
 USERS, ACTIVITIES = ("2", "10"), ("walk", "fall")
 RECORDED = [
-    Recorded(f"{user}-{activity}", {"user": user, "activity": activity}, 4.0)
+    RecordingEntry(f"{user}-{activity}", {"user": user, "activity": activity}, 4.0)
     for user in USERS
     for activity in ACTIVITIES
 ]

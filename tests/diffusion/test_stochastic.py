@@ -8,7 +8,7 @@ import torch
 import exact
 from diffusion import known
 from echoes import params
-from echoes.diffusion.churn import MOST, Churn, stochastic_heun
+from echoes.diffusion.churn import MAX_SHARE, Churn, stochastic_heun
 from echoes.diffusion.heun import heun
 from echoes.diffusion.paths import FLOW, VE, VP
 from echoes.diffusion.samplers import Ancestral, ddim
@@ -201,7 +201,7 @@ def test_churn_without_a_meaning_is_refused(change, message):
     section = {"churn": 4.0, "churn_low": 0.05, "churn_high": 50.0, "churn_noise": 1.003, **change}
     with pytest.raises(InputError, match=f"^t.sample.stochastic_heun.{message}$"):
         params.build(Churn, section, "t.sample.stochastic_heun")
-    assert pytest.approx(0.41421356) == MOST
+    assert pytest.approx(0.41421356) == MAX_SHARE
 
 
 @pytest.mark.parametrize("eta", [-0.1, 1.1])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from echoes.errors import InputError
-from echoes.evaluation.blocks import FEWEST, INTERVAL, block_interval, ratio_interval, require_resamples
+from echoes.evaluation.blocks import INTERVAL, MIN_RESAMPLES, block_interval, ratio_interval, require_resamples
 
 
 def test_a_single_block_is_its_own_interval_and_no_value_has_none():
@@ -50,11 +50,11 @@ def test_neither_the_order_of_the_values_nor_how_blocks_are_numbered_matters(fou
 
 
 def test_the_fewest_resamples_are_those_of_which_one_lies_beyond_each_end():
-    ends = np.quantile(np.arange(FEWEST), INTERVAL)
-    assert [(np.arange(FEWEST) < ends[0]).sum(), (np.arange(FEWEST) > ends[1]).sum()] == [1, 1]
-    require_resamples(FEWEST)
+    ends = np.quantile(np.arange(MIN_RESAMPLES), INTERVAL)
+    assert [(np.arange(MIN_RESAMPLES) < ends[0]).sum(), (np.arange(MIN_RESAMPLES) > ends[1]).sum()] == [1, 1]
+    require_resamples(MIN_RESAMPLES)
     with pytest.raises(InputError, match=r"^resamples: expected at least 40, .* 95 % interval .*, got 39$"):
-        require_resamples(FEWEST - 1)
+        require_resamples(MIN_RESAMPLES - 1)
 
 
 def test_another_seed_draws_others():

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from echoes.readers.frames import Entry, Frame
-from echoes.readers.recordings import Picture, Recorded, Returns, Signal
+from echoes.readers.recordings import Picture, RecordingEntry, Returns, Signal
 
 
 def finite(array: Any, shape: tuple[int | None, ...], *kinds: Any) -> None:
@@ -40,7 +40,7 @@ def frames(found: list[tuple[Entry, Frame]]) -> None:
         assert following.sequence != entry.sequence or following.stamp > entry.stamp
 
 
-def recordings(found: list[tuple[Recorded, Signal | Returns | Picture]]) -> None:
+def recordings(found: list[tuple[RecordingEntry, Signal | Returns | Picture]]) -> None:
     assert found
     assert len({recorded.key for recorded, _ in found}) == len(found)
     assert len({tuple(recorded.labels) for recorded, _ in found}) == 1

@@ -53,20 +53,20 @@ def test_spectrograms_come_with_the_labels_of_the_frames_themselves(people):
 def test_a_mirrored_frame_takes_its_mirrored_latents_and_its_mirrored_radar(grids, store, condition):
     load, mirrored = loading(grids, store, condition, True), 0
     radar = torch.from_numpy(grids.input_batch(INDICES))
-    straight = {"mean": store.rows("latents", INDICES), "std": store.rows("std", INDICES), "cond": radar}
+    unmirrored = {"mean": store.rows("latents", INDICES), "std": store.rows("std", INDICES), "cond": radar}
     flipped = {
         "mean": store.rows("latents_mirrored", INDICES),
         "std": store.rows("std_mirrored", INDICES),
         "cond": radar.flip(-2),
     }
     if condition == "vae":
-        straight["cond"], flipped["cond"] = store.rows("cond", INDICES), store.rows("cond_mirrored", INDICES)
+        unmirrored["cond"], flipped["cond"] = store.rows("cond", INDICES), store.rows("cond_mirrored", INDICES)
     for step in range(20):
         found = load(steps.whole(INDICES, step))
         for i in INDICES:
             as_is, swapped = (
                 all(np.array_equal(getattr(found, name)[i], rows[name][i]) for name in rows)
-                for rows in (straight, flipped)
+                for rows in (unmirrored, flipped)
             )
             assert as_is != swapped
             mirrored += swapped

@@ -9,15 +9,15 @@ import torch
 from echoes.diffusion.denoiser import given
 from echoes.diffusion.guidance import Guidance
 from echoes.models import families
-from echoes.models.conditions import either, straight, under
+from echoes.models.conditions import conditioned, rows_or_mirrored, unmirrored
 
 FRAMES = np.array([5, 2])
 LEVELS = torch.tensor([0.5, 0.5])
 
 
 def test_a_radar_track_gives_its_cells_or_their_latents(track, track_vae):
-    np.testing.assert_array_equal(track.conditions(FRAMES, straight(FRAMES)), track.grids.input_batch(FRAMES))
-    np.testing.assert_array_equal(track_vae.conditions(FRAMES, straight(FRAMES)), track.latents.rows("cond", FRAMES))
+    np.testing.assert_array_equal(track.conditions(FRAMES, unmirrored(FRAMES)), track.grids.input_batch(FRAMES))
+    np.testing.assert_array_equal(track_vae.conditions(FRAMES, unmirrored(FRAMES)), track.latents.rows("cond", FRAMES))
 
 
 def test_only_the_frames_in_a_mirror_are_mirrored(track, track_vae):
@@ -27,23 +27,23 @@ def test_only_the_frames_in_a_mirror_are_mirrored(track, track_vae):
     found = track_vae.conditions(FRAMES, flipped)
     np.testing.assert_array_equal(found[0], track.latents.rows("cond", FRAMES)[0])
     np.testing.assert_array_equal(found[1], track.latents.rows("cond_mirrored", FRAMES)[1])
-    np.testing.assert_array_equal(found, either(track_vae.latents, "cond", FRAMES, flipped))
+    np.testing.assert_array_equal(found, rows_or_mirrored(track_vae.latents, "cond", FRAMES, flipped))
 
 
 def test_a_track_of_spectrograms_gives_its_labels(people):
     found = families.conditioning("microdoppler").conditions(people.grids, people.latents, "labels")(
-        FRAMES, straight(FRAMES)
+        FRAMES, unmirrored(FRAMES)
     )
     assert found.dtype == torch.int64
     np.testing.assert_array_equal(found, people.grids.labels(FRAMES))
 
 
 def guided_answer(track, weight, model=None):
-    cond = track.conditions(FRAMES, straight(FRAMES))
+    cond = track.conditions(FRAMES, unmirrored(FRAMES))
     torch.manual_seed(0)
     noisy = torch.randn(2, *track.latents.header.content["latent_shape"])
     with torch.no_grad():
-        return under(model or track.denoiser, cond, Guidance(weight, 0.1, 10.0))(noisy, LEVELS)
+        return conditioned(model or track.denoiser, cond, Guidance(weight, 0.1, 10.0))(noisy, LEVELS)
 
 
 @pytest.mark.parametrize("name", ["track", "people", "people_vq"])
@@ -72,8 +72,8 @@ def test_a_guided_answer_leads_away_from_the_unconditional_one(name, request):
 
 
 def test_a_consistency_model_is_guided_like_its_denoiser(people):
-    cond = people.conditions(FRAMES, straight(FRAMES))
+    cond = people.conditions(FRAMES, unmirrored(FRAMES))
     noisy = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(0))
-    plain = under(people.model, cond, Guidance(1.0, 0.1, 10.0))(noisy, LEVELS)
+    plain = conditioned(people.model, cond, Guidance(1.0, 0.1, 10.0))(noisy, LEVELS)
     assert torch.equal(plain, given(people.model, people.model.condition(cond))(noisy, LEVELS))
-    assert not torch.equal(under(people.model, cond, Guidance(3.0, 0.1, 10.0))(noisy, LEVELS), plain)
+    assert not torch.equal(conditioned(people.model, cond, Guidance(3.0, 0.1, 10.0))(noisy, LEVELS), plain)

@@ -20,7 +20,7 @@ from echoes.diffusion.samplers import Ancestral, SolverConfig, heun, solve
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import denoisers, students
-from echoes.models.conditions import straight
+from echoes.models.conditions import unmirrored
 from echoes.models.distilling import CdParams
 from echoes.models.objectives import LdmParams
 from echoes.models.sampler import Decoder, calls, noise_of, regressing, solving, timed
@@ -80,7 +80,7 @@ def test_the_calls_of_every_way_to_sample_are_counted(track, name, count):
 
 
 def test_a_guided_call_counts_as_two_where_guidance_acts(people):
-    cond = people.conditions(np.arange(3), straight(np.arange(3)))
+    cond = people.conditions(np.arange(3), unmirrored(np.arange(3)))
     steps = solving(people.denoiser, solver("euler"), LEVELS)
     found = calls(tracks.sampler(people, people.denoiser, steps, GUIDED), cond)
     inside = sum(0.1 < sigma <= 10.0 for sigma in karras_sigmas(LEVELS).tolist())
@@ -112,9 +112,9 @@ def test_each_way_is_what_it_says_for_a_denoiser_known_exactly(track):
 def test_a_decoded_sample_is_the_same_in_any_batch(name, between, request):
     case = request.getfixturevalue(name)
     sampler, frames = tracks.consistent(case, *between), np.array([4, 5, 6])
-    together = sampler(case.conditions(frames, straight(frames)), frames.tolist())
+    together = sampler(case.conditions(frames, unmirrored(frames)), frames.tolist())
     turned = frames[[2, 0]]
-    apart = sampler(case.conditions(turned, straight(turned)), turned.tolist())
+    apart = sampler(case.conditions(turned, unmirrored(turned)), turned.tolist())
     # The processor may compute in bfloat16, which rounds by the batch.
     assert (apart - together[[2, 0]]).abs().mean() < 0.02 * together.std()
     assert (together[0] - together[2]).abs().mean() > 0.1 * together.std()
@@ -182,7 +182,7 @@ def test_a_further_step_takes_noise_of_its_own(track):
 @pytest.mark.parametrize("name", ["people", "people_vq"])
 def test_decoded_samples_repeat_and_carry_the_time_they_took(name, request):
     people = request.getfixturevalue(name)
-    cond = people.conditions(np.arange(3), straight(np.arange(3)))
+    cond = people.conditions(np.arange(3), unmirrored(np.arange(3)))
     sampler = tracks.consistent(people)
     found, seconds = timed(sampler, cond, [0, 1, 2])
     assert seconds > 0

@@ -13,7 +13,7 @@ from echoes import latentstore, params, weights
 from echoes.autoencoder import architecture
 from echoes.errors import InputError
 from echoes.models import autoencoders, denoisers, sampler, students, trained
-from echoes.models.conditions import straight
+from echoes.models.conditions import unmirrored
 from echoes.models.trained import SampleParams
 from echoes.tasks import ENHANCE, Task
 
@@ -28,8 +28,8 @@ def load(track):
 def test_all_models_come_with_what_they_condition_on(name, request):
     track = request.getfixturevalue(name)
     found, frames = load(track), np.array([2, 7])
-    cond = track.conditions(frames, straight(frames))
-    assert torch.equal(found.conditions(frames, straight(frames)), cond)
+    cond = track.conditions(frames, unmirrored(frames))
+    assert torch.equal(found.conditions(frames, unmirrored(frames)), cond)
     noisy, sigma = torch.ones(2, *found.latent_shape), torch.tensor([0.5, 2.0])
     for model, saved in ((found.denoiser, track.denoiser), (found.model, track.model)):
         assert torch.equal(model(noisy, sigma, model.condition(cond)), saved(noisy, sigma, saved.condition(cond)))
@@ -46,7 +46,7 @@ def test_the_ways_to_sample_are_the_guided_solver_and_one_and_two_steps(name, ca
     section = tracks.SAMPLE if name == "track" else tracks.PEOPLE_SAMPLE
     found = load(track)
     samplers = found.samplers(params.build(SampleParams, section, "sample"))
-    cond = track.conditions(np.arange(3), straight(np.arange(3)))
+    cond = track.conditions(np.arange(3), unmirrored(np.arange(3)))
     counted = {name: sampler.calls(one, cond) for name, one in samplers.items()}
     assert counted == {"ldm": calls, "cd_1": 1, "cd_2": 2}
 

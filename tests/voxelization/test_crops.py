@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from echoes import params
 from echoes.errors import InputError
 from echoes.rasters.spectrograms import StftParams
-from echoes.readers.recordings import Recorded
+from echoes.readers.recordings import RecordingEntry
 from echoes.voxelization import crops
 from echoes.voxelization.crops import Crops
 from echoes.voxelization.spectrograms import PictureParams
@@ -31,7 +31,7 @@ PICTURE = {name: GRID[name] for name in ("velocity", "time", "floor_db", "ceilin
 
 
 def recorded(duration_s, key="a"):
-    return Recorded(key, {"activity": "walk"}, duration_s)
+    return RecordingEntry(key, {"activity": "walk"}, duration_s)
 
 
 @pytest.mark.parametrize(("duration_s", "expected"), [(0.8, 1), (1.0999, 1), (1.1, 2), (1.4, 3), (8.0, 25)])

@@ -11,7 +11,7 @@ from echoes import arrays, files, params, seeds
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.readers import cw24, mars, simulated_people
-from echoes.readers.recordings import Recorded
+from echoes.readers.recordings import RecordingEntry
 from echoes.readers.splits import ByRecording, ByTime
 from echoes.voxelization import crops, recordings
 from echoes.voxelization.crops import Crops
@@ -102,14 +102,14 @@ def test_two_processes_write_the_same_bytes(made, raw, tmp_path):
 
 
 def test_purged_recordings_are_listed_too(tmp_path):
-    kept, gone = (Recorded(key, {"activity": "walk"}, 4.0) for key in "ab")
+    kept, gone = (RecordingEntry(key, {"activity": "walk"}, 4.0) for key in "ab")
     recordings.write_table([kept, gone], [Crops(kept, (0, 4), ("train", "test"))], tmp_path / "stamps.csv")
     rows = (tmp_path / "stamps.csv").read_text().splitlines()[1:]
     assert rows == ["a,walk,4.000,2,test+train", "b,walk,4.000,0,none"]
 
 
 def test_crops_of_one_recording_per_label_are_divided_by_time():
-    recorded = [Recorded(f"{user}/{move}", {"user": user, "move": move}, 60.0) for user in "12" for move in "abc"]
+    recorded = [RecordingEntry(f"{user}/{move}", {"user": user, "move": move}, 60.0) for user in "12" for move in "abc"]
     split = ByTime("time", block_s=6.0, purge_s=0.5, val=0.1, test=0.25, seed=0)
     every = crops.entries(recorded, LAYOUT)
     chosen = recordings.divided(recorded, every, LAYOUT, split)

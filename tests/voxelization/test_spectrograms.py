@@ -8,7 +8,7 @@ import pytest
 from echoes import params, seeds
 from echoes.errors import InputError
 from echoes.readers import cw24, mars
-from echoes.readers.recordings import Picture, Recorded, Returns, Signal
+from echoes.readers.recordings import Picture, RecordingEntry, Returns, Signal
 from echoes.voxelization import crops
 from echoes.voxelization.crops import Crops
 from echoes.voxelization.spectrograms import SpectrogramParams, prepare
@@ -36,7 +36,7 @@ DOPPLER_TIME = {
     "resolution_mps": 0.4,
 }
 PICTURE = {**KEPT, "raster": "picture"}
-ONE = Recorded("walk/1", {"activity": "walk"}, 2.0)
+ONE = RecordingEntry("walk/1", {"activity": "walk"}, 2.0)
 CROPS = Crops(ONE, (0, 1, 3), ("train", "train", "test"))
 
 

@@ -11,7 +11,7 @@ from echoes.autoencoder.loss_weights import AlignmentConfig
 from echoes.compute import distributed
 
 STABILITY = 1e-4  # added to the norm of the gradient that divides
-LARGEST = 1e8
+MAX_WEIGHT = 1e8
 
 
 def cosine_loss(projected: Tensor, features: Tensor, margin: float) -> Tensor:
@@ -40,7 +40,7 @@ def adaptive_weight(reconstruction: Tensor, alignment: Tensor, last: Tensor) -> 
     size = distributed.total(torch.tensor(float(len(reconstruction)), device=last.device))
     gradients = (torch.autograd.grad(loss.sum(), last, retain_graph=True)[0] for loss in (reconstruction, alignment))
     lengths = [(distributed.total(gradient) / size).norm() for gradient in gradients]
-    return (lengths[0] / (lengths[1] + STABILITY)).clamp(0, LARGEST).detach()
+    return (lengths[0] / (lengths[1] + STABILITY)).clamp(0, MAX_WEIGHT).detach()
 
 
 class Aligner(nn.Module):

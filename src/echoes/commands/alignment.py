@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 POINTS = 20  # fewer of either sensor in the common view do not tell
-ENOUGH = 400  # points of the radar
+SUFFICIENT_POINTS = 400  # points of the radar
 FAR_M = 10.0  # a longer distance counts as this one: a search without end is slow
 MATCH_M = 2.0  # points farther apart are not of the same thing
 ROUNDS = 20  # of matching; it settles after 5-15
@@ -49,7 +49,7 @@ def align(radar: np.ndarray, target: np.ndarray) -> Alignment | None:
     seen, there = (_inside(_polar(cloud), low, high) for cloud in (radar, target))
     if min(seen.sum(), there.sum()) < POINTS:
         return None
-    points = radar[seen, :3].astype(np.float64)[:: -(-int(seen.sum()) // ENOUGH)]
+    points = radar[seen, :3].astype(np.float64)[:: -(-int(seen.sum()) // SUFFICIENT_POINTS)]
     places = target[:, :3].astype(np.float64)
     tree = cKDTree(places)
     mounted_m = {name: _distance(tree, points @ matrix.T) for name, matrix in MOUNTINGS.items()}

@@ -20,7 +20,7 @@ from echoes.readers.street import scenario
 from echoes.readers.street.scenario import Radar
 from echoes.voxelization.parallel import ordered
 
-FEWEST_POINTS = 500
+MIN_POINTS = 500
 DIFFERS = 4.0  # scales of a quantity: what is left is told
 OPEN = 0.6  # of the uncertainty of a parameter that no quantity tells
 READ_OFF = (
@@ -99,9 +99,9 @@ def _recorded(root: Path, source: Any, most: int) -> Frames:
     chosen = [entries[i] for i in np.linspace(0, len(entries) - 1, min(most, len(entries))).round().astype(int)]
     work = partial(_cloud, root, source)
     clouds = list(tqdm(ordered(work, chosen, source.workers, source.scheduler), "read", len(chosen), mininterval=1.0))
-    if (count := sum(map(len, clouds))) < FEWEST_POINTS:
+    if (count := sum(map(len, clouds))) < MIN_POINTS:
         raise InputError(
-            f"{root}: expected at least {FEWEST_POINTS} radar points to measure, got {count} in {len(clouds)} frames"
+            f"{root}: expected at least {MIN_POINTS} radar points to measure, got {count} in {len(clouds)} frames"
         )
     return radar_summary.gather(clouds, source.doppler)
 

@@ -18,7 +18,7 @@ GAP = 2.5  # periods between two frames that are a gap
 OFFSET_S = 0.05  # half a period of 10 Hz: then another LiDAR frame would have been nearer
 MOVING_MPS = 1.0  # slower, and the direction of the ego velocity tells nothing
 AGREE_MPS = 1.0  # between estimated and recorded ego velocity
-MOST = 0.5
+MAJORITY = 0.5
 # Measured on a simulated and on a real recording: distances of .6 and .8 m where radar and LiDAR fit, above 2 m
 # where they are of different frames, a third less once 5 degrees are undone; offsets below .2 m in x and y.
 FITS_M = 1.5
@@ -121,7 +121,7 @@ def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
     limits = np.quantile(radar, list(QUANTILES.values()), axis=0).T
     for column, values in zip(RADAR_COLUMNS, limits, strict=True):
         found.say(f"{column} [{UNITS[column]}]", "".join(f"{value:10.2f}" for value in values))
-    if (ahead := float((radar[:, 0] > 0).mean())) < MOST:
+    if (ahead := float((radar[:, 0] > 0).mean())) < MAJORITY:
         found.warn(f"axes: {ahead:.0%} of the points lie ahead (x > 0); is x forward?")
     range_m = float(np.quantile(np.linalg.norm(radar[:, :3], axis=1), 0.99))
     if not 5 < range_m < 500:
@@ -141,7 +141,7 @@ def _motion(measurements: Sequence[Measurements], found: Findings) -> None:
     """One ego velocity against all Doppler, and which way it points."""
     motions = [f.motion for f in measurements if f.motion is not None]
     usable = sum(len(f.radar) > 0 for f in measurements)
-    if len(motions) < MOST * usable:
+    if len(motions) < MAJORITY * usable:
         found.warn(f"Doppler: points agree on one ego velocity in {len(motions)} of {usable} frames only")
     if not motions:
         found.say("ego velocity", "none fits the Doppler")
@@ -157,7 +157,7 @@ def _motion(measurements: Sequence[Measurements], found: Findings) -> None:
         return
     backward = float((moving[:, 0] < 0).mean())
     found.say("Doppler sign", f"drives forward in {1 - backward:.0%} of {len(moving)} moving frames")
-    if backward > MOST:
+    if backward > MAJORITY:
         found.warn(
             f"Doppler sign: the ego velocity points backwards in {backward:.0%} of {len(moving)} moving frames "
             f"({np.median(moving[:, 0]):+.2f} m/s, median); positive must be receding: flip the sign"
@@ -194,7 +194,7 @@ def _alignment(measurements: Sequence[Measurements], found: Findings) -> None:
     aligned = [f.alignment for f in measurements if f.alignment is not None]
     if not targets:
         return
-    if len(aligned) < MOST * targets:
+    if len(aligned) < MAJORITY * targets:
         found.warn(f"alignment: radar and target share a view in {len(aligned)} of {targets} frames only")
     if not aligned:
         return

@@ -18,7 +18,7 @@ from echoes.readers.ego_motion import Doppler
 from echoes.readers.street import radar as sensor
 from echoes.readers.street import scene
 from echoes.readers.street.scatterers import Scatterers
-from echoes.readers.street.scenario import MOST_SPREAD, Radar, Scenario, Span, Spread
+from echoes.readers.street.scenario import MAX_SPREAD, Radar, Scenario, Span, Spread
 from echoes.readers.street.shapes import Shapes
 
 STREETS = 32  # that are simulated, one frame of each
@@ -29,7 +29,7 @@ SETTLED = 0.01  # a round that gains less is the last
 BEYOND = 3.0  # scales: a larger difference, such as one that no radar explains, counts linearly
 HOLD = 0.25  # how much a step from the scenario's value costs: what no quantity tells stays
 SEED = 0
-LOUDER_DB, LEAST_PER_DB, MOST_DB = 2.0, 0.02, 6.0
+LOUDER_DB, MIN_PER_DB, MAX_DB = 2.0, 0.02, 6.0
 EDGE = 0.1  # percent of the points that may lie outside of a field of view
 FLAT_DEG, FLAT_DB = 0.5, 0.5  # what varies less is not measured
 RISEN_DB = 3.0
@@ -300,10 +300,10 @@ def spread(measured: Frames, fitted: Frames, louder: Frames, view: View) -> Spre
     alone = _left(*(_log(frames.per_frame(frames.alone)) for frames in (measured, fitted)))
     floors = [frames.weakest_db() for frames in (measured, fitted)]
     return Spread(
-        power_at_1m_db=_rounded(points / max(per_db, LEAST_PER_DB), MOST_DB),
-        noise_power_db=_rounded(_excess(*floors), MOST_DB),
-        ground_returns=_rounded(ground, MOST_SPREAD),
-        false_alarms=_rounded(alone, MOST_SPREAD),
+        power_at_1m_db=_rounded(points / max(per_db, MIN_PER_DB), MAX_DB),
+        noise_power_db=_rounded(_excess(*floors), MAX_DB),
+        ground_returns=_rounded(ground, MAX_SPREAD),
+        false_alarms=_rounded(alone, MAX_SPREAD),
     )
 
 

@@ -11,7 +11,7 @@ from echoes.readers.ego_motion import Doppler
 from echoes.readers.street.radar import to_spherical
 
 BANDS = 5  # of range
-FEWEST = 30  # points that a quantile is taken of
+MIN_POINTS = 30  # points that a quantile is taken of
 NEAR_M = 25.0  # where elevation still tells the ground from what stands on it
 GROUND_M = 0.5  # around the ground
 ALONE_M = 3.0  # to the nearest other point of its frame
@@ -181,7 +181,7 @@ def _share(of: np.ndarray) -> np.ndarray:
 
 
 def _percentile(values: np.ndarray, percent: float) -> float:
-    return float(np.percentile(values, percent)) if len(values) >= FEWEST else np.nan
+    return float(np.percentile(values, percent)) if len(values) >= MIN_POINTS else np.nan
 
 
 def _half_width(values: np.ndarray) -> float:

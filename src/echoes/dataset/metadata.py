@@ -12,7 +12,7 @@ from echoes.grids import Axis
 from echoes.rasters.scaling import Scaling
 from echoes.tasks import Task
 
-MOST_CELLS = 1 << 28  # of one frame: 500 times the full scale
+MAX_CELLS = 1 << 28  # of one frame: 500 times the full scale
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ def _check_axes(axes: tuple[Axis, ...]) -> None:
     for axis in axes:
         if axis.size < 1 or not axis.stop > axis.start:
             raise InputError(f"axes: expected cells from a start to a later stop, got {axis}")
-    if prod(axis.size for axis in axes) > MOST_CELLS:
-        raise InputError(f"axes: expected at most {MOST_CELLS} cells, got {[axis.size for axis in axes]}")
+    if prod(axis.size for axis in axes) > MAX_CELLS:
+        raise InputError(f"axes: expected at most {MAX_CELLS} cells, got {[axis.size for axis in axes]}")

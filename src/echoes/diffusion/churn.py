@@ -14,7 +14,7 @@ from echoes.errors import InputError
 
 # The noise (B, C, *S) of deviation 1 that step k puts back.
 Renoise = Callable[[int], Tensor]
-MOST = 2**0.5 - 1  # share by which a step raises its level: never by more new noise than there is
+MAX_SHARE = 2**0.5 - 1  # share by which a step raises its level: never by more new noise than there is
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Churn:
     def raised(self, sigma: Tensor, steps: int) -> Tensor:
         """() the noise level that a step from `sigma` begins at, one of so many."""
         inside = self.churn_low <= sigma <= self.churn_high
-        return sigma * (1 + min(self.churn / steps, MOST)) if inside else sigma
+        return sigma * (1 + min(self.churn / steps, MAX_SHARE)) if inside else sigma
 
 
 @torch.no_grad()

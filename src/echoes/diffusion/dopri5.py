@@ -16,7 +16,7 @@ from echoes.diffusion.denoiser import Denoise, expand
 from echoes.diffusion.paths import Path
 from echoes.errors import InputError
 
-SAFETY, LEAST, MOST = 0.9, 0.2, 10.0  # of the factor between a step and the next
+SAFETY, MIN_FACTOR, MAX_FACTOR = 0.9, 0.2, 10.0  # of the factor between a step and the next
 SMALLEST = 1e-12  # step as a share of the way
 Slope = Callable[[Tensor, Tensor], Tensor]
 
@@ -72,7 +72,7 @@ def integrate(slope: Slope, time: Tensor, end: Tensor, state: Tensor, allowed: T
         taken = going & (error < 1)
         state, here = (torch.where(expand(taken, a), b, a) for a, b in ((state, new), (here, there)))
         time = torch.where(taken, torch.where(arrives, end, time + size * way.sign()), time)
-        factor = (SAFETY * error**-0.2).clamp(LEAST, MOST)
+        factor = (SAFETY * error**-0.2).clamp(MIN_FACTOR, MAX_FACTOR)
         # A step after a refused one does not grow, and a refused one shrinks.
         size = size * torch.where(refused | ~taken, factor.clamp(max=1.0), factor)
         refused = ~taken

@@ -6,7 +6,7 @@ from echoes import seeds
 from echoes.errors import InputError
 
 INTERVAL = (0.025, 0.975)
-FEWEST = 40  # resamples: one of them is to lie beyond each end of the interval
+MIN_RESAMPLES = 40  # resamples: one of them is to lie beyond each end of the interval
 
 
 def require_resamples(count: int) -> None:
@@ -14,8 +14,8 @@ def require_resamples(count: int) -> None:
 
     The percentiles of fewer are their extremes, and what was measured may well lie outside of them.
     """
-    if count < FEWEST:
-        raise InputError(f"resamples: expected at least {FEWEST}, which a 95 % interval takes, got {count}")
+    if count < MIN_RESAMPLES:
+        raise InputError(f"resamples: expected at least {MIN_RESAMPLES}, which a 95 % interval takes, got {count}")
 
 
 def block_interval(

@@ -16,7 +16,7 @@ from echoes.evaluation.bands import BANDS_M, band_of
 
 NORMAL = 1.4826  # standard deviations in a median absolute deviation, of a normal distribution
 USUAL = 0.99  # share of the training frames that lie nearer than what is told
-FEWEST = 3.0  # deviations that are told, however narrow the training frames lie
+MIN_DEVIATIONS = 3.0  # deviations that are told, however narrow the training frames lie
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Seen:
     names       of SCALARS, in their order.
     median      of the training frames.
     deviation   robust one, at least what counts as a difference.
-    limit       deviations within which 99 % of the training frames lie, at least FEWEST.
+    limit       deviations within which 99 % of the training frames lie, at least MIN_DEVIATIONS.
     """
 
     names: tuple[str, ...]
@@ -125,7 +125,7 @@ def fit(summaries: np.ndarray) -> Seen:
     least = np.array([scalar.least for scalar in SCALARS.values()])
     apart = np.abs(summaries - median)
     deviation = np.maximum(NORMAL * _quantile(apart, 0.5), least)
-    limit = np.maximum(_quantile(apart / deviation, USUAL), FEWEST)
+    limit = np.maximum(_quantile(apart / deviation, USUAL), MIN_DEVIATIONS)
     return Seen(tuple(SCALARS), *(tuple(map(float, values)) for values in (median, deviation, limit)))
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from echoes import draws
 from echoes.autoencoder.latents import Whitening
 from echoes.latentstore import LatentStore
-from echoes.models.conditions import Conditions, either, straight
+from echoes.models.conditions import Conditions, rows_or_mirrored, unmirrored
 from echoes.training.parts import Part
 
 
@@ -36,7 +36,7 @@ def load_latents(
 
     def load(part: Part) -> LatentBatch:
         flipped = flipped_of(part)
-        mean, std = (torch.from_numpy(either(store, of, part.frames, flipped)) for of in ("latents", "std"))
+        mean, std = (torch.from_numpy(rows_or_mirrored(store, of, part.frames, flipped)) for of in ("latents", "std"))
         return LatentBatch(mean, std, conditions(part.frames, flipped))
 
     return load
@@ -44,4 +44,4 @@ def load_latents(
 
 def flips(mirror: bool, name: str, seed: int) -> Callable[[Part], np.ndarray]:
     """part -> (n,) which of its frames are left-right swapped: half of a batch with `mirror`, else none."""
-    return lambda part: part.flipped(seed, name, "mirror") if mirror else straight(part.frames)
+    return lambda part: part.flipped(seed, name, "mirror") if mirror else unmirrored(part.frames)

@@ -13,7 +13,7 @@ from echoes.latentstore import LatentStore
 Conditions = Callable[[np.ndarray, np.ndarray], Tensor]
 
 
-def under(model: Model, cond: Tensor, guidance: Guidance) -> Denoise:
+def conditioned(model: Model, cond: Tensor, guidance: Guidance) -> Denoise:
     """A model under a condition (B, ...), guided away from what it says without any."""
     condition = model.condition(cond)
     if guidance.weight == 1:
@@ -21,12 +21,12 @@ def under(model: Model, cond: Tensor, guidance: Guidance) -> Denoise:
     return guided(model, condition, model.unconditional(cond), guidance)
 
 
-def straight(frames: np.ndarray) -> np.ndarray:
+def unmirrored(frames: np.ndarray) -> np.ndarray:
     """(B,) False: none of `frames` is mirrored."""
     return np.zeros(len(frames), bool)
 
 
-def either(store: LatentStore, name: str, frames: np.ndarray, flipped: np.ndarray) -> np.ndarray:
+def rows_or_mirrored(store: LatentStore, name: str, frames: np.ndarray, flipped: np.ndarray) -> np.ndarray:
     """Rows of `name`, from the latents of the mirrored frame where `flipped`."""
     rows = store.rows(name, frames)
     if flipped.any():

@@ -17,7 +17,7 @@ from echoes.distillation import curriculum
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import students
 from echoes.models.batches import LatentBatch
-from echoes.models.conditions import under
+from echoes.models.conditions import conditioned
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler
 from echoes.training.schedule import StageSchedule, check_share
 
@@ -71,7 +71,7 @@ def distillation(
         high, low = curriculum.neighbours(sigmas, len(clean))
         with torch.no_grad():
             goal = given(target, target.condition(cond))
-            guide = under(teacher, cond, p.guidance)
+            guide = conditioned(teacher, cond, p.guidance)
         return objective.loss(given(student, student.condition(cond)), goal, guide, clean, high, low, teacher.path)
 
     return loss

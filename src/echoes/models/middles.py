@@ -8,7 +8,7 @@ from echoes.errors import InputError
 from echoes.models import students
 from echoes.models.sampler import Sampler
 
-WIDEST = 8.0  # between sigma_data / WIDEST and sigma_data * WIDEST
+MAX_RATIO = 8.0  # between sigma_data / MAX_RATIO and sigma_data * MAX_RATIO
 
 
 def two_steps(model: ConsistencyModel, distilled: SigmaRange, once: Sampler) -> dict[float, Sampler]:
@@ -25,8 +25,8 @@ def candidates(model: ConsistencyModel, distilled: SigmaRange) -> list[float]:
     parameterization = model.denoiser.parameterization
     scale = parameterization.sigma_data
     sigmas = schedule(distilled, parameterization).tolist()[1:-2]
-    levels = [sigma for sigma in sigmas if scale / WIDEST <= sigma <= scale * WIDEST]
+    levels = [sigma for sigma in sigmas if scale / MAX_RATIO <= sigma <= scale * MAX_RATIO]
     if not levels:
-        between = f"between {scale / WIDEST} and {scale * WIDEST}"
+        between = f"between {scale / MAX_RATIO} and {scale * MAX_RATIO}"
         raise InputError(f"cd.sigmas: expected a level {between} for the second step, got none in {distilled}")
     return levels

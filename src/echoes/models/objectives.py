@@ -17,7 +17,7 @@ from echoes.diffusion.flow import FlowLoss
 from echoes.errors import InputError
 from echoes.latentstore import LatentStore
 from echoes.models.batches import LatentBatch
-from echoes.models.conditions import Conditions, straight
+from echoes.models.conditions import Conditions, unmirrored
 from echoes.models.denoisers import LdmArchitecture
 from echoes.models.radar.regression import RegressionLoss
 from echoes.models.radar.regressor import BirdseyeRegression
@@ -102,7 +102,7 @@ def validation(
         torch.manual_seed(seeds.number(p.schedule.seed, "train_ldm", "validation"))
         losses = []
         for chosen in batches_of(frames, BATCH):
-            condition = denoiser.condition(conditions(chosen, straight(chosen)).to(device))
+            condition = denoiser.condition(conditions(chosen, unmirrored(chosen)).to(device))
             clean = spread.whiten(torch.from_numpy(store.rows("latents", chosen)).to(device))
             losses.append(denoiser.parameterization.error(denoiser, clean, condition, p.of_noise))
         return {"val_loss": float(torch.cat(losses).mean())}

@@ -16,7 +16,7 @@ from echoes.diffusion.denoiser import Denoise, Denoiser, Model
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.paths import Path
 from echoes.diffusion.schedules import SigmaRange, schedule
-from echoes.models.conditions import under
+from echoes.models.conditions import conditioned
 
 FreshNoise = Callable[[str], Tensor]  # purpose -> (B, Z, *S') noise of deviation 1, each sample's its own
 # A model under a condition, (B, Z, *S') noise of deviation 1, and more noise where it is needed -> whitened latents.
@@ -83,7 +83,7 @@ class Sampler:
         def fresh(purpose: str) -> Tensor:
             return noise_of(sample_ids, noise.shape[1:], self.seed, purpose).to(noise)
 
-        return self.steps(under(self.model, cond, self.guidance), noise, fresh)
+        return self.steps(conditioned(self.model, cond, self.guidance), noise, fresh)
 
 
 def regressing(sigma_max: float) -> Steps:

@@ -12,7 +12,7 @@ import numpy as np
 from echoes.errors import InputError
 
 SLOPE_STEP = 0.02  # between the planes that are voted on; the fit afterwards finds the slopes in between
-FEWEST = 20  # candidates; with fewer there is nothing to tell the ground from anything else
+MIN_CANDIDATES = 20  # candidates; with fewer there is nothing to tell the ground from anything else
 ITERATIONS = 30  # of the fit, which then moves by millimetres
 
 
@@ -51,7 +51,7 @@ def keep(points: np.ndarray, ground: Ground) -> np.ndarray:
 
     points   (N, 3 or more) x, y, z [m], z roughly up.
 
-    Keeps all returns of a frame that covers fewer than FEWEST squares.
+    Keeps all returns of a frame that covers fewer than MIN_CANDIDATES squares.
     """
     found = fit(points, ground)
     return np.ones(len(points), bool) if found is None else above(points, found, height_of(ground))
@@ -62,7 +62,7 @@ def fit(points: np.ndarray, ground: Ground) -> Plane | None:
     if isinstance(ground, NoGround):
         return None
     candidates = lowest(points, ground.cell_m)
-    return None if len(candidates) < FEWEST else plane(candidates, ground)
+    return None if len(candidates) < MIN_CANDIDATES else plane(candidates, ground)
 
 
 def above(points: np.ndarray, plane: Plane, height_m: float) -> np.ndarray:

@@ -14,7 +14,7 @@ from echoes.grids import Axis, Range
 BINS_PER_CELL = 2  # at least; frequencies finer than the cells, by zero-padding where the window is short
 WINDOWS_AT_ONCE = 256  # of the transform in memory
 LOUD = 0.999  # quantile of the cell powers that is 0 dB
-LEAST_CELLS = 8  # along each axis: the classifiers that evaluate trains halve them three times
+MIN_CELLS = 8  # along each axis: the classifiers that evaluate trains halve them three times
 WHOLE = 1e-6  # of a cell, or of a crop: rounding of seconds in params.yaml
 
 
@@ -33,8 +33,8 @@ class Layout:
         if not 1e-6 <= self.time.stop <= 1e9:
             raise InputError(f"time.stop: expected 1e-6 to 1e9 s, got {self.time.stop:g}")
         for name, axis in (("velocity", self.velocity), ("time", self.time)):
-            if axis.size < LEAST_CELLS:
-                told = f"{LEAST_CELLS}, which the classifiers of evaluate halve three times"
+            if axis.size < MIN_CELLS:
+                told = f"{MIN_CELLS}, which the classifiers of evaluate halve three times"
                 raise InputError(f"{name}.size: expected at least {told}, got {axis.size}")
         if not self.ceiling_db > self.floor_db:
             raise InputError(f"ceiling_db: expected more than floor_db = {self.floor_db}, got {self.ceiling_db}")

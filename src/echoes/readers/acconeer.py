@@ -30,11 +30,11 @@ from scipy.constants import speed_of_light
 
 from echoes.errors import InputError
 from echoes.readers import folders, hdf5
-from echoes.readers.recordings import Recorded, Signal
+from echoes.readers.recordings import RecordingEntry, Signal
 
 FREQUENCY_HZ = 60.5e9
 FASTEST_HZ = 1e12  # of a clock or a rate
-LARGEST = 1e9  # of a sample, which are int16
+MAX_VALUE = 1e9  # of a sample, which are int16
 SUFFIXES = [".h5", ".hdf5"]
 
 
@@ -57,7 +57,7 @@ class Timing(NamedTuple):
     gapless: bool
 
 
-def index(root: Path, source: Source) -> list[Recorded]:
+def index(root: Path, source: Source) -> list[RecordingEntry]:
     """The entries of all sessions in all files."""
     recorded = []
     for path, labels in folders.labelled(root, SUFFIXES, [0, 1, 2]).items():
@@ -67,11 +67,11 @@ def index(root: Path, source: Source) -> list[Recorded]:
                 frames = _frames(file, name, origin)
                 rate_hz = _rate_hz(file, name, origin, source)
                 count = len(frames) * (frames.shape[1] if source.slow_time == "sweeps" else 1)
-                recorded.append(Recorded(f"{path.relative_to(root).as_posix()}#{name}", labels, count / rate_hz))
+                recorded.append(RecordingEntry(f"{path.relative_to(root).as_posix()}#{name}", labels, count / rate_hz))
     return recorded
 
 
-def read(root: Path, source: Source, recorded: Recorded) -> Signal:
+def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     """One entry."""
     file_name, _, name = recorded.key.rpartition("#")
     path, origin = root / file_name, f"{root / file_name}#{name}"
@@ -80,8 +80,8 @@ def read(root: Path, source: Source, recorded: Recorded) -> Signal:
         stored = _frames(file, name, origin)[:]
     real, imag = (stored[part].astype(np.float64) for part in ("real", "imag"))
     largest = max(np.abs(real).max(), np.abs(imag).max())  # NaN where any is
-    if not largest <= LARGEST:
-        raise InputError(f"{origin}: expected finite samples, got {largest} ({LARGEST:g} is the most)")
+    if not largest <= MAX_VALUE:
+        raise InputError(f"{origin}: expected finite samples, got {largest} ({MAX_VALUE:g} is the most)")
     samples = real - 1j * imag
     slow = samples.reshape(-1, samples.shape[2]) if source.slow_time == "sweeps" else samples.mean(axis=1)
     strongest = np.argmax(slow.var(axis=0))

@@ -17,11 +17,11 @@ from scipy.constants import speed_of_light
 
 from echoes.errors import InputError
 from echoes.readers import fmcw, folders
-from echoes.readers.recordings import Recorded, Signal
+from echoes.readers.recordings import RecordingEntry, Signal
 
 # What NumPy's parser of a header, a Python literal, and mapping a file of fewer bytes than it says raise.
 BROKEN = (ValueError, OSError, EOFError, TypeError, ArithmeticError, MemoryError, RecursionError, tokenize.TokenError)
-LARGEST = 1e9  # of a sample, which are 16 bits mostly
+MAX_VALUE = 1e9  # of a sample, which are 16 bits mostly
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,16 @@ class Source:
                 raise InputError(f"{name}: expected more than 0, got {getattr(self, name)}")
 
 
-def index(root: Path, source: Source) -> list[Recorded]:
+def index(root: Path, source: Source) -> list[RecordingEntry]:
     """One recording per file."""
     found = folders.labelled(root, [".npy"], [0, 1, 2])
     return [
-        Recorded(path.relative_to(root).as_posix(), labels, len(_loaded(path)) * source.chirp_s)
+        RecordingEntry(path.relative_to(root).as_posix(), labels, len(_loaded(path)) * source.chirp_s)
         for path, labels in found.items()
     ]
 
 
-def read(root: Path, source: Source, recorded: Recorded) -> Signal:
+def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     """The strongest mover of one frame, over its chirps."""
     samples = fmcw.slow_time(cube(root / recorded.key, source.wrapped))
     return Signal(samples, 1 / source.chirp_s, speed_of_light / source.frequency_hz)
@@ -62,9 +62,9 @@ def cube(path: Path, wrapped: bool) -> np.ndarray:
     found = found.reshape(len(found), -1, found.shape[-1])
     with np.errstate(invalid="ignore", over="ignore"):  # what a cast complains of is refused below
         found = found.astype(np.complex128 if np.iscomplexobj(found) else np.float64)
-    sane = (np.abs(found.real) <= LARGEST) & (np.abs(found.imag) <= LARGEST)
+    sane = (np.abs(found.real) <= MAX_VALUE) & (np.abs(found.imag) <= MAX_VALUE)
     if not sane.all():
-        raise InputError(f"{path}: expected finite samples, got {found[~sane][0]} ({LARGEST:g} is the most)")
+        raise InputError(f"{path}: expected finite samples, got {found[~sane][0]} ({MAX_VALUE:g} is the most)")
     return _unwrapped(found, path) if wrapped else found
 
 

@@ -27,7 +27,7 @@ from echoes.errors import InputError
 from echoes.readers import clocks, tables
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import (
-    LARGEST,
+    MAX_VALUE,
     RADAR_COLUMNS,
     TARGET_COLUMNS,
     Box,
@@ -155,7 +155,7 @@ def _boxes(path: Path) -> tuple[Box, ...]:
             label = str(item["classname"])
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{path}: expected {_BOX} in each object, got {reprlib.repr(item)}") from error
-        if numbers.shape != (10,) or not (np.abs(numbers) <= LARGEST).all():
+        if numbers.shape != (10,) or not (np.abs(numbers) <= MAX_VALUE).all():
             raise InputError(f"{path}: expected 3, 3 and 4 numbers for {_BOX}, got {numbers.tolist()}")
         w, x, y, z = numbers[6:].tolist()
         yaw_rad = float(np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z)))

@@ -13,7 +13,7 @@ from echoes.readers.frames import Entry
 
 Item = TypeVar("Item")
 
-MOST_NAMES = 3  # that are told
+MAX_NAMES = 3  # that are told
 
 
 def jumps(stamps: Sequence[float]) -> list[bool]:
@@ -48,5 +48,5 @@ def told(entries: Sequence[Entry]) -> str:
     if not begun:
         return ""
     times = "1 time" if len(begun) == 1 else f"{len(begun)} times"
-    more = f" and {len(begun) - MOST_NAMES} more" if len(begun) > MOST_NAMES else ""
-    return f"the clock jumps back {times}; a new sequence begins there: {', '.join(begun[:MOST_NAMES])}{more}"
+    more = f" and {len(begun) - MAX_NAMES} more" if len(begun) > MAX_NAMES else ""
+    return f"the clock jumps back {times}; a new sequence begins there: {', '.join(begun[:MAX_NAMES])}{more}"

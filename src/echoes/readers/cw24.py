@@ -28,12 +28,12 @@ from scipy.signal import resample_poly
 
 from echoes.errors import InputError
 from echoes.readers import folders, wav
-from echoes.readers.recordings import Recorded, Signal
+from echoes.readers.recordings import RecordingEntry, Signal
 
 LABELS, COLUMNS, CLOSEST = "labels.csv", ("file", "class"), "t_cpa_s_approx"
 LONGEST_NAME = 255  # bytes, of a file
 RATE_STEP_HZ = 300
-MOST_TAPS = 20_000  # the filter that resamples is so long: rates that share no factor would need a long one
+MAX_TAPS = 20_000  # the filter that resamples is so long: rates that share no factor would need a long one
 RATE_MARGIN = 1.25  # over Nyquist's rate
 
 
@@ -53,15 +53,15 @@ class Source:
                 raise InputError(f"{name}: expected more than 0, got {getattr(self, name)}")
 
 
-def index(root: Path, source: Source) -> list[Recorded]:
+def index(root: Path, source: Source) -> list[RecordingEntry]:
     """All recordings; the header of every file is checked."""
     if (root / LABELS).is_file():
         return _from_table(root)
     found = folders.labelled(root, [".wav"], [1, 2])
-    return [Recorded(p.relative_to(root).as_posix(), labels, _duration_s(p)) for p, labels in found.items()]
+    return [RecordingEntry(p.relative_to(root).as_posix(), labels, _duration_s(p)) for p, labels in found.items()]
 
 
-def read(root: Path, source: Source, recorded: Recorded) -> Signal:
+def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     """One recording at the lower rate, in units of full scale."""
     name, _, part = recorded.key.partition("#")
     path = root / name
@@ -70,7 +70,7 @@ def read(root: Path, source: Source, recorded: Recorded) -> Signal:
     if recorded_hz < rate_hz:
         raise InputError(f"{path}: expected {rate_hz} Hz or more for {source.max_speed_mps} m/s, got {recorded_hz} Hz")
     common = math.gcd(rate_hz, recorded_hz)
-    if recorded_hz // common > MOST_TAPS:
+    if recorded_hz // common > MAX_TAPS:
         raise InputError(f"{path}: expected a rate with a common factor with {rate_hz} Hz, got {recorded_hz} Hz")
     samples = resample_poly(wav.samples(path), rate_hz // common, recorded_hz // common)
     if part:
@@ -90,7 +90,7 @@ def _duration_s(path: Path) -> float:
     return found.size / found.rate_hz
 
 
-def _from_table(root: Path) -> list[Recorded]:
+def _from_table(root: Path) -> list[RecordingEntry]:
     passes = _passes(root / LABELS)
     for path in sorted(root.glob("*.wav")):
         if path.name not in passes:
@@ -101,7 +101,7 @@ def _from_table(root: Path) -> list[Recorded]:
         parts = _parts(found, duration_s, root / name)
         for label, start_s, stop_s in parts:
             key = name if len(parts) == 1 else f"{name}#{start_s:.3f}-{stop_s:.3f}"
-            recorded.append(Recorded(key, {"activity": label}, stop_s - start_s))
+            recorded.append(RecordingEntry(key, {"activity": label}, stop_s - start_s))
     return recorded
 
 

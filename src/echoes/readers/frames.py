@@ -19,7 +19,7 @@ from echoes.tasks import POINTS
 
 RADAR_COLUMNS, TARGET_COLUMNS = POINTS["radar"], POINTS["lidar"]
 
-LARGEST = 1e9  # of any number that a sensor tells, in its unit; float32 holds the squares of such numbers
+MAX_VALUE = 1e9  # of any number that a sensor tells, in its unit; float32 holds the squares of such numbers
 EgoMotion = Literal["none", "recorded", "estimated"]
 
 
@@ -77,15 +77,15 @@ class Frame:
 def check_points(points: np.ndarray, columns: tuple[str, ...], origin: Path | str) -> np.ndarray:
     """`points` as (N, len(columns)) float32.
 
-    Raises InputError naming `origin` for another shape, or a value that is not finite or beyond LARGEST.
+    Raises InputError naming `origin` for another shape, or a value that is not finite or beyond MAX_VALUE.
     """
     if points.ndim != 2 or points.shape[1] != len(columns):
         raise InputError(f"{origin}: expected (N, {len(columns)}) {', '.join(columns)}, got shape {points.shape}")
-    sane = np.abs(points) <= LARGEST
+    sane = np.abs(points) <= MAX_VALUE
     if not sane.all():
         row, column = np.argwhere(~sane)[0]
         raise InputError(
             f"{origin}: expected finite numbers, got {points[row, column]} for {columns[column]} of point {row} "
-            f"({LARGEST:g} is the most)"
+            f"({MAX_VALUE:g} is the most)"
         )
     return np.ascontiguousarray(points, dtype=np.float32)

@@ -19,7 +19,7 @@ from PIL import Image
 from echoes import params
 from echoes.errors import InputError
 from echoes.readers import colormaps, folders
-from echoes.readers.recordings import Picture, Recorded
+from echoes.readers.recordings import Picture, RecordingEntry
 
 # How far a picture may lie from the colours of its colormap, in the mean. Drawn with them, noise stored as JPEG (its
 # hardest case) lies .04 to .10 off, as PNG .002; drawn with another colormap mostly .13 and more.
@@ -47,15 +47,15 @@ class Source:
             colormaps.table(self.colormap)
 
 
-def index(root: Path, source: Source) -> list[Recorded]:
+def index(root: Path, source: Source) -> list[RecordingEntry]:
     """One recording per picture; the size of each is checked."""
     found = folders.labelled(root, list(TOLERANCE), [1, 2])
     for path in found:
         _opened(path, source.size).close()
-    return [Recorded(path.relative_to(root).as_posix(), labels, 0.0) for path, labels in found.items()]
+    return [RecordingEntry(path.relative_to(root).as_posix(), labels, 0.0) for path, labels in found.items()]
 
 
-def read(root: Path, source: Source, recorded: Recorded) -> Picture:
+def read(root: Path, source: Source, recorded: RecordingEntry) -> Picture:
     """One picture: (1, size, size), or (3, size, size) as rgb."""
     path = root / recorded.key
     pixels = _pixels(path, source.size)

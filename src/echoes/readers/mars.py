@@ -22,7 +22,7 @@ import numpy as np
 
 from echoes.errors import InputError
 from echoes.readers import hdf5
-from echoes.readers.recordings import Recorded, Returns
+from echoes.readers.recordings import RecordingEntry, Returns
 
 TABLE = "radar_data_cropped"
 FRAME, DOPPLER, INTENSITY, TIME = 0, 5, 6, 7
@@ -51,7 +51,7 @@ class Source:
     scheduler: str
 
 
-def index(root: Path, source: Source) -> list[Recorded]:
+def index(root: Path, source: Source) -> list[RecordingEntry]:
     """One recording per user and movement, in that order."""
     recorded = []
     for path in sorted(root.glob("subject*/*.mat")):
@@ -63,13 +63,13 @@ def index(root: Path, source: Source) -> list[Recorded]:
         if not 0 <= times[-1] - times[0] < np.inf:
             raise InputError(f"{path}: expected times that increase, got {times[0]} first and {times[-1]} last")
         labels = {"user": name[1], "activity": MOVEMENTS[int(name[2]) - 1]}
-        recorded.append(Recorded(key, labels, float(times[-1] - times[0])))
+        recorded.append(RecordingEntry(key, labels, float(times[-1] - times[0])))
     if not recorded:
         raise InputError(f"{root}: expected subject{{S}}/radar_data{{M}}.mat in it, got none")
     return recorded
 
 
-def read(root: Path, source: Source, recorded: Recorded) -> Returns:
+def read(root: Path, source: Source, recorded: RecordingEntry) -> Returns:
     """The returns of one recording, the still ones too."""
     path = root / recorded.key
     with hdf5.opened(path) as file:

@@ -2,8 +2,8 @@
 
 A reader is a module with a frozen `Source` dataclass (its section of params.yaml) and two functions:
 
-    index(root: Path, source: Source) -> list[Recorded]                       cheap: lists, labels and checks
-    read(root: Path, source: Source, recorded: Recorded) -> Signal | Returns | Picture     pure
+    index(root: Path, source: Source) -> list[RecordingEntry]                       cheap: lists, labels and checks
+    read(root: Path, source: Source, recorded: RecordingEntry) -> Signal | Returns | Picture     pure
 
 `read` runs in worker processes and in any order, so it keeps no state between recordings.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordingEntry:
     """One recording, before it is read.
 
     key         unique: what `read` needs to find it again, and what a split never cuts between its crops.

@@ -13,7 +13,7 @@ import numpy as np
 from echoes import params, seeds
 from echoes.errors import InputError
 from echoes.readers.people import drone, radar, scenario, scene
-from echoes.readers.recordings import Recorded, Signal
+from echoes.readers.recordings import RecordingEntry, Signal
 
 DRONE, FLY = "drone", "fly"
 
@@ -36,13 +36,13 @@ class Source:
             raise InputError(f"seconds: expected more than 0, got {self.seconds:g}")
 
 
-def index(root: Path, source: Source) -> list[Recorded]:
+def index(root: Path, source: Source) -> list[RecordingEntry]:
     """Recordings of every user in every activity, and of the drone in flight."""
     people = scenario.load(root)
     _check(people, source, root)
     labels = [(user, activity) for user in people.users for activity in scene.ACTIVITIES] + [(DRONE, FLY)]
     return [
-        Recorded(f"{user}-{activity}-{i:03d}", {"user": user, "activity": activity}, source.seconds)
+        RecordingEntry(f"{user}-{activity}-{i:03d}", {"user": user, "activity": activity}, source.seconds)
         for user, activity in labels
         for i in range(source.recordings)
     ]
@@ -62,7 +62,7 @@ def _check(people: scenario.Scenario, source: Source, root: Path) -> None:
                 raise InputError(f"{key}: expected an end within {source.seconds:g} s, got {end_s:g} s after the start")
 
 
-def read(root: Path, source: Source, recorded: Recorded) -> Signal:
+def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     """Simulate one recording."""
     people = scenario.load(root)
     user, activity = recorded.labels["user"], recorded.labels["activity"]

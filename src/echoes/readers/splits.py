@@ -12,7 +12,7 @@ from echoes.errors import InputError
 from echoes.readers.frames import Entry
 
 SPLITS = ("train", "val", "test")
-LEAST_S, LATEST_S = 1e-3, 1e12  # of a purge, and of a stamp: their ratio counts blocks
+MIN_S, LATEST_S = 1e-3, 1e12  # of a purge, and of a stamp: their ratio counts blocks
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class ByTime:
 
     def __post_init__(self) -> None:
         _check_shares(self.val, self.test)
-        if self.purge_s < LEAST_S:
-            raise InputError(f"purge_s: expected {LEAST_S:g} or more, got {self.purge_s:g}")
+        if self.purge_s < MIN_S:
+            raise InputError(f"purge_s: expected {MIN_S:g} or more, got {self.purge_s:g}")
         if self.block_s <= 2 * self.purge_s:
             raise InputError(f"block_s: expected more than 2 purge_s = {2 * self.purge_s}, got {self.block_s}")
 

@@ -15,7 +15,7 @@ from echoes.errors import InputError
 NUMBER = (int, float)
 FIRST_CHARACTERS = 4096  # of a table, in which blank lines, header and first row must end
 FARTHEST_M = 1e9  # of a translation
-MOST_CHARACTERS = 64 << 20  # of a text, which a gzip file of a few kB can claim to be
+MAX_CHARACTERS = 64 << 20  # of a text, which a gzip file of a few kB can claim to be
 _WORDS = {list: "a list", dict: "an object", NUMBER: "a number"}
 
 
@@ -102,12 +102,12 @@ def text(path: Path) -> str:
     _check_there(path)
     try:
         with _open(path) as file:
-            found = file.read(MOST_CHARACTERS)
+            found = file.read(MAX_CHARACTERS)
             longer = bool(file.read(1))
     except (EOFError, OSError, zlib.error, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     if longer:
-        raise InputError(f"{path}: expected a text of at most {MOST_CHARACTERS >> 20} MiB, got more")
+        raise InputError(f"{path}: expected a text of at most {MAX_CHARACTERS >> 20} MiB, got more")
     return found
 
 

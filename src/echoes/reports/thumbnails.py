@@ -16,7 +16,7 @@ NIGHT, INK = (13, 17, 23), (201, 209, 217)
 # Low to high; between them colours change linearly.
 HEIGHTS = ((59, 111, 224), (38, 198, 218), (102, 209, 122), (244, 211, 94), (238, 132, 52), (193, 41, 46))
 POWERS = ((5, 4, 15), (75, 29, 120), (181, 54, 122), (251, 135, 97), (252, 253, 191))
-LEAST = 160  # pixels of the longer side of a picture, at least
+MIN_PIXELS = 160  # pixels of the longer side of a picture, at least
 GAP, LINE = 6, 16  # pixels between pictures, and of a line of text
 
 
@@ -30,7 +30,7 @@ class Row:
 
 def sheet(titles: Sequence[str], rows: Sequence[Row], path: Path) -> None:
     """Write pictures in columns under their titles."""
-    high, wide = (-(-LEAST // max(rows[0].pictures[0].shape[:2])) * side for side in rows[0].pictures[0].shape[:2])
+    high, wide = (-(-MIN_PIXELS // max(rows[0].pictures[0].shape[:2])) * side for side in rows[0].pictures[0].shape[:2])
     step_x, step_y = wide + GAP, high + LINE + GAP
     image = Image.new("RGB", (GAP + len(titles) * step_x, LINE + len(rows) * step_y), NIGHT)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default()

@@ -9,19 +9,19 @@ import numpy as np
 from echoes.errors import InputError
 from echoes.rasters.spectrograms import WHOLE, CropLayout, Layout
 from echoes.readers.frames import Entry
-from echoes.readers.recordings import Recorded
+from echoes.readers.recordings import RecordingEntry
 
 
 @dataclass(frozen=True)
 class Crops:
     """Crops of one recording: their numbers, k starts at k hops, and their splits."""
 
-    recorded: Recorded
+    recorded: RecordingEntry
     numbers: tuple[int, ...]
     splits: tuple[str, ...]
 
 
-def count(recorded: Recorded, layout: Layout) -> int:
+def count(recorded: RecordingEntry, layout: Layout) -> int:
     """How many crops a recording has; a picture is one. Raises InputError where it is shorter than a crop."""
     if not isinstance(layout, CropLayout):
         return 1
@@ -40,13 +40,13 @@ def start_s(number: int, layout: Layout) -> float:
     return number * layout.hop_s if isinstance(layout, CropLayout) else 0.0
 
 
-def undivided(recorded: Recorded, layout: Layout) -> Crops:
+def unsplit(recorded: RecordingEntry, layout: Layout) -> Crops:
     """All crops of a recording, before they have a split. Raises InputError where it is shorter than a crop."""
     numbers = tuple(range(count(recorded, layout)))
     return Crops(recorded, numbers, ("",) * len(numbers))
 
 
-def entries(recorded: Sequence[Recorded], layout: Layout) -> list[Entry]:
+def entries(recorded: Sequence[RecordingEntry], layout: Layout) -> list[Entry]:
     """The crops of all recordings, in order, for a split: a recording is a sequence, the stamp is the start."""
     return [
         Entry(one.key, start_s(number, layout), f"{one.key}/{number}")
@@ -55,7 +55,7 @@ def entries(recorded: Sequence[Recorded], layout: Layout) -> list[Entry]:
     ]
 
 
-def chosen(recorded: Sequence[Recorded], listed: Sequence[Entry], splits: Sequence[str]) -> list[Crops]:
+def chosen(recorded: Sequence[RecordingEntry], listed: Sequence[Entry], splits: Sequence[str]) -> list[Crops]:
     """The crops to cut out of each recording; one of which no crop is left, or all were purged, is left out."""
     numbers, names = defaultdict(list), defaultdict(list)
     for entry, split in zip(listed, splits, strict=True):

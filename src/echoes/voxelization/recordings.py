@@ -17,7 +17,7 @@ from echoes.evaluation import halves
 from echoes.rasters.spectrograms import CropLayout
 from echoes.readers.catalog import RECORDINGS, Source
 from echoes.readers.frames import Entry
-from echoes.readers.recordings import Recorded
+from echoes.readers.recordings import RecordingEntry
 from echoes.readers.splits import BySequence, ByStretch, LabelledSplit, assign_labelled
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.crops import Crops
@@ -43,7 +43,7 @@ def write(
 ) -> dict[str, float]:
     """Write the crops of all recordings of `root` to `writer` and a row of each to `table`; gives the statistics."""
     reader = RECORDINGS[source.reader]
-    recorded: list[Recorded] = reader.index(root, source)
+    recorded: list[RecordingEntry] = reader.index(root, source)
     if not recorded:
         raise InputError(f"{root}: expected recordings, got none")
     every = crops.entries(recorded, layout)
@@ -65,7 +65,7 @@ def write(
 
 
 def moving(
-    every: list[Entry], recorded: Sequence[Recorded], root: Path, source: Source, layout: SpectrogramParams
+    every: list[Entry], recorded: Sequence[RecordingEntry], root: Path, source: Source, layout: SpectrogramParams
 ) -> list[Entry]:
     """The crops in which something moves, as `layout.quiet_db` says; with none set, all, and nothing is read.
 
@@ -75,14 +75,14 @@ def moving(
     if not isinstance(layout, CropLayout) or layout.quiet_db is None:
         return every
     work = partial(spectrograms.moving, RECORDINGS[source.reader].read, root, source, layout)
-    found = ordered(work, [crops.undivided(one, layout) for one in recorded], source.workers, source.scheduler)
+    found = ordered(work, [crops.unsplit(one, layout) for one in recorded], source.workers, source.scheduler)
     loud = np.concatenate(list(tqdm(found, "find motion", len(recorded), mininterval=1.0)))
     kept = [entry for entry, moves in zip(every, loud, strict=True) if moves]
     _check_moving(recorded, {entry.sequence for entry in kept}, layout.quiet_db)
     return kept
 
 
-def _check_moving(recorded: Sequence[Recorded], found: set[str], quiet_db: float) -> None:
+def _check_moving(recorded: Sequence[RecordingEntry], found: set[str], quiet_db: float) -> None:
     labels = {one.key: tuple(one.labels.values()) for one in recorded}
     still = set(labels.values()) - {labels[key] for key in found}
     if still:
@@ -91,7 +91,7 @@ def _check_moving(recorded: Sequence[Recorded], found: set[str], quiet_db: float
 
 
 def divided(
-    recorded: Sequence[Recorded], listed: Sequence[Entry], layout: SpectrogramParams, split: LabelledSplit
+    recorded: Sequence[RecordingEntry], listed: Sequence[Entry], layout: SpectrogramParams, split: LabelledSplit
 ) -> list[Crops]:
     """The crops of each recording that were not purged, with their splits."""
     labels = {one.key: tuple(one.labels.values()) for one in recorded}
@@ -135,7 +135,7 @@ class Statistics:
         return {**self._counts, **splits, **labels, **{k: v / self._cells for k, v in self._sums.items()}}
 
 
-def write_table(recorded: Sequence[Recorded], chosen: Sequence[Crops], path: Path) -> None:
+def write_table(recorded: Sequence[RecordingEntry], chosen: Sequence[Crops], path: Path) -> None:
     """The labels, the duration [s] and the crops of every recording as CSV; `split` is none where no crop was kept."""
     kept = {one.recorded.key: one for one in chosen}
     with files.replacing(path) as temporary, temporary.open("w", newline="") as file:

@@ -11,7 +11,7 @@ from echoes.dataset.spectrograms import FAMILY
 from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.provenance import Header
-from echoes.readers.recordings import Recorded
+from echoes.readers.recordings import RecordingEntry
 
 CHANNELS = {1: ["power"], 3: ["r", "g", "b"]}
 
@@ -19,7 +19,7 @@ CHANNELS = {1: ["power"], 3: ["r", "g", "b"]}
 class SpectrogramsWriter:
     """Appends the crops of recordings to a group; the header lists recordings and labels."""
 
-    def __init__(self, writer: Writer, axes: tuple[Axis, Axis], recorded: Sequence[Recorded]) -> None:
+    def __init__(self, writer: Writer, axes: tuple[Axis, Axis], recorded: Sequence[RecordingEntry]) -> None:
         """axes: velocity and time of a crop; recorded: whatever is appended later."""
         self._writer, self._axes = writer, axes
         self._recordings = {one.key: i for i, one in enumerate(recorded)}
@@ -30,7 +30,9 @@ class SpectrogramsWriter:
         self._channels = 0
         self.crops = dict.fromkeys(SPLITS, 0)
 
-    def append(self, recorded: Recorded, stamps: Sequence[float], splits: Sequence[str], crops: np.ndarray) -> None:
+    def append(
+        self, recorded: RecordingEntry, stamps: Sequence[float], splits: Sequence[str], crops: np.ndarray
+    ) -> None:
         """Add crops (K, C, F, T) of one recording, in network range, that start at `stamps` [s]."""
         self._check(recorded, crops)
         rows = len(crops)
@@ -68,7 +70,7 @@ class SpectrogramsWriter:
         }
         self._writer.seal(Header("grids", params, parents, content))
 
-    def _check(self, recorded: Recorded, crops: np.ndarray) -> None:
+    def _check(self, recorded: RecordingEntry, crops: np.ndarray) -> None:
         if crops.shape[1] not in CHANNELS:
             raise InputError(f"{recorded.key}: expected 1 or 3 channels, got {crops.shape[1]}")
         self._channels = self._channels or crops.shape[1]

@@ -10,7 +10,7 @@ import numpy as np
 from echoes.errors import InputError
 from echoes.rasters.doppler_time import DopplerTimeParams, doppler_time_power
 from echoes.rasters.spectrograms import Layout, StftParams, stft_power, to_network
-from echoes.readers.recordings import Picture, Recorded, Returns, Signal
+from echoes.readers.recordings import Picture, RecordingEntry, Returns, Signal
 from echoes.voxelization.crops import Crops, cut
 
 
@@ -25,7 +25,7 @@ SpectrogramParams = StftParams | DopplerTimeParams | PictureParams
 
 
 def prepare(
-    read: Callable[[Path, Any, Recorded], Signal | Returns | Picture],
+    read: Callable[[Path, Any, RecordingEntry], Signal | Returns | Picture],
     root: Path,
     source: Any,
     params: SpectrogramParams,
@@ -44,7 +44,7 @@ def prepare(
 
 
 def moving(
-    read: Callable[[Path, Any, Recorded], Signal | Returns | Picture],
+    read: Callable[[Path, Any, RecordingEntry], Signal | Returns | Picture],
     root: Path,
     source: Any,
     params: StftParams | DopplerTimeParams,

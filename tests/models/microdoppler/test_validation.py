@@ -8,7 +8,7 @@ import tracks
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.evaluation.distributions import frechet
 from echoes.models import middles
-from echoes.models.conditions import straight
+from echoes.models.conditions import unmirrored
 from echoes.models.microdoppler import validation
 
 
@@ -33,7 +33,7 @@ def test_the_level_has_the_least_distance_of_all_candidates(name, request):
         for numbers in (frames, len(track.grids) + frames):  # each is drawn twice
             noise = sampler.noise(numbers.tolist(), "validation")
             with torch.no_grad():
-                made.append(sampler.latents(track.conditions(frames, straight(frames)), noise, numbers.tolist()))
+                made.append(sampler.latents(track.conditions(frames, unmirrored(frames)), noise, numbers.tolist()))
         distances[level] = frechet(real, pooled(torch.cat(made)))
     assert set(found) == {"middle"}
     # The processor may compute in bfloat16, by which the two best may change places.

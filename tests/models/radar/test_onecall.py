@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import tracks
-from echoes.models.conditions import straight
+from echoes.models.conditions import unmirrored
 from echoes.models.radar import readout
 from echoes.models.radar.onecall import OneCall, of_frames
 from echoes.models.sampler import seed_of
@@ -106,7 +106,7 @@ def test_without_a_regression_the_latent_model_says_all(without, radar):
 
 def test_frames_of_the_grids_are_said_with_their_own_condition_and_noise(track, call, radar):
     say = of_frames(call, track.grids, track.conditions, True)
-    cond = track.conditions(FRAMES, straight(FRAMES))
+    cond = track.conditions(FRAMES, unmirrored(FRAMES))
     found, expected = say(FRAMES), call(radar, cond, FRAMES.tolist(), 1, True)
     assert torch.equal(found.weighed, expected.weighed)
     assert torch.equal(found.measured, expected.measured)

@@ -12,7 +12,7 @@ from echoes import params
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models import middles
-from echoes.models.conditions import straight
+from echoes.models.conditions import unmirrored
 from echoes.models.radar import calibration, clouds, familiarity, reconstruction, validation
 from echoes.models.radar.onecall import OneCall, of_frames
 from echoes.models.radar.readout import Readout
@@ -28,7 +28,7 @@ def iou(track, made):
 
 def sampled(track, sampler, threshold):
     frames = track.grids.frames("val")
-    cond = track.conditions(frames, straight(frames))
+    cond = track.conditions(frames, unmirrored(frames))
     return clouds.from_decoded(sampler(cond, frames.tolist()), threshold, track.grids)
 
 

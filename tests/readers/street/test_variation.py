@@ -63,7 +63,7 @@ def test_radars_differ_between_sequences_by_the_spread():
     deviations = [values.std() for values in (power, noise, ground, alarms)]
     np.testing.assert_allclose(deviations, [2.0, 0.5, 0.3, 0.6], rtol=0.05)
     np.testing.assert_allclose(np.corrcoef([power, noise, ground, alarms]), np.eye(4), atol=0.06)
-    assert np.abs(power).max() <= variation.MOST * 2.0
+    assert np.abs(power).max() <= variation.MAX_DEVIATIONS * 2.0
     assert {replace(r, power_at_1m_db=0, noise_power_db=0, clutter=RADAR.clutter) for r in drawn} == {
         replace(radar, power_at_1m_db=0, noise_power_db=0)
     }

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.models.conditions import Conditions, straight
+from echoes.models.conditions import Conditions, unmirrored
 from echoes.models.microdoppler import pictures
 from echoes.models.sampler import Sampler
 
@@ -11,5 +11,5 @@ from echoes.models.sampler import Sampler
 def sampled(sampler: Sampler, data: Spectrograms, conditions: Conditions, path: Path) -> None:
     """Spectrograms made of the labels of real ones, beside them."""
     frames = pictures.chosen(data)
-    cond = conditions(frames, straight(frames)).to(sampler.device)
+    cond = conditions(frames, unmirrored(frames)).to(sampler.device)
     pictures.draw(sampler(cond, frames.tolist()), "sample", frames, data, path)

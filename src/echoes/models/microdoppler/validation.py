@@ -14,7 +14,7 @@ from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.distributions import frechet
 from echoes.models import middles
-from echoes.models.conditions import Conditions, straight
+from echoes.models.conditions import Conditions, unmirrored
 from echoes.models.sampler import Decoder, Sampler
 
 BATCH = 32
@@ -68,7 +68,7 @@ def _encoded(decoder: Decoder, data: Spectrograms, frames: np.ndarray) -> np.nda
 def _sampled(sampler: Sampler, conditions: Conditions, frames: np.ndarray, sample_ids: Sequence[int]) -> np.ndarray:
     """Under the conditions of `frames`, (B,) both; sample_ids name the noise."""
     place = sampler.device
-    noise, cond = sampler.noise(sample_ids, "validation"), conditions(frames, straight(frames)).to(place)
+    noise, cond = sampler.noise(sample_ids, "validation"), conditions(frames, unmirrored(frames)).to(place)
     with autocast(place):
         return pooled(sampler.latents(cond, noise, sample_ids))
 

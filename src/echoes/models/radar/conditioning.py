@@ -7,13 +7,13 @@ from torch import Tensor
 from echoes.dataset.grids import Grids
 from echoes.grids import Y_AXIS
 from echoes.latentstore import LatentStore
-from echoes.models.conditions import Conditions, either
+from echoes.models.conditions import Conditions, rows_or_mirrored
 
 
 def conditions(grids: Grids, store: LatentStore, by: str) -> Conditions:
     """by: `encoder` for the cells of what goes in, `vae` for their latents."""
     if by == "vae":
-        return lambda frames, flipped: torch.from_numpy(either(store, "cond", frames, flipped))
+        return lambda frames, flipped: torch.from_numpy(rows_or_mirrored(store, "cond", frames, flipped))
     return lambda frames, flipped: _cells(grids, frames, flipped)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from echoes.compute.precision import autocast
 from echoes.dataset.grids import Grids
-from echoes.models.conditions import Conditions, straight
+from echoes.models.conditions import Conditions, unmirrored
 from echoes.models.radar import readout
 from echoes.models.radar.regressor import OFFSETS
 from echoes.models.sampler import Sampler, clock, seed_of
@@ -86,7 +86,7 @@ def of_frames(call: OneCall, grids: Grids, conditions: Conditions, latent: bool)
 
     def say(frames: np.ndarray) -> Said:
         radar = torch.from_numpy(grids.input_batch(frames)).to(place)
-        cond = conditions(frames, straight(frames)).to(place)
+        cond = conditions(frames, unmirrored(frames)).to(place)
         return call(radar, cond, frames.tolist(), 1, latent)
 
     return say

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from echoes.dataset.grids import Grids
-from echoes.models.conditions import Conditions, straight
+from echoes.models.conditions import Conditions, unmirrored
 from echoes.models.radar import pictures
 from echoes.models.radar.clouds import from_decoded
 from echoes.models.sampler import Sampler
@@ -12,6 +12,6 @@ from echoes.models.sampler import Sampler
 def sampled(sampler: Sampler, grids: Grids, conditions: Conditions, path: Path) -> None:
     """Clouds made of what goes in, beside it and the targets."""
     frames = pictures.chosen(grids)
-    cond = conditions(frames, straight(frames)).to(sampler.device)
+    cond = conditions(frames, unmirrored(frames)).to(sampler.device)
     made = from_decoded(sampler(cond, frames.tolist()), pictures.THRESHOLD, grids)
     pictures.draw(made, "sample", frames, grids, path)

@@ -14,7 +14,7 @@ from echoes.arrays import Writer
 from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.models import sampler
-from echoes.models.conditions import straight
+from echoes.models.conditions import unmirrored
 from echoes.models.radar import baselines, clouds, reconstruction
 from echoes.models.radar.clouds import Cloud, Made, from_decoded
 from echoes.models.radar.fusing import Fusing, Produced
@@ -136,7 +136,7 @@ class Sampling:
         return placed, said.seconds
 
     def _cond(self, frames: np.ndarray) -> Tensor:
-        cond: Tensor = self._trained.conditions(frames, straight(frames)).to(self._trained.place)
+        cond: Tensor = self._trained.conditions(frames, unmirrored(frames)).to(self._trained.place)
         return cond
 
     def _centred(self, found: list[Cloud]) -> list[Made]:

@@ -9,7 +9,7 @@ from echoes.dataset.frames import batches_of, spread
 from echoes.dataset.grids import Grids
 from echoes.evaluation.cells import Target
 from echoes.evaluation.thresholds import Probable, choose_threshold, iou_3d
-from echoes.models.conditions import Conditions, straight
+from echoes.models.conditions import Conditions, unmirrored
 from echoes.models.radar import clouds, reconstruction
 from echoes.models.radar.clouds import Cloud, from_decoded
 from echoes.models.sampler import Sampler
@@ -43,7 +43,7 @@ class Validation:
         """frames (B,) -> their samples, with all that a threshold may keep."""
 
         def sample(frames: np.ndarray) -> list[Cloud]:
-            cond = self._conditions(frames, straight(frames)).to(sampler.device)
+            cond = self._conditions(frames, unmirrored(frames)).to(sampler.device)
             return from_decoded(sampler(cond, frames.tolist()), THRESHOLDS[0], self._grids)
 
         return sample

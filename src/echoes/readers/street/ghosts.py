@@ -8,7 +8,7 @@ from echoes.readers.street.raycast import cast
 from echoes.readers.street.scenario import Ghosts, Radar
 from echoes.readers.street.shapes import Shapes
 
-MOST_IMAGES = 5_000_000  # that are looked for: a hundred bytes each
+MAX_IMAGES = 5_000_000  # that are looked for: a hundred bytes each
 
 
 def facades(echoes: Echoes, shapes: Shapes, walls: np.ndarray, ego_velocity: np.ndarray, radar: Radar) -> Echoes:
@@ -22,8 +22,8 @@ def facades(echoes: Echoes, shapes: Shapes, walls: np.ndarray, ego_velocity: np.
     floor_db = radar.noise_power_db + radar.detection_snr_db + 2 * ghosts.facade_loss_db
     strong = echoes.take((echoes.power_db > floor_db) & ~np.isin(echoes.shape, walls) & (echoes.shape >= 0))
     walls = walls[np.hypot(*shapes.centre[walls, :2].T) < radar.range_m[1]]
-    if len(walls) * len(strong.shape) > MOST_IMAGES:
-        raise InputError(f"radar: expected up to {MOST_IMAGES} echoes in facades, got {len(walls) * len(strong.shape)}")
+    if len(walls) * len(strong.shape) > MAX_IMAGES:
+        raise InputError(f"radar: expected up to {MAX_IMAGES} echoes in facades, got {len(walls) * len(strong.shape)}")
     # every strong echo with every wall
     echo, wall = (grid.ravel() for grid in np.meshgrid(np.arange(len(strong.shape)), walls, indexing="ij"))
     across = np.column_stack([-np.sin(shapes.yaw_rad[wall]), np.cos(shapes.yaw_rad[wall]), np.zeros(len(wall))])

@@ -8,7 +8,7 @@ from echoes.errors import InputError
 from echoes.readers.street.scenario import Materials
 from echoes.readers.street.shapes import BOX, CYLINDER
 
-MOST = 300_000  # points in a street; some ten thousand are a lot
+MAX_POINTS = 300_000  # points in a street; some ten thousand are a lot
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ def sample(
     x, y, z = half.T
     area = np.where(kind == BOX, 8 * (x + y) * z, 4 * np.pi * (x + y) / 2 * z)
     mean = area * materials.column("scatterers_per_m2")[material]
-    if mean.sum() > MOST:
-        raise InputError(f"materials: expected scatterers_per_m2 for {MOST} points, got {mean.sum():.0f}")
+    if mean.sum() > MAX_POINTS:
+        raise InputError(f"materials: expected scatterers_per_m2 for {MAX_POINTS} points, got {mean.sum():.0f}")
     count = rng.poisson(mean)
     shape = np.repeat(np.arange(len(kind)), count)
     of = material[shape]

@@ -33,8 +33,8 @@ _MOST = {
 _LEAST = 1e-3  # of what must be positive
 _LEAST_APART_M = 1.0  # things along the street
 _APART = ("length_m", "spacing_m", "slot_m")
-MOST_BEAMS = 2_000_000  # of a turn of the LiDAR
-MOST_SPREAD_DB, MOST_SPREAD = 20.0, 1.0
+MAX_BEAMS = 2_000_000  # of a turn of the LiDAR
+MAX_SPREAD_DB, MAX_SPREAD = 20.0, 1.0
 _NEVER_NEGATIVE = ("noise_deg", "spread_deg", "spread_db", "loss_db", "excess_db")
 
 
@@ -223,8 +223,8 @@ class Lidar(_Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         turn = (self.azimuth_deg[1] - self.azimuth_deg[0]) / self.azimuth_resolution_deg + 1
-        if (count := turn * sum(fan.beams for fan in self.fans)) > MOST_BEAMS or not self.fans:
-            raise InputError(f"fans: expected 1 to {MOST_BEAMS} beams in a turn, got {count:.0f}")
+        if (count := turn * sum(fan.beams for fan in self.fans)) > MAX_BEAMS or not self.fans:
+            raise InputError(f"fans: expected 1 to {MAX_BEAMS} beams in a turn, got {count:.0f}")
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ class Spread:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            most = MOST_SPREAD_DB if name.endswith("_db") else MOST_SPREAD
+            most = MAX_SPREAD_DB if name.endswith("_db") else MAX_SPREAD
             if not 0 <= value <= most:
                 raise InputError(f"{name}: expected 0 to {most:g}, got {value:g}")
 

@@ -7,7 +7,7 @@ import numpy as np
 from echoes import seeds
 from echoes.readers.street.scenario import Radar, Scenario
 
-MOST = 3.0  # deviations: beyond them no draw goes
+MAX_DEVIATIONS = 3.0  # deviations: beyond them no draw goes
 
 
 def of_sequence(radar: Radar, seed: int, sequence: int) -> Radar:
@@ -18,7 +18,7 @@ def of_sequence(radar: Radar, seed: int, sequence: int) -> Radar:
     spread = radar.spread
     if spread is None:
         return radar
-    normal = np.clip(seeds.rng(seed, "spread", sequence).standard_normal(4), -MOST, MOST)
+    normal = np.clip(seeds.rng(seed, "spread", sequence).standard_normal(4), -MAX_DEVIATIONS, MAX_DEVIATIONS)
     power_db, noise_db, ground, alarms = (float(n) for n in normal)
     clutter = radar.clutter
     return replace(
