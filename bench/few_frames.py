@@ -21,7 +21,7 @@ from torch import nn
 
 from echoes import params, seeds
 from echoes.compute import device
-from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import points
 from echoes.evaluation.points import restrict
@@ -132,7 +132,7 @@ def against_radar(network: nn.Module, grids: Grids, seed: int, place: torch.devi
     say = saying(network, grids, place)
     settled = calibration.fit(say, grids, names, place, seed)
     fusion, rows = Fusion(settled, Placement.of(grids), place), []
-    for frames in batches_of(spread(grids.frames("val"), calibration.FRAMES), calibration.BATCH):
+    for frames in batches_of(evenly_spaced(grids.frames("val"), calibration.FRAMES), calibration.BATCH):
         said = say(frames)
         probable, measured = fusion.probability(said.weighed).cpu().numpy(), said.measured.cpu().numpy()
         for frame, *one in zip(frames.tolist(), probable, measured, strict=True):

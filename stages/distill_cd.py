@@ -42,7 +42,7 @@ def main(track: str) -> None:
         model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(place))
         if distributed.is_first():
             draw(model, training.log.picture(p.schedule.steps - 1))
-            chosen = validation.chosen(model, p.sigmas, once(model), grids, given)
+            chosen = validation.calibrate(model, p.sigmas, once(model), grids, given)
             students.save_cd(model, p, header, chosen, data / "cd.safetensors")
             numbers = {name: value for name, value in chosen.items() if isinstance(value, float)}
             metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": training.log.last("loss"), **numbers})

@@ -172,7 +172,7 @@ def radar_from_lidar(data: Path) -> SimpleNamespace:
     grids = artifacts.write_grids(data / "grids.zarr", task=RADAR_FROM_LIDAR)
     vae = changed(VAE, {"loss.measured": weights})
     ldm = changed(LDM, {"loss.regression.measured": weights})
-    return built(data, grids, vae, ldm, CD, {"threshold": 0.4, "middle": 1.5})
+    return built(data, grids, vae, ldm, CD, {"threshold": 0.4, "second_sigma": 1.5})
 
 
 def changed(section: dict, values: dict[str, Any]) -> dict[str, Any]:
@@ -188,16 +188,16 @@ def changed(section: dict, values: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
-def settled(grids: Grids, threshold: float = 0.4, middle: float = 1.5) -> dict[str, Any]:
+def settled(grids: Grids, threshold: float = 0.4, second_sigma: float = 1.5) -> dict[str, Any]:
     """What travels with the consistency model of a track of radar clouds."""
     seen = asdict(familiarity.of_training(grids))
-    return {"threshold": threshold, "middle": middle, "readout": asdict(READOUT), "seen": seen}
+    return {"threshold": threshold, "second_sigma": second_sigma, "readout": asdict(READOUT), "seen": seen}
 
 
 def people(data: Path, variant: str = "kl", raw: str = "r", latents: dict = LATENTS, **ldm: Any) -> SimpleNamespace:
     """A track of labelled spectrograms; ldm: other values of the architecture of its denoiser."""
     grids = artifacts.write_spectrograms(data / "grids.zarr", raw=raw)
-    vae, chosen = changed(PEOPLE_VAE, {"architecture.variant": variant}), {"middle": 1.2}
+    vae, chosen = changed(PEOPLE_VAE, {"architecture.variant": variant}), {"second_sigma": 1.2}
     other = changed(PEOPLE_LDM, {f"architecture.{key}": value for key, value in ldm.items()})
     return built(data, grids, vae, other, PEOPLE_CD, chosen, latents)
 

@@ -1,6 +1,6 @@
 """What headers of older formats mean today, so that what was published loads.
 
-1   before tasks were told: a track of clouds enhanced a radar's
+1   before tasks were told: a track of clouds enhanced a radar's. `second_sigma` was called `middle`.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,10 @@ from echoes.tasks import ENHANCE
 
 def content(told: Mapping[str, Any], format: int) -> dict[str, Any]:
     """The content of a header of that format, as it is told today."""
-    if format < 2 and "target_channels" in told:
-        return {**told, "task": asdict(ENHANCE)}
-    return dict(told)
+    found = dict(told)
+    if format < 2:
+        if "target_channels" in found:
+            found["task"] = asdict(ENHANCE)
+        if "middle" in found:
+            found["second_sigma"] = found.pop("middle")
+    return found

@@ -228,7 +228,7 @@ def test_spectrograms_are_only_overwritten_when_asked_and_nothing_else_ever_is(p
 
 def test_pictures_in_colour_are_written_as_shares_of_full_light(project: Path) -> None:
     grids = artifacts.write_spectrograms(project / "data" / "new" / "grids.zarr", channels=3)
-    sections = (tracks.PEOPLE_VAE, tracks.PEOPLE_LDM, tracks.PEOPLE_CD, {"middle": 1.2})
+    sections = (tracks.PEOPLE_VAE, tracks.PEOPLE_LDM, tracks.PEOPLE_CD, {"second_sigma": 1.2})
     tracks.built(project / "data" / "new", grids, *sections)
     assert run("--user", "1", "--activity", "walk", "--count", "2", "out", track="new").exit_code == 0
     found = spectrograms(project / "out")["spectrogram"]

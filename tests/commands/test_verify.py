@@ -147,7 +147,9 @@ def test_a_parent_from_elsewhere_is_told_at_each_artifact_made_from_another(proj
     old = latentstore.read(Path("data/radar/latents")).header.parents["vae"]
     other = project / "other"
     grids = artifacts.write_grids(other / "grids.zarr")
-    tracks.built(other, grids, tracks.changed(tracks.VAE, {"schedule.seed": 1}), tracks.LDM, tracks.CD, {"middle": 1.0})
+    tracks.built(
+        other, grids, tracks.changed(tracks.VAE, {"schedule.seed": 1}), tracks.LDM, tracks.CD, {"second_sigma": 1.0}
+    )
     shutil.copyfile(other / "vae.safetensors", "data/radar/vae.safetensors")
     wrong = failures("radar")
     assert set(wrong) == {"vae", "latents", "ldm", "cd", "samples"}

@@ -7,7 +7,7 @@ import pytest
 
 from echoes import seeds
 from echoes.evaluation import halves, spectrogram_report
-from echoes.evaluation.spectrogram_report import Judged
+from echoes.evaluation.spectrogram_report import Classified
 from echoes.evaluation.spectrograms import Motion
 
 KINDS = ("user", "activity")
@@ -15,7 +15,7 @@ DISTANCES = ("frechet", "kid", "envelope_w1_mps", "torso_w1_mps", "bandwidth_w1_
 MANIFOLD = ("precision", "recall", "density", "coverage")
 
 
-def judged(count: int, purpose: str, shift: float = 0.0, right: float = 0.9) -> Judged:
+def judged(count: int, purpose: str, shift: float = 0.0, right: float = 0.9) -> Classified:
     """Spectrograms of 2 users and 3 activities, `shift` from the real ones in features and velocity."""
     rng = seeds.rng(0, purpose)
     labels = np.stack([np.arange(count) % 2, np.arange(count) // 2 % 3], axis=1)
@@ -23,10 +23,10 @@ def judged(count: int, purpose: str, shift: float = 0.0, right: float = 0.9) -> 
     predictions = np.where(rng.random(labels.shape) < right, labels, (labels + 1) % 2)
     speed = labels[:, 1:] + rng.normal(scale=0.1, size=(count, 16)) + shift
     motion = Motion(speed - 1, speed + 1, speed, np.full((count, 16), 0.3 + abs(shift)), 1 + labels[:, 1] + shift)
-    return Judged(labels, features, predictions, motion)
+    return Classified(labels, features, predictions, motion)
 
 
-def report(method: Judged, real: Judged, resamples: int = 50) -> dict[str, float | None]:
+def report(method: Classified, real: Classified, resamples: int = 50) -> dict[str, float | None]:
     first, second = halves.halves(real.labels, np.arange(len(real.labels)), seed=0)
     return spectrogram_report.block(method, second, real.take(first), KINDS, seed=0, resamples=resamples)
 

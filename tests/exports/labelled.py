@@ -75,4 +75,4 @@ def write(data: Path, variant: str = "vq", parameterization: str = "flow", by: s
     teacher = denoisers.load_ldm(data / "ldm.safetensors", CPU)[1]
     cd: CdParams = params.build(CdParams, CD, "cd")
     student = ConsistencyModel(denoiser, cd.sigmas.low)
-    students.save_cd(student, cd, teacher, {"middle": 1.2}, data / "cd.safetensors")
+    students.save_cd(student, cd, teacher, {"second_sigma": 1.2}, data / "cd.safetensors")

@@ -68,8 +68,8 @@ def test_a_consistency_model_repeats_its_answers_and_its_boundary(name, request)
 
 def test_what_was_chosen_on_validation_travels_with_the_consistency_model(track, people):
     cloud, spectrogram = (students.load_cd(one.data / "cd.safetensors", CPU)[2].content for one in (track, people))
-    assert (cloud["threshold"], cloud["middle"]) == (0.4, 1.5)
-    assert spectrogram["middle"] == 1.2
+    assert (cloud["threshold"], cloud["second_sigma"]) == (0.4, 1.5)
+    assert spectrogram["second_sigma"] == 1.2
     assert "threshold" not in spectrogram
 
 

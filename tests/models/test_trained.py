@@ -117,10 +117,13 @@ def test_a_published_model_loads_whatever_becomes_of_the_keys_of_its_training(fa
 def test_a_model_from_before_tasks_were_told_is_one_that_enhances(kind, track, tmp_path):
     load = {"vae": autoencoders.load, "ldm": denoisers.load_ldm, "cd": students.load_cd}[kind]
     tensors, header = weights.load(track.data / f"{kind}.safetensors", kind)
-    content = {key: value for key, value in header.content.items() if key != "task"}
+    content = {key: value for key, value in header.content.items() if key not in ("task", "second_sigma")}
+    if kind == "cd":
+        content["middle"] = header.content["second_sigma"]
     older = replace(header, content={**content, "target_channels": list(ENHANCE.target)}, format=1)
     weights.save(tensors, older, tmp_path / "old.safetensors")
     model, *_, found = load(tmp_path / "old.safetensors", CPU)
     assert params.build(Task, found.content["task"], "task") == ENHANCE
+    assert found.content.get("second_sigma") == header.content.get("second_sigma")
     state = (model.denoiser if kind == "cd" else model).state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())

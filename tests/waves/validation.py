@@ -1,4 +1,4 @@
-from echoes.models import middles
+from echoes.models import second_step
 from echoes.models.conditions import straight
 
 
@@ -8,5 +8,5 @@ def error(once, data, conditions):
     return float(made.abs().mean())
 
 
-def chosen(student, distilled, once, data, conditions):
-    return {"middle": middles.candidates(student, distilled)[0]}
+def calibrate(student, distilled, once, data, conditions):
+    return {"second_sigma": second_step.candidates(student, distilled)[0]}

@@ -17,7 +17,7 @@ def split_numbers(reader: Reader) -> np.ndarray:
     return found
 
 
-def spread(frames: np.ndarray, most: int) -> np.ndarray:
+def evenly_spaced(frames: np.ndarray, most: int) -> np.ndarray:
     """At most `most` of `frames` (N,), evenly spread from the first to the last."""
     return frames[np.linspace(0, len(frames) - 1, min(most, len(frames))).astype(int)]
 

@@ -14,7 +14,7 @@ DEVIATIONS = 1.96  # on each side of a normal distribution hold 95 %
 
 
 @dataclass(frozen=True)
-class Judged:
+class Classified:
     """N spectrograms as the report sees them.
 
     labels       (N, kinds) integers: what they show; of generated ones, what was asked for.
@@ -27,12 +27,12 @@ class Judged:
     predictions: np.ndarray
     motion: Motion
 
-    def take(self, which: np.ndarray) -> "Judged":
-        return Judged(self.labels[which], self.features[which], self.predictions[which], self.motion.take(which))
+    def take(self, which: np.ndarray) -> "Classified":
+        return Classified(self.labels[which], self.features[which], self.predictions[which], self.motion.take(which))
 
 
 def block(
-    method: Judged, chosen: np.ndarray, reference: Judged, kinds: Sequence[str], seed: int, resamples: int
+    method: Classified, chosen: np.ndarray, reference: Classified, kinds: Sequence[str], seed: int, resamples: int
 ) -> dict[str, float | None]:
     """Every number of one method, those with an interval followed by `_lo` and `_hi` (95 %).
 
@@ -70,7 +70,7 @@ def accuracy(
     return {key: classification.accuracy(labels, predictions, classes), f"{key}_lo": lo, f"{key}_hi": hi}
 
 
-def distances(compared: Judged, reference: Judged) -> dict[str, float]:
+def distances(compared: Classified, reference: Classified) -> dict[str, float]:
     """Distances of two sets: of features, and of the quantities of motion per label of the last kind."""
     return {
         "frechet": frechet(compared.features, reference.features),
@@ -79,7 +79,7 @@ def distances(compared: Judged, reference: Judged) -> dict[str, float]:
     }
 
 
-def _standard_errors(compared: Judged, reference: Judged, seed: int, resamples: int) -> dict[str, float]:
+def _standard_errors(compared: Classified, reference: Classified, seed: int, resamples: int) -> dict[str, float]:
     """Standard deviation of `distances` over resamples of both sets, drawn within each label of the last kind."""
     found = []
     for i in range(resamples):

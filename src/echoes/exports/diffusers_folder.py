@@ -33,7 +33,7 @@ def pipeline(data: Path, model: Model, p: SampleParams) -> SpectrogramPipeline:
     else:
         student, of, header = students.load_cd(path, CPU)
         weights = student.state_dict()
-        scheduler = ConsistencyScheduler(cd=asdict(of), middle=float(header.content["middle"]))
+        scheduler = ConsistencyScheduler(cd=asdict(of), middle=float(header.content["second_sigma"]))
     require_parent(path, header, vae_path, vae_header)
     if "labels" not in header.content:
         raise InputError(f"{path}: expected a model of labelled spectrograms, got one of radar frames")

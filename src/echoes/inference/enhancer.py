@@ -97,7 +97,7 @@ class Enhancer:
         grid, latent_shape = Grid(told.axes), latentstore.shape(header)
         if latent_shape != vae.latent_shape(grid.shape):
             raise InputError(f"{cd_path}: expected latents of a grid {grid.shape}, got {latent_shape}")
-        between = [students.chosen(header, "middle")] * (steps - 1)
+        between = [students.calibrated(header, "second_sigma")] * (steps - 1)
         decoder = Decoder(vae, denoisers.whitening(header))
         sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latent_shape, of.seed)
         return cls(
@@ -106,7 +106,7 @@ class Enhancer:
             fusion=Fusion(students.readout(header), Placement(grid, told.scaling, told.task), place),
             choice=readout,
             samples=samples,
-            threshold=students.chosen(header, "threshold"),
+            threshold=students.calibrated(header, "threshold"),
             grid=grid,
             task=told.task,
             scaling=told.scaling,

@@ -52,7 +52,7 @@ class SpectrogramGenerator:
         path, place = Path(folder, "cd.safetensors"), best() if device is None else device
         vae, vae_header = _autoencoder(path, place)
         model, of, header = students.load_cd(path, place)
-        between = [students.chosen(header, "middle")] * (steps - 1)
+        between = [students.calibrated(header, "second_sigma")] * (steps - 1)
         decoder = _decoder(vae, vae_header, header, path)
         sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latentstore.shape(header), seed)
         return cls.of(sampler, header, path)

@@ -60,14 +60,14 @@ def distillation(
     target: ConsistencyModel,
     teacher: Denoiser,
     p: CdParams,
-    spread: Whitening,
+    whitening: Whitening,
     device: torch.device,
 ) -> Callable[[LatentBatch], Tensor]:
     """batch -> (B,) consistency loss; each network encodes the condition with its own conditioner."""
     sigmas = schedules.schedule(p.sigmas, teacher.parameterization)[:-1].float().to(device)
 
     def loss(batch: LatentBatch) -> Tensor:
-        clean, cond = batch.draw(spread, device), batch.cond.to(device)
+        clean, cond = batch.draw(whitening, device), batch.cond.to(device)
         high, low = curriculum.neighbours(sigmas, len(clean))
         with torch.no_grad():
             goal = given(target, target.condition(cond))

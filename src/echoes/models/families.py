@@ -80,7 +80,7 @@ class Validation(Protocol):
     """What is settled on the validation split and travels with a consistency model, and its error there."""
 
     def error(self, once: "Sampler", data: Any, conditions: "Conditions", /) -> float: ...
-    def chosen(
+    def calibrate(
         self,
         student: "ConsistencyModel",
         distilled: "SigmaRange",

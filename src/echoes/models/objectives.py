@@ -71,12 +71,12 @@ class LdmParams:
 
 
 def denoising(
-    denoiser: Denoiser, p: LdmParams, spread: Whitening, device: torch.device
+    denoiser: Denoiser, p: LdmParams, whitening: Whitening, device: torch.device
 ) -> Callable[[LatentBatch], Tensor]:
     """batch -> (B,) loss of the parameterization, with a share of each part of the conditions dropped."""
 
     def loss(batch: LatentBatch) -> Tensor:
-        clean = batch.draw(spread, device)
+        clean = batch.draw(whitening, device)
         drop = draws.uniform(len(clean), denoiser.parts, device=device) < p.loss.drop
         condition = denoiser.condition(batch.cond.to(device), drop)
         return denoiser.parameterization.loss(denoiser, clean, condition, p.of_noise)
@@ -89,7 +89,7 @@ def validation(
     store: LatentStore,
     frames: np.ndarray,
     conditions: Conditions,
-    spread: Whitening,
+    whitening: Whitening,
     device: torch.device,
 ) -> Callable[[Denoiser], dict[str, float]]:
     """denoiser -> val_loss, the error of its parameterization on the validation split under the whole condition.
@@ -103,7 +103,7 @@ def validation(
         losses = []
         for chosen in batches_of(frames, BATCH):
             condition = denoiser.condition(conditions(chosen, unmirrored(chosen)).to(device))
-            clean = spread.whiten(torch.from_numpy(store.rows("latents", chosen)).to(device))
+            clean = whitening.whiten(torch.from_numpy(store.rows("latents", chosen)).to(device))
             losses.append(denoiser.parameterization.error(denoiser, clean, condition, p.of_noise))
         return {"val_loss": float(torch.cat(losses).mean())}
 

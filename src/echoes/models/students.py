@@ -64,7 +64,7 @@ class Section(Protocol):
 
 
 def save_cd(model: ConsistencyModel, p: Section, teacher: Header, chosen: Mapping[str, Any], path: Path) -> None:
-    """chosen: what was settled on validation, such as `middle`, the noise level from which a second step starts."""
+    """chosen: what was settled on validation, such as `second_sigma`, the noise level that a second step starts from."""
     of = CdArchitecture(denoisers.architecture(teacher, path), p.sigmas, p.schedule.seed)
     parents = {**teacher.parents, "ldm": teacher.identity}
     header = Header("cd", asdict(p), parents, {**teacher.content, **chosen}, asdict(of))
@@ -91,8 +91,8 @@ def readout(header: Header) -> Readout:
     return found
 
 
-def chosen(header: Header, name: str) -> float:
-    """What was settled on validation and travels with a cd, such as `middle`; raises InputError for no such number."""
+def calibrated(header: Header, name: str) -> float:
+    """A number settled on validation that travels with a cd, such as `second_sigma`; raises InputError for none."""
     found: float = params.build(float, header.content.get(name), f"{header.kind}: {name}")
     if not found > 0:
         raise InputError(f"{header.kind}: {name}: expected more than 0, got {found}")

@@ -81,7 +81,9 @@ class Trained:
 
     def samplers(self, p: SampleParams) -> dict[str, Sampler]:
         """The ways to sample that every family compares."""
-        once, twice = (students.steps(self.of.sigmas, b) for b in ([], [students.chosen(self.header, "middle")]))
+        once, twice = (
+            students.steps(self.of.sigmas, b) for b in ([], [students.calibrated(self.header, "second_sigma")])
+        )
         shared = (self.decoder, self.latent_shape, p.seed)
         return {
             "ldm": Sampler(self.denoiser, p.steps(self.denoiser), p.guidance, *shared),

@@ -105,7 +105,7 @@ def test_copies_of_the_training_set_are_told_from_new_spectrograms(made, people,
 def test_confusions_count_every_spectrogram_of_a_method(made):
     found = made.comparison.confusions(["real", "ldm"])
     assert {name: counts.sum() for name, counts in found.items()} == {"real": 20, "ldm": 40}
-    real = made.comparison.judged["real"].labels[:, -1]
+    real = made.comparison.classified["real"].labels[:, -1]
     np.testing.assert_array_equal(found["real"].sum(axis=1), np.bincount(real, minlength=3))
 
 
@@ -143,7 +143,7 @@ def test_the_figures_are_drawn_per_label(made, tmp_path):
 def test_pictures_in_colour_are_compared_too(tmp_path):
     """By their brightness, where motion is measured."""
     grids = artifacts.write_spectrograms(tmp_path / "grids.zarr", channels=3)
-    track = tracks.built(tmp_path, grids, tracks.PEOPLE_VAE, tracks.PEOPLE_LDM, tracks.PEOPLE_CD, {"middle": 1.2})
+    track = tracks.built(tmp_path, grids, tracks.PEOPLE_VAE, tracks.PEOPLE_LDM, tracks.PEOPLE_CD, {"second_sigma": 1.2})
     section = params.build(SampleParams, tracks.PEOPLE_SAMPLE, "people.sample")
     running = Sampling(trained.load(track.data, grids, CPU), grids, section)
     with arrays.writing(tmp_path / "samples.zarr") as writer:

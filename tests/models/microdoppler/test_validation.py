@@ -7,7 +7,7 @@ import torch
 import tracks
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.evaluation.distributions import frechet
-from echoes.models import middles
+from echoes.models import second_step
 from echoes.models.conditions import unmirrored
 from echoes.models.microdoppler import validation
 
@@ -22,12 +22,12 @@ def pooled(latents):
 def test_the_level_has_the_least_distance_of_all_candidates(name, request):
     track = request.getfixturevalue(name)
     once = tracks.consistent(track)
-    found = validation.chosen(track.model, track.cd_params.sigmas, once, track.grids, track.conditions)
+    found = validation.calibrate(track.model, track.cd_params.sigmas, once, track.grids, track.conditions)
     frames = track.grids.frames("val")
     with torch.no_grad():
         encoded = track.vae.encode(torch.from_numpy(track.grids.target_batch(frames))).mean
     real, distances = pooled(once.decoder.whitening.whiten(encoded)), {}
-    for level in middles.candidates(track.model, track.cd_params.sigmas):
+    for level in second_step.candidates(track.model, track.cd_params.sigmas):
         sampler = tracks.consistent(track, level)
         made = []
         for numbers in (frames, len(track.grids) + frames):  # each is drawn twice
@@ -35,9 +35,9 @@ def test_the_level_has_the_least_distance_of_all_candidates(name, request):
             with torch.no_grad():
                 made.append(sampler.latents(track.conditions(frames, unmirrored(frames)), noise, numbers.tolist()))
         distances[level] = frechet(real, pooled(torch.cat(made)))
-    assert set(found) == {"middle"}
+    assert set(found) == {"second_sigma"}
     # The processor may compute in bfloat16, by which the two best may change places.
-    assert distances[found["middle"]] <= 1.02 * min(distances.values())
+    assert distances[found["second_sigma"]] <= 1.02 * min(distances.values())
 
 
 def test_latents_that_flicker_are_not_near_their_mean():
@@ -63,7 +63,7 @@ def test_it_repeats_and_sees_nothing_but_the_validation_split(people):
     once = tracks.consistent(people)
     grids = Watched(people.grids.path)
     first, again = (
-        validation.chosen(people.model, people.cd_params.sigmas, once, grids, people.conditions) for _ in range(2)
+        validation.calibrate(people.model, people.cd_params.sigmas, once, grids, people.conditions) for _ in range(2)
     )
     assert first == again
     assert grids.seen == set(people.grids.frames("val").tolist())

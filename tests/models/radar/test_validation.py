@@ -11,7 +11,7 @@ import tracks
 from echoes import params
 from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.evaluation.clouds import evaluate_frame
-from echoes.models import middles
+from echoes.models import second_step
 from echoes.models.conditions import unmirrored
 from echoes.models.radar import calibration, clouds, familiarity, reconstruction, validation
 from echoes.models.radar.onecall import OneCall, of_frames
@@ -59,8 +59,8 @@ def test_the_threshold_of_a_method_is_the_best_of_the_candidates_on_the_frames_a
 
 def test_the_second_step_starts_from_the_best_level_of_the_schedule(track):
     distilled = SigmaRange(18, 0.004, 160.0, 7.0, "karras", 1.0)
-    two_steps = middles.two_steps(track.model, distilled, tracks.consistent(track))
-    found = validation.middle(Validation(track.vae, track.grids, track.conditions), two_steps, 0.4)
+    two_steps = second_step.two_steps(track.model, distilled, tracks.consistent(track))
+    found = validation.second_sigma(Validation(track.vae, track.grids, track.conditions), two_steps, 0.4)
     levels = [level for level in karras_sigmas(distilled).tolist() if 1 / 8 <= level <= 8]
     assert list(two_steps) == levels
     scores = {level: iou(track, sampled(track, tracks.consistent(track, level), 0.4)) for level in levels}
@@ -70,14 +70,16 @@ def test_the_second_step_starts_from_the_best_level_of_the_schedule(track):
 
 def test_all_that_was_settled_is_what_the_stage_keeps(track):
     once = tracks.consistent(track)
-    found = validation.chosen(track.model, track.cd_params.sigmas, once, track.grids, track.conditions)
+    found = validation.calibrate(track.model, track.cd_params.sigmas, once, track.grids, track.conditions)
     choice = Validation(track.vae, track.grids, track.conditions)
     threshold = choice.threshold(once)
-    middle = validation.middle(choice, middles.two_steps(track.model, track.cd_params.sigmas, once), threshold)
+    middle = validation.second_sigma(
+        choice, second_step.two_steps(track.model, track.cd_params.sigmas, once), threshold
+    )
     call = OneCall(once)
     say = of_frames(call, track.grids, track.conditions, True)
     readout = calibration.fit(say, track.grids, call.names, torch.device("cpu"), 0)
-    assert set(found) == {"threshold", "middle", "readout", "seen"}
-    assert (found["threshold"], found["middle"]) == (threshold, middle)
+    assert set(found) == {"threshold", "second_sigma", "readout", "seen"}
+    assert (found["threshold"], found["second_sigma"]) == (threshold, middle)
     assert params.build(Readout, json.loads(json.dumps(found["readout"])), "readout") == readout
     assert found["seen"] == asdict(familiarity.of_training(track.grids))

@@ -14,9 +14,9 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.evaluation import classification, halves, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.blocks import require_resamples
-from echoes.evaluation.spectrogram_report import Judged
+from echoes.evaluation.spectrogram_report import Classified
 from echoes.metric_order import in_order
-from echoes.models import judges
+from echoes.models import evaluation_classifiers as classifiers
 from echoes.nets.classifiers import Classifier
 from echoes.provenance import require_parent
 from echoes.training.schedule import Schedule
@@ -84,8 +84,8 @@ class Comparison:
         self._train = (data.target_batch(train), data.labels(train))
         self._features = self._fit(*self._train, "conv", "features")
         self._judge = self._fit(*self._train, "tokens", "judge")
-        self._train_features = judges.features(self._features, self._train[0])
-        self.judged = {name: self._judged(x, labels) for name, (x, labels) in self.spectrograms.items()}
+        self._train_features = classifiers.features(self._features, self._train[0])
+        self.classified = {name: self._classified(x, labels) for name, (x, labels) in self.spectrograms.items()}
 
     def report(self, timings: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
         """A flat block of numbers per method, how many real spectrograms there are, and how many were compared.
@@ -93,13 +93,13 @@ class Comparison:
         All methods are compared with the same half of the real ones, `real` being the other half: the floor.
         """
         recordings = self.data.recordings()[self.data.frames("test")]
-        real = self.judged["real"]
+        real = self.classified["real"]
         reference, other = halves.halves(real.labels, recordings, self._p.seed)
-        pools = {name: np.arange(len(judged.labels)) for name, judged in self.judged.items()}
+        pools = {name: np.arange(len(judged.labels)) for name, judged in self.classified.items()}
         pools |= {"reference": reference, "real": other, "vae_bound": other}
         chosen = alike({name: (pool, self._labels(name)[pool]) for name, pool in pools.items()})
         blocks: dict[str, Any] = {}
-        for name, judged in self.judged.items():
+        for name, judged in self.classified.items():
             numbers = spectrogram_report.block(
                 judged,
                 chosen[name],
@@ -114,22 +114,27 @@ class Comparison:
 
     def confusions(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Method -> (classes, classes) counts of the judge, for the last kind of label."""
-        of = {name: self.judged[name] for name in names}
+        of = {name: self.classified[name] for name in names}
         return {
             name: classification.confusion(judged.labels[:, -1], judged.predictions[:, -1], self._classes[-1])
             for name, judged in of.items()
         }
 
     def _labels(self, name: str) -> np.ndarray:
-        return self.judged["real" if name == "reference" else name].labels
+        return self.classified["real" if name == "reference" else name].labels
 
-    def _fit(self, x: np.ndarray, labels: np.ndarray, architecture: judges.Architecture, name: str) -> Classifier:
-        return judges.fit(x, labels, self._classes, architecture, self._p.judge, name, self._place)
+    def _fit(self, x: np.ndarray, labels: np.ndarray, architecture: classifiers.Architecture, name: str) -> Classifier:
+        return classifiers.fit(x, labels, self._classes, architecture, self._p.judge, name, self._place)
 
-    def _judged(self, x: np.ndarray, labels: np.ndarray) -> Judged:
+    def _classified(self, x: np.ndarray, labels: np.ndarray) -> Classified:
         data, power = self.data, x.mean(axis=1)  # of pictures in colour, their brightness
         motion = spectrograms.motion(power, data.velocity.centres, data.time.step, data.ceiling_db - data.floor_db)
-        return Judged(labels, judges.features(self._features, x), judges.predictions(self._judge, x), motion)
+        return Classified(
+            labels,
+            classifiers.features(self._features, x),
+            classifiers.predictions(self._judge, x),
+            motion,
+        )
 
     def _as_training_data(self, name: str) -> dict[str, float | None]:
         """Accuracy on real test data of the judge's architecture trained on this method's spectrograms alone."""
@@ -139,12 +144,12 @@ class Comparison:
             return dict.fromkeys(keys)
         judge = self._judge if name == "real" else self._fit(*self.spectrograms[name], "tokens", "judge")
         x, labels = self.spectrograms["real"]
-        right = (judges.predictions(judge, x) == labels).mean(axis=0)
+        right = (classifiers.predictions(judge, x) == labels).mean(axis=0)
         return dict(zip(keys, right.tolist(), strict=True))
 
     def _novelty(self, name: str) -> dict[str, float]:
         """nearest_ratio: 1 for as new as unseen recordings, towards 0 for copies of the training set."""
-        made, real = self.judged[name].features, self.judged["real"].features
+        made, real = self.classified[name].features, self.classified["real"].features
         return {"nearest_ratio": manifolds.nearest_ratio(made, real, self._train_features)}
 
 

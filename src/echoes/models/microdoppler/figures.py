@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from echoes.dataset.frames import spread
+from echoes.dataset.frames import evenly_spaced
 from echoes.models.microdoppler.comparison import Comparison
 from echoes.reports import recognition
 from echoes.reports import spectrograms as pictures
@@ -20,16 +20,16 @@ def draw(comparison: Comparison, panels: int, folder: Path) -> None:
     view = View(data.velocity, data.time, (data.floor_db, data.ceiling_db))
 
     def of_label(source: str, label: int) -> np.ndarray:
-        return np.flatnonzero(comparison.judged[source].labels[:, -1] == label)
+        return np.flatnonzero(comparison.classified[source].labels[:, -1] == label)
 
     rows = {
-        name: {s: comparison.spectrograms[s][0][spread(of_label(s, i), panels)] for s in DRAWN}
+        name: {s: comparison.spectrograms[s][0][evenly_spaced(of_label(s, i), panels)] for s in DRAWN}
         for i, name in enumerate(names)
     }
     pictures.side_by_side(rows, view, folder / "side_by_side.png")
     recognition.confusion(comparison.confusions(DRAWN), names, folder / "confusion.png")
     motions = {
-        name: {s: comparison.judged[s].motion.take(chosen) for s in DRAWN if len(chosen := of_label(s, i))}
+        name: {s: comparison.classified[s].motion.take(chosen) for s in DRAWN if len(chosen := of_label(s, i))}
         for i, name in enumerate(names)
     }
     envelopes = {

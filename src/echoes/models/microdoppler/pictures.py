@@ -7,7 +7,7 @@ from torch import Tensor
 
 from echoes.autoencoder.vae import Vae
 from echoes.compute import distributed
-from echoes.dataset.frames import spread
+from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models.microdoppler import reconstruction
 from echoes.reports import thumbnails
@@ -18,13 +18,13 @@ FRAMES = 6
 
 def reconstructed(data: Spectrograms, vae: Vae, path: Path) -> None:
     """Spectrograms through the autoencoder, beside them."""
-    frames = chosen(data)
+    frames = preview_frames(data)
     draw(reconstruction.reconstruct(vae, data, frames), "autoencoder", frames, data, path)
 
 
-def chosen(data: Spectrograms) -> np.ndarray:
+def preview_frames(data: Spectrograms) -> np.ndarray:
     """The spectrograms that are pictured."""
-    return spread(data.frames("val"), FRAMES)
+    return evenly_spaced(data.frames("val"), FRAMES)
 
 
 def draw(made: Tensor, title: str, frames: np.ndarray, data: Spectrograms, path: Path) -> None:

@@ -10,6 +10,6 @@ from echoes.models.sampler import Sampler
 
 def sampled(sampler: Sampler, data: Spectrograms, conditions: Conditions, path: Path) -> None:
     """Spectrograms made of the labels of real ones, beside them."""
-    frames = pictures.chosen(data)
+    frames = pictures.preview_frames(data)
     cond = conditions(frames, unmirrored(frames)).to(sampler.device)
     pictures.draw(sampler(cond, frames.tolist()), "sample", frames, data, path)

@@ -8,7 +8,7 @@ from echoes.autoencoder import codes, spectrogram_loss
 from echoes.autoencoder.vae import Vae
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
-from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.spectrograms import Spectrograms
 
 BATCH = 32
@@ -19,7 +19,7 @@ FRAMES = 256  # of the split, evenly spread: enough for two digits
 def scores(vae: Vae, data: Spectrograms, split: str) -> dict[str, float]:
     """val_mae_db and val_ssim of encode-decode, means over crops of a split, and the use of a codebook there."""
     errors, alike, counts = [], [], []
-    for chosen in batches_of(spread(data.frames(split), FRAMES), BATCH):
+    for chosen in batches_of(evenly_spaced(data.frames(split), FRAMES), BATCH):
         clean = torch.from_numpy(data.target_batch(chosen))
         raw_latents = _encoded(vae, clean)
         made = _decoded(vae, raw_latents).cpu()

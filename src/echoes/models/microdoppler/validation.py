@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
-from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.distributions import frechet
-from echoes.models import middles
+from echoes.models import second_step
 from echoes.models.conditions import Conditions, unmirrored
 from echoes.models.sampler import Decoder, Sampler
 
@@ -23,16 +23,16 @@ DRAWS = 2  # of each: a distribution known from few samples looks narrower than 
 POOLED = 4  # parts along each axis, of which the mean and the deviation of the latents are compared
 
 
-def chosen(
+def calibrate(
     student: ConsistencyModel, distilled: SigmaRange, once: Sampler, data: Spectrograms, conditions: Conditions
 ) -> dict[str, float]:
-    """middle: the noise level of the second step whose latents are nearest to the validation split's.
+    """second_sigma: the noise level of the second step whose latents are nearest to the validation split's.
 
     distilled  the noise levels across which the student was; once: how it is sampled in one call.
     """
-    distance, two_steps = _distance(once.decoder, data, conditions), middles.two_steps(student, distilled, once)
+    distance, two_steps = _distance(once.decoder, data, conditions), second_step.two_steps(student, distilled, once)
     distances = [distance(sampler) for sampler in two_steps.values()]
-    return {"middle": list(two_steps)[int(np.argmin(distances))]}
+    return {"second_sigma": list(two_steps)[int(np.argmin(distances))]}
 
 
 def error(once: Sampler, data: Spectrograms, conditions: Conditions) -> float:
@@ -42,7 +42,7 @@ def error(once: Sampler, data: Spectrograms, conditions: Conditions) -> float:
 
 def _distance(decoder: Decoder, data: Spectrograms, conditions: Conditions) -> Callable[[Sampler], float]:
     """The Frechet distance of pooled latents: it needs no classifier, and the labels are the split's own."""
-    batches = batches_of(spread(data.frames("val"), FRAMES), BATCH)
+    batches = batches_of(evenly_spaced(data.frames("val"), FRAMES), BATCH)
     real = np.concatenate([_encoded(decoder, data, frames) for frames in batches])
 
     def distance(sampler: Sampler) -> float:

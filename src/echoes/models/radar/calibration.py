@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from echoes import seeds
-from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import gate, points
 from echoes.evaluation.bands import BANDS_M
@@ -62,7 +62,7 @@ def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed:
 
     say   what the networks say of frames; names: of the inputs of the gate.
     """
-    frames = spread(grids.frames("val"), FRAMES)
+    frames = evenly_spaced(grids.frames("val"), FRAMES)
     said = list(_said(say, frames))
     both = _settled(said, grids, names, place, seed)
     if REGRESSION not in names or not both.readout.uses_latent:

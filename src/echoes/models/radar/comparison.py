@@ -11,7 +11,7 @@ import numpy as np
 
 from echoes import params
 from echoes.arrays import Reader
-from echoes.dataset.frames import spread
+from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
 from echoes.evaluation.blocks import require_resamples
@@ -146,7 +146,7 @@ def panels(samples: Samples, grids: Grids, count: int) -> list[list[Panel]]:
     cells of each are from the target's.
     """
     rows = []
-    for i in spread(np.arange(len(samples.frames)), count):
+    for i in evenly_spaced(np.arange(len(samples.frames)), count):
         truth = grids.cells("target", int(samples.frames[i]))
         known = clouds.target(grids, int(samples.frames[i]))
         row = []

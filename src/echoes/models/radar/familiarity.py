@@ -3,7 +3,7 @@
 import numpy as np
 
 from echoes import params, tasks
-from echoes.dataset.frames import spread
+from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import unlikeness
 from echoes.evaluation.unlikeness import Seen
@@ -16,7 +16,7 @@ FRAMES = 512  # of the training split, evenly spread
 
 def of_training(grids: Grids) -> Seen:
     """Summaries of the radar of training frames."""
-    frames = spread(grids.frames("train"), FRAMES)
+    frames = evenly_spaced(grids.frames("train"), FRAMES)
     return unlikeness.fit(np.stack([_summary(grids.cells("input", int(f)), grids.grid) for f in frames]))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from echoes.autoencoder.vae import Vae
 from echoes.compute import distributed
-from echoes.dataset.frames import spread
+from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.models.radar import reconstruction
 from echoes.models.radar.clouds import Cloud
@@ -20,13 +20,13 @@ THRESHOLD = 0.5  # of occupancy: the one that is deployed is chosen later
 
 def reconstructed(grids: Grids, vae: Vae, path: Path) -> None:
     """Targets through the autoencoder, beside them."""
-    frames = chosen(grids)
+    frames = preview_frames(grids)
     draw(reconstruction.reconstruct(vae, grids, frames, THRESHOLD), "autoencoder", frames, grids, path)
 
 
-def chosen(grids: Grids) -> np.ndarray:
+def preview_frames(grids: Grids) -> np.ndarray:
     """The frames that are pictured."""
-    return spread(grids.frames("val"), FRAMES)
+    return evenly_spaced(grids.frames("val"), FRAMES)
 
 
 def draw(made: Sequence[Cloud], title: str, frames: np.ndarray, grids: Grids, path: Path) -> None:

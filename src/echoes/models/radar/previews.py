@@ -11,7 +11,7 @@ from echoes.models.sampler import Sampler
 
 def sampled(sampler: Sampler, grids: Grids, conditions: Conditions, path: Path) -> None:
     """Clouds made of what goes in, beside it and the targets."""
-    frames = pictures.chosen(grids)
+    frames = pictures.preview_frames(grids)
     cond = conditions(frames, unmirrored(frames)).to(sampler.device)
     made = from_decoded(sampler(cond, frames.tolist()), pictures.THRESHOLD, grids)
     pictures.draw(made, "sample", frames, grids, path)

@@ -6,7 +6,7 @@ import torch
 from echoes.autoencoder.vae import Vae
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
-from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation.cells import agreement
 from echoes.models.radar import clouds
@@ -18,7 +18,7 @@ FRAMES = 64  # of the split, evenly spread: enough for two digits
 def scores(vae: Vae, grids: Grids, split: str) -> dict[str, float]:
     """iou_3d and count_ratio of encode-decode at probability 0.5, mean over frames of a split."""
     found = []
-    for chosen in batches_of(spread(grids.frames(split), FRAMES), BATCH):
+    for chosen in batches_of(evenly_spaced(grids.frames(split), FRAMES), BATCH):
         for frame, cloud in zip(chosen, reconstruct(vae, grids, chosen, 0.5), strict=True):
             found.append(agreement(cloud.predicted(), clouds.target(grids, int(frame)), grids.grid))
     return {f"val_{key}": float(np.nanmean([f[key] for f in found])) for key in ("iou_3d", "count_ratio")}

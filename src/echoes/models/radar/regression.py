@@ -12,7 +12,7 @@ from echoes import params
 from echoes.autoencoder.loss import masked_huber, require_weights, target_loss
 from echoes.compute import shares
 from echoes.compute.device import device_of
-from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.grids import Y_AXIS
 from echoes.models.radar.regressor import OFFSETS
@@ -133,6 +133,6 @@ def error(network: nn.Module | None, data: Any, p: RegressionLoss | None) -> dic
     if network is None or p is None:
         return {}
     losses, of_batch = [], objective(data.task.target, data.occupied_share, p)
-    for frames in batches_of(spread(data.frames("val"), FRAMES), BATCH):
+    for frames in batches_of(evenly_spaced(data.frames("val"), FRAMES), BATCH):
         losses.append(of_batch(network, load(data, frames, np.zeros(len(frames), bool))))
     return {"val_regression_loss": float(torch.cat(losses).mean())}

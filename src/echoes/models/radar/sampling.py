@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from echoes.arrays import Writer
-from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.models import sampler
 from echoes.models.conditions import unmirrored
@@ -43,7 +43,7 @@ class Sampling:
         self._fusing = Fusing(call, trained.readout, grids, trained.conditions) if enhances else None
         self._placement = Placement.of(grids)
         self.thresholds = self._chosen_thresholds()
-        self.frames = spread(grids.frames("test"), p.frames)
+        self.frames = evenly_spaced(grids.frames("test"), p.frames)
         self._batches = batches_of(self.frames, p.batch)
         self._milliseconds: dict[str, list[float]] = {}
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from echoes.autoencoder.vae import Vae
-from echoes.dataset.frames import batches_of, spread
+from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation.cells import Target
 from echoes.evaluation.thresholds import Probable, choose_threshold, iou_3d
@@ -23,7 +23,7 @@ class Validation:
     """The validation split of a track, and the scores of a method on it."""
 
     def __init__(self, vae: Vae, grids: Grids, conditions: Conditions, frames: int = FRAMES) -> None:
-        self._frames = spread(grids.frames("val"), frames)
+        self._frames = evenly_spaced(grids.frames("val"), frames)
         self._targets: list[Target] = [clouds.target(grids, int(frame)) for frame in self._frames]
         self._vae, self._grids, self._conditions = vae, grids, conditions
 

@@ -9,7 +9,7 @@ import numpy as np
 from echoes.dataset.grids import Grids
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.models import middles
+from echoes.models import second_step
 from echoes.models.conditions import Conditions
 from echoes.models.radar import calibration, familiarity
 from echoes.models.radar.onecall import OneCall, of_frames
@@ -22,10 +22,10 @@ def error(once: Sampler, grids: Grids, conditions: Conditions) -> float:
     return 1 - Validation(once.decoder.vae, grids, conditions).iou(once, 0.5)
 
 
-def chosen(
+def calibrate(
     student: ConsistencyModel, distilled: SigmaRange, once: Sampler, grids: Grids, conditions: Conditions
 ) -> dict[str, Any]:
-    """What travels with the model: the occupancy `threshold` of one-step samples, the noise level `middle` of the
+    """What travels with the model: the occupancy `threshold` of one-step samples, the noise level `second_sigma` of the
     second step; where the task enhances what goes in, the `readout` of these clouds, and what the training frames were
     like (`seen`).
 
@@ -35,7 +35,7 @@ def chosen(
     threshold = validation.threshold(once)
     levels = {
         "threshold": threshold,
-        "middle": middle(validation, middles.two_steps(student, distilled, once), threshold),
+        "second_sigma": second_sigma(validation, second_step.two_steps(student, distilled, once), threshold),
     }
     if not grids.task.enhances:
         return levels
@@ -44,7 +44,7 @@ def chosen(
     return {**levels, "readout": asdict(readout), "seen": asdict(familiarity.of_training(grids))}
 
 
-def middle(validation: Validation, two_steps: Mapping[float, Sampler], threshold: float) -> float:
+def second_sigma(validation: Validation, two_steps: Mapping[float, Sampler], threshold: float) -> float:
     """The noise level from which the second step has the best mean IoU of cells. two_steps: level -> sampler."""
     scores = [validation.iou(sampler, threshold) for sampler in two_steps.values()]
     return list(two_steps)[int(np.argmax(scores))]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from echoes import seeds
-from echoes.models import judges
+from echoes.models import evaluation_classifiers as classifiers
 from echoes.training.schedule import Schedule
 
 CPU = torch.device("cpu")
@@ -27,28 +27,31 @@ def spectrograms(count: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
 def judge(request):
-    return judges.fit(*spectrograms(300, "train"), CLASSES, request.param, SCHEDULE, "judge", CPU)
+    return classifiers.fit(*spectrograms(300, "train"), CLASSES, request.param, SCHEDULE, "judge", CPU)
 
 
 def test_a_judge_recognises_what_it_has_not_seen(judge):
     pictures, labels = spectrograms(100, "test")
-    right = (judges.predictions(judge, pictures) == labels).mean(axis=0)
+    right = (classifiers.predictions(judge, pictures) == labels).mean(axis=0)
     assert (right > 0.9).all()
 
 
 def test_a_judge_forgives_a_gain_and_some_noise(judge):
     pictures, labels = spectrograms(100, "test")
     altered = pictures + 0.08 + 0.05 * seeds.rng(0, "noise").standard_normal(pictures.shape)
-    assert (judges.predictions(judge, altered.astype(np.float32)) == labels).mean() > 0.85
+    assert (classifiers.predictions(judge, altered.astype(np.float32)) == labels).mean() > 0.85
 
 
 def test_each_spectrogram_is_judged_alone(judge):
-    pictures, _ = spectrograms(judges.BATCH + 5, "test")
-    features, found = judges.features(judge, pictures), judges.predictions(judge, pictures)
+    pictures, _ = spectrograms(classifiers.BATCH + 5, "test")
+    features, found = (
+        classifiers.features(judge, pictures),
+        classifiers.predictions(judge, pictures),
+    )
     assert features.shape == (len(pictures), 64)
     assert found.shape == (len(pictures), 2)
-    np.testing.assert_allclose(judges.features(judge, pictures[-3:]), features[-3:], atol=1e-5)
-    np.testing.assert_array_equal(judges.predictions(judge, pictures[::-1].copy()), found[::-1])
+    np.testing.assert_allclose(classifiers.features(judge, pictures[-3:]), features[-3:], atol=1e-5)
+    np.testing.assert_array_equal(classifiers.predictions(judge, pictures[::-1].copy()), found[::-1])
 
 
 def test_a_trained_judge_is_frozen(judge):
@@ -60,14 +63,14 @@ def test_a_trained_judge_is_frozen(judge):
 def test_a_training_repeats_and_follows_its_name(architecture):
     data = spectrograms(40, "train")
     short = Schedule(3, 8, 1e-3, 1, "constant", 0.0, 1.0, "float32", seed=0)
-    once, again, other = (judges.fit(*data, CLASSES, architecture, short, name, CPU) for name in ("a", "a", "b"))
+    once, again, other = (classifiers.fit(*data, CLASSES, architecture, short, name, CPU) for name in ("a", "a", "b"))
     assert all(torch.equal(x, y) for x, y in zip(once.parameters(), again.parameters(), strict=True))
     assert not all(torch.equal(x, y) for x, y in zip(once.parameters(), other.parameters(), strict=True))
 
 
 def test_jitter_changes_gain_and_noise_and_keeps_the_range_and_the_picture():
     pictures, _ = spectrograms(50, "train")
-    altered = judges.jittered(pictures, seeds.rng(0, "jitter"))
+    altered = classifiers.jittered(pictures, seeds.rng(0, "jitter"))
     assert altered.dtype == np.float32
     assert np.abs(altered).max() <= 1
     assert (np.abs(altered - pictures).max(axis=(1, 2, 3)) > 0).all()
@@ -76,9 +79,9 @@ def test_jitter_changes_gain_and_noise_and_keeps_the_range_and_the_picture():
 
 
 def test_the_loss_is_per_spectrogram_and_summed_over_kinds():
-    judge = judges.build("conv", (1, 32, 32), CLASSES).eval()
+    judge = classifiers.build("conv", (1, 32, 32), CLASSES).eval()
     pictures, labels = (torch.from_numpy(part) for part in spectrograms(6, "train"))
-    both = judges.loss(judge, pictures, labels)
+    both = classifiers.loss(judge, pictures, labels)
     assert both.shape == (6,)
     parts = [logits.log_softmax(dim=1) for logits in judge(pictures)]
     smooth = [(1 - 0.05) * -p.gather(1, labels[:, [i]])[:, 0] - 0.05 * p.mean(dim=1) for i, p in enumerate(parts)]
