@@ -37,35 +37,35 @@ from echoes.nets.birdseye import BirdseyeUNet
 from echoes.training.loop import train
 from echoes.training.parts import Part
 
-NONE = {"count": 0, "most_rad": 0.0, "least_share": 1.0, "power_db": 0.0, "noise_m": 0.0, "fade": 0.0}
-TURN, THIN = {"most_rad": 0.4}, {"least_share": 0.5}
+NONE = {"copies": 0, "max_rotation_rad": 0.0, "min_fraction": 1.0, "power_db": 0.0, "noise_m": 0.0, "fade": 0.0}
+TURN, THIN = {"max_rotation_rad": 0.4}, {"min_fraction": 0.5}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What of the track is changed; copies: beside those of no augmentation at all."""
+    """What of the track is changed; augmentation: beside those of no augmentation at all."""
 
     name: str
-    copies: Mapping[str, Any]
+    augmentation: Mapping[str, Any]
     unet: Mapping[str, Any]
     schedule: Mapping[str, Any]
     mirror: bool = True
 
 
-def copies(name: str, **numbers: Any) -> Variant:
+def augmented(name: str, **numbers: Any) -> Variant:
     return Variant(name, numbers, {}, {})
 
 
-AS_SHIPPED = {"count": 7, **TURN, **THIN}
+AS_SHIPPED = {"copies": 7, **TURN, **THIN}
 VARIANTS = [
     Variant("none, not even the mirror", {}, {}, {}, mirror=False),
-    copies("mirror"),
-    copies("mirror, turn", count=7, **TURN),
-    copies("mirror, turn, thin (as shipped)", **AS_SHIPPED),
-    copies("... and power 3 dB", **AS_SHIPPED, power_db=3.0),
-    copies("... and noise .15 m", **AS_SHIPPED, noise_m=0.15),
-    copies("... and fade .5", **AS_SHIPPED, fade=0.5),
-    copies("... and power, noise, fade", **AS_SHIPPED, power_db=3.0, noise_m=0.15, fade=0.5),
+    augmented("mirror"),
+    augmented("mirror, turn", copies=7, **TURN),
+    augmented("mirror, turn, thin (as shipped)", **AS_SHIPPED),
+    augmented("... and power 3 dB", **AS_SHIPPED, power_db=3.0),
+    augmented("... and noise .15 m", **AS_SHIPPED, noise_m=0.15),
+    augmented("... and fade .5", **AS_SHIPPED, fade=0.5),
+    augmented("... and power, noise, fade", **AS_SHIPPED, power_db=3.0, noise_m=0.15, fade=0.5),
     Variant("shipped, channels halved", AS_SHIPPED, {"channels": [16, 32, 48]}, {}),
     Variant("shipped, channels doubled", AS_SHIPPED, {"channels": [64, 128, 192]}, {}),
     Variant("shipped, dropout .3", AS_SHIPPED, {"dropout": 0.3}, {}),
@@ -87,7 +87,7 @@ def changed(numbers: Mapping[str, Any], track: str, variant: Variant) -> dict[st
     """params.yaml with a variant of the track."""
     made: dict[str, Any] = copy.deepcopy(dict(numbers))
     section = made[track]
-    section["grid"]["copies"] |= {**NONE, **variant.copies}
+    section["grid"]["augmentation"] |= {**NONE, **variant.augmentation}
     section["ldm"]["architecture"]["regression"]["unet"] |= variant.unet
     section["ldm"]["schedule"] |= variant.schedule
     section["ldm"]["mirror"] = variant.mirror

@@ -145,9 +145,9 @@ def test_what_is_above_the_ground_stays_so_when_points_and_plane_are_turned_alik
     turned = np.stack([x * cos - y * sin, x * sin + y * cos, z], axis=1)
     plane = (*slopes, height_m)
     expected = ground.above(np.stack([x, y, z], axis=1), plane, 0.3)
-    np.testing.assert_array_equal(ground.above(turned, ground.turned(plane, angle_rad), 0.3), expected)
-    assert ground.turned(plane, 0.0) == plane
+    np.testing.assert_array_equal(ground.above(turned, ground.rotated(plane, angle_rad), 0.3), expected)
+    assert ground.rotated(plane, 0.0) == plane
 
 
 def test_a_quarter_turn_takes_the_slope_ahead_to_the_left():
-    assert ground.turned((0.1, 0.0, -2.0), np.pi / 2) == pytest.approx((0.0, 0.1, -2.0))
+    assert ground.rotated((0.1, 0.0, -2.0), np.pi / 2) == pytest.approx((0.0, 0.1, -2.0))

@@ -20,7 +20,7 @@ SPLIT = ByTime("time", block_s=1.0, purge_s=0.3, val=0.2, test=0.2, seed=0)
 def test_a_jump_back_of_the_clock_is_counted_and_both_drives_are_kept(tmp_path, caplog):
     for number in range(12):  # 6 frames of one drive, 6 of another that tells the same time
         test_astyx.write_frame(tmp_path / "raw", f"{number:06d}", 1_000_000 * (number % 6 + 1))
-    layout = replace(LAYOUT, ground=NoGround("none"), copies=replace(LAYOUT.copies, count=0))
+    layout = replace(LAYOUT, ground=NoGround("none"), augmentation=replace(LAYOUT.augmentation, copies=0))
     source = replace(test_astyx.SOURCE, ego_motion="none", scheduler="")
     with caplog.at_level(logging.INFO), arrays.writing(tmp_path / "grids.zarr") as writer:
         found = clouds.write(tmp_path / "raw", source, layout, SPLIT, writer, tmp_path / "stamps.csv")

@@ -28,10 +28,10 @@ GRID = {
     "ground": {"method": "none"},
     "radius_m": 1.5,
     "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
-    "copies": {
-        "count": 0,
-        "most_rad": 0.0,
-        "least_share": 1.0,
+    "augmentation": {
+        "copies": 0,
+        "max_rotation_rad": 0.0,
+        "min_fraction": 1.0,
         "power_db": 0.0,
         "noise_m": 0.0,
         "fade": 0.0,

@@ -7,7 +7,7 @@ from echoes import seeds
 from echoes.errors import InputError
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization.views import Copies, View, disturbed, thinned, turned, views
+from echoes.voxelization.views import Augmentation, View, disturbed, rotated, subsampled, views
 
 ENTRIES = [Entry("drive", float(i), f"drive/{i}") for i in range(5)]
 SPLITS = ["train", "purged", "val", "train", "test"]
@@ -24,7 +24,7 @@ def frame() -> Frame:
 
 
 def test_only_training_frames_have_copies_and_purged_ones_are_left_out():
-    by_entry = views(ENTRIES, SPLITS, Copies(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))
+    by_entry = views(ENTRIES, SPLITS, Augmentation(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))
     assert [len(of_entry) for of_entry in by_entry] == [3, 1, 3, 1]
     assert all(len({view.entry.key for view in of_entry}) == 1 for of_entry in by_entry)
     listed = [view for of_entry in by_entry for view in of_entry]
@@ -34,26 +34,26 @@ def test_only_training_frames_have_copies_and_purged_ones_are_left_out():
         *[("3", "train")] * 3,
         ("4", "test"),
     ]
-    assert [view.turn_rad == 0 for view in listed] == [True, False, False, True, True, False, False, True]
-    assert max(abs(view.turn_rad) for view in listed) <= 0.2
-    assert [view.share == 1 for view in listed] == [view.turn_rad == 0 for view in listed]
+    assert [view.rotation_rad == 0 for view in listed] == [True, False, False, True, True, False, False, True]
+    assert max(abs(view.rotation_rad) for view in listed) <= 0.2
+    assert [view.share == 1 for view in listed] == [view.rotation_rad == 0 for view in listed]
     assert all(0.5 <= view.share <= 1 for view in listed)
 
 
 def test_the_copies_of_a_frame_do_not_depend_on_the_other_frames():
-    alone = views(ENTRIES[3:4], ["train"], Copies(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))
-    assert alone == views(ENTRIES, SPLITS, Copies(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))[2:3]
+    alone = views(ENTRIES[3:4], ["train"], Augmentation(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))
+    assert alone == views(ENTRIES, SPLITS, Augmentation(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))[2:3]
 
 
 def test_a_quarter_turn_brings_what_was_ahead_to_the_left():
     ahead = Frame("drive", 0.0, np.array([[2, 0, 1, -3, 50]], np.float32), None, (1.0, 0.0, 0.5))
-    left = turned(ahead, np.pi / 2)
+    left = rotated(ahead, np.pi / 2)
     np.testing.assert_allclose(left.radar, [[0, 2, 1, -3, 50]], atol=1e-6)
     assert left.target_origin == pytest.approx((0.0, 1.0, 0.5))
 
 
 def test_static_points_of_a_turned_frame_still_fit_its_velocity():
-    seen = turned(frame(), 0.7)
+    seen = rotated(frame(), 0.7)
     assert seen.ego_velocity is not None
     over_ground = ego_motion.over_ground(seen.radar, seen.ego_velocity, None)
     np.testing.assert_allclose(over_ground, 0, atol=1e-4)
@@ -61,11 +61,11 @@ def test_static_points_of_a_turned_frame_still_fit_its_velocity():
 
 def test_a_thinned_frame_keeps_its_share_of_the_radar_and_all_of_the_target():
     given = frame()
-    seen = thinned(given, 0.5)
+    seen = subsampled(given, 0.5)
     assert 30 < len(seen.radar) < 70
     assert {tuple(row) for row in seen.radar} <= {tuple(row) for row in given.radar}
     assert seen.target is given.target
-    np.testing.assert_array_equal(seen.radar, thinned(given, 0.5).radar)
+    np.testing.assert_array_equal(seen.radar, subsampled(given, 0.5).radar)
 
 
 def view(power_db: float = 0.0, noise_m: float = 0.0, fade: float = 0.0) -> View:
@@ -98,7 +98,7 @@ def test_a_fading_radar_loses_returns_in_proportion_to_their_range():
 
 
 def test_the_copies_of_a_frame_differ_in_power_and_fading_as_they_are_asked_to():
-    (found,) = views(ENTRIES[:1], ["train"], Copies(40, 0.2, 0.5, 2.0, 0.05, 0.3, 0))
+    (found,) = views(ENTRIES[:1], ["train"], Augmentation(40, 0.2, 0.5, 2.0, 0.05, 0.3, 0))
     assert np.std([one.power_db for one in found[1:]]) == pytest.approx(2.0, rel=0.3)
     assert 0 < min(one.fade for one in found[1:]) < max(one.fade for one in found[1:]) <= 0.3
     assert {one.noise_m for one in found[1:]} == {0.05}
@@ -107,4 +107,4 @@ def test_the_copies_of_a_frame_differ_in_power_and_fading_as_they_are_asked_to()
 
 def test_copies_refuse_a_share_that_fades_beyond_all():
     with pytest.raises(InputError, match=r"fade: expected 0 to 1, got 1\.5"):
-        Copies(2, 0.2, 0.5, 0.0, 0.0, 1.5, 0)
+        Augmentation(2, 0.2, 0.5, 0.0, 0.0, 1.5, 0)

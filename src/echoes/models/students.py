@@ -64,7 +64,7 @@ class Section(Protocol):
 
 
 def save_cd(model: ConsistencyModel, p: Section, teacher: Header, chosen: Mapping[str, Any], path: Path) -> None:
-    """chosen: what was settled on validation, such as `second_sigma`, the noise level that a second step starts from."""
+    """chosen: what was settled on validation, such as `second_sigma`, the noise level where a second step starts."""
     of = CdArchitecture(denoisers.architecture(teacher, path), p.sigmas, p.schedule.seed)
     parents = {**teacher.parents, "ldm": teacher.identity}
     header = Header("cd", asdict(p), parents, {**teacher.content, **chosen}, asdict(of))

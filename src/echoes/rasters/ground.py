@@ -71,7 +71,7 @@ def above(points: np.ndarray, plane: Plane, height_m: float) -> np.ndarray:
     return np.asarray(z - (plane[0] * x + plane[1] * y + plane[2]) > height_m)
 
 
-def turned(plane: Plane, angle_rad: float) -> Plane:
+def rotated(plane: Plane, angle_rad: float) -> Plane:
     """The same ground after a turn about z, from x to y."""
     cos, sin = float(np.cos(angle_rad)), float(np.sin(angle_rad))
     return plane[0] * cos - plane[1] * sin, plane[0] * sin + plane[1] * cos, plane[2]

@@ -38,7 +38,7 @@ def write(
     listed = reader.index(root, source)
     jumps, usable = stamps.clock_jumps(listed), stamps.usable(listed, root)
     splits = assigned(usable, source, split)
-    chosen = views(usable, splits, layout.copies)
+    chosen = views(usable, splits, layout.augmentation)
     stretch_of = dict(zip(usable, stretches(usable, split).tolist(), strict=True))
     work = partial(pairs.prepare, reader.read, root, source, layout)
     task = layout.channels()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -18,19 +18,21 @@ from echoes.readers.catalog import CloudSource, sensor_of
 from echoes.readers.frames import Entry, Frame
 from echoes.tasks import ENHANCE, TASKS, Task
 from echoes.voxelization.cloud_grids import FrameCells
-from echoes.voxelization.views import Copies, View, disturbed, turned
+from echoes.voxelization.views import Augmentation, View, disturbed, rotated
 
 
 @dataclass(frozen=True)
 class GridParams:
     """The section `<track>.grid`: the cells of space, and what they hold.
 
-    task      which cloud goes in and which is to come out.
-    ground    how the ground is taken out of the LiDAR's returns.
-    radius_m  a target cell takes Doppler and power from the nearest radar point within this distance.
-    scaling   physical units <-> network range.
-    copies    altered copies of the training frames.
+    task          which cloud goes in and which is to come out.
+    ground        how the ground is taken out of the LiDAR's returns.
+    radius_m      a target cell takes Doppler and power from the nearest radar point within this distance.
+    scaling       physical units <-> network range.
+    augmentation  altered copies of the training frames.
     """
+
+    MOVED: ClassVar = {"copies": "augmentation"}
 
     raster: Literal["voxels"]
     task: Literal["enhance", "radar_from_lidar"]
@@ -40,7 +42,7 @@ class GridParams:
     ground: NoGround | PlaneGround
     radius_m: float
     scaling: Scaling
-    copies: Copies
+    augmentation: Augmentation
 
     def grid(self) -> Grid:
         return Grid.of(self.z, self.y, self.x)
@@ -76,8 +78,8 @@ def prepare(
     plane = ground.fit(frame.target, params.ground)
     return [
         _pair(
-            turned(disturbed(frame, view), view.turn_rad),
-            None if plane is None else ground.turned(plane, view.turn_rad),
+            rotated(disturbed(frame, view), view.rotation_rad),
+            None if plane is None else ground.rotated(plane, view.rotation_rad),
             source,
             params,
             entry,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,33 +12,35 @@ from echoes.readers.frames import Entry, Frame
 
 
 @dataclass(frozen=True)
-class Copies:
+class Augmentation:
     """Altered copies of each training frame; validation and test frames stay as they are.
 
-    count         copies of each frame.
-    most_rad      a copy is turned about the vertical axis by up to this angle either way: what the sensors
-                  would have seen with another heading, but for the borders of their fields of view.
-    least_share   a copy keeps at least this share of the radar's points, as a weaker radar would.
-    power_db      standard deviation of what is added to the powers of a copy, the same for all: another calibration.
-    noise_m       standard deviation of what is added to each coordinate of the radar's points.
-    fade          a copy loses up to this share of the radar's points at the range of its farthest one, and less the
-                  nearer they are: rain, or a weaker transmitter.
+    copies            of each frame.
+    max_rotation_rad  a copy is turned about the vertical axis by up to this angle either way: what the sensors would
+                      have seen with another heading, but for the borders of their fields of view.
+    min_fraction      a copy keeps at least this share of the radar's points, as a weaker radar would.
+    power_db          standard deviation of what is added to all powers of a copy alike: another calibration.
+    noise_m           standard deviation of what is added to each coordinate of the radar's points.
+    fade              a copy loses up to this share of the radar's points at the range of its farthest one, and less
+                      the nearer they are: rain, or a weaker transmitter.
     """
 
-    count: int
-    most_rad: float
-    least_share: float
+    MOVED: ClassVar = {"count": "copies", "most_rad": "max_rotation_rad", "least_share": "min_fraction"}
+
+    copies: int
+    max_rotation_rad: float
+    min_fraction: float
     power_db: float
     noise_m: float
     fade: float
     seed: int
 
     def __post_init__(self) -> None:
-        for name in ("count", "most_rad", "power_db", "noise_m"):
+        for name in ("copies", "max_rotation_rad", "power_db", "noise_m"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-        if not 0 < self.least_share <= 1:
-            raise InputError(f"least_share: expected more than 0 and at most 1, got {self.least_share}")
+        if not 0 < self.min_fraction <= 1:
+            raise InputError(f"min_fraction: expected more than 0 and at most 1, got {self.min_fraction}")
         if not 0 <= self.fade <= 1:
             raise InputError(f"fade: expected 0 to 1, got {self.fade}")
 
@@ -50,14 +53,14 @@ class View:
 
     entry: Entry
     split: str
-    turn_rad: float
+    rotation_rad: float
     share: float
     power_db: float
     noise_m: float
     fade: float
 
 
-def views(entries: Sequence[Entry], splits: Sequence[str], copies: Copies) -> list[list[View]]:
+def views(entries: Sequence[Entry], splits: Sequence[str], augmentation: Augmentation) -> list[list[View]]:
     """Each entry that was not purged, and beside a training entry its altered copies."""
     listed: list[list[View]] = []
     for entry, split in zip(entries, splits, strict=True):
@@ -65,19 +68,20 @@ def views(entries: Sequence[Entry], splits: Sequence[str], copies: Copies) -> li
             continue
         listed.append([View(entry, split, 0.0, 1.0, 0.0, 0.0, 0.0)])
         if split == "train":
-            rng = seeds.rng(copies.seed, "copies", entry.sequence, entry.key)
-            turns = rng.uniform(-copies.most_rad, copies.most_rad, copies.count).tolist()
-            shares = rng.uniform(copies.least_share, 1.0, copies.count).tolist()
-            louder = (copies.power_db * rng.standard_normal(copies.count)).tolist()
-            fades = rng.uniform(0, copies.fade, copies.count).tolist()
+            rng = seeds.rng(augmentation.seed, "copies", entry.sequence, entry.key)
+            most_rad = augmentation.max_rotation_rad
+            turns = rng.uniform(-most_rad, most_rad, augmentation.copies).tolist()
+            shares = rng.uniform(augmentation.min_fraction, 1.0, augmentation.copies).tolist()
+            louder = (augmentation.power_db * rng.standard_normal(augmentation.copies)).tolist()
+            fades = rng.uniform(0, augmentation.fade, augmentation.copies).tolist()
             listed[-1] += [
-                View(entry, split, turn, share, power_db, copies.noise_m, fade)
+                View(entry, split, turn, share, power_db, augmentation.noise_m, fade)
                 for turn, share, power_db, fade in zip(turns, shares, louder, fades, strict=True)
             ]
     return listed
 
 
-def thinned(frame: Frame, share: float) -> Frame:
+def subsampled(frame: Frame, share: float) -> Frame:
     """The frame with that share of its radar points, the same ones each time."""
     if share == 1:
         return frame
@@ -86,9 +90,9 @@ def thinned(frame: Frame, share: float) -> Frame:
 
 
 def disturbed(frame: Frame, view: View) -> Frame:
-    """The frame as a view has it, but for its turn: thinned, faded, displaced and louder; the target stays."""
-    frame = thinned(frame, view.share)
-    rng = seeds.rng(len(frame.radar), "disturbed", frame.sequence, repr(frame.stamp), repr(view.turn_rad))
+    """The frame as a view has it, but for its rotation: subsampled, faded, displaced and louder; the target stays."""
+    frame = subsampled(frame, view.share)
+    rng = seeds.rng(len(frame.radar), "disturbed", frame.sequence, repr(frame.stamp), repr(view.rotation_rad))
     radar = frame.radar
     if view.fade and len(radar):
         range_m = np.linalg.norm(radar[:, :3], axis=1)
@@ -101,7 +105,7 @@ def disturbed(frame: Frame, view: View) -> Frame:
     return replace(frame, radar=radar)
 
 
-def turned(frame: Frame, angle_rad: float) -> Frame:
+def rotated(frame: Frame, angle_rad: float) -> Frame:
     """The frame with its points, its velocity and the origin of its rays turned about z; Doppler stays as it is."""
     if angle_rad == 0:
         return frame
