@@ -215,7 +215,8 @@ def test_of_a_union_the_class_is_built_that_the_reader_names():
         ({"frames": 2}, r"a.source.reader: missing"),
         ({"reader": "astyx", "frames": 2}, r"a.source.tolerance_s: missing"),
         ({"reader": "astyx", "tolerance_s": 1, "frames": 2}, r"a.source.frames: unknown"),
-        ("astyx", r"a.source: expected a mapping, got 'astyx'"),
+        ("astyx", r"a.source: expected \{reader: astyx, tolerance_s: \.\.\.\}, got 'astyx'"),
+        ("vod", r"a.source: expected a mapping, got 'vod'"),
     ],
 )
 def test_a_union_reports_against_the_class_that_was_meant(value, message):

@@ -116,7 +116,8 @@ def build(cls: Any, value: Any, path: str) -> Any:
 
     Known are dataclasses (strict: no missing, no unknown key), int, float (a whole number is
     taken), str, bool, None, Literal, tuple[X, ...], tuple[X, Y], dict[str, X] and unions. Of a
-    union of dataclasses the one is built whose Literal field the value names.
+    union of dataclasses the one is built whose Literal field the value names. A dataclass may tell
+    by `RENAMED: ClassVar[Mapping[str, str]]` how keys are called that it had under other names.
     """
     return _build(cls, value, path)
 
@@ -172,7 +173,7 @@ def _dataclass(cls: Any, value: Any, path: str) -> Any:
     hints = get_type_hints(cls)
     fields = [field.name for field in dataclasses.fields(cls)]
     for name in value:
-        if name not in fields and (moved := _moved(cls, hints, name)):
+if name not in fields and (moved := _moved(cls, hints, name)):
             raise InputError(f"{path}.{name}: unknown; it is {path}.{moved}")
     for name in fields:
         if name not in value:
@@ -188,8 +189,8 @@ def _dataclass(cls: Any, value: Any, path: str) -> Any:
 
 
 def _moved(cls: Any, hints: Mapping[str, Any], name: str) -> str | None:
-    """Where a key has moved to: as `cls` tells in MOVED, or below the first field, a dataclass, that has the key."""
-    if told := vars(cls).get("MOVED", {}).get(name):
+    """Where a key has moved to: as `cls` tells in RENAMED, or below the first field, a dataclass, that has the key."""
+    if told := vars(cls).get("RENAMED", {}).get(name):
         return str(told)
     for field, hint in hints.items():
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
@@ -210,6 +211,8 @@ def _union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
             return _build(kind, value, path)
         except InputError:
             continue  # the next kind of the union may fit; the last line raises when none does
+    if isinstance(value, str) and (spelled := _spelled(classes, value)):
+        raise _mismatch(path, spelled, value)
     words = [_WORDS.get(k, "a mapping" if k in classes else str(get_args(k) or k)) for k in kinds]
     raise _mismatch(path, " or ".join(dict.fromkeys(words)), value)
 
@@ -229,6 +232,17 @@ def _chosen(classes: list[Any], value: Mapping[str, Any], path: str) -> Any:
             return cls
     known = ", ".join(str(name) for cls in classes for name in get_args(hints[cls][tag]))
     raise _mismatch(f"{path}.{tag}", f"one of {known}", value[tag])
+
+
+def _spelled(classes: list[Any], name: str) -> str | None:
+    """How the section of the dataclass with `name` in a Literal field is written, for who gives the name alone."""
+    for cls in classes:
+        hints = get_type_hints(cls)
+        tags = [key for key, hint in hints.items() if get_origin(hint) is Literal and name in get_args(hint)]
+        if tags:
+            keys = [field.name for field in dataclasses.fields(cls)]
+            return "{" + ", ".join(f"{key}: {name if key == tags[0] else '...'}" for key in keys) + "}"
+    return None
 
 
 def _tuple(kinds: tuple[Any, ...], value: Any, path: str) -> Any:

@@ -35,7 +35,7 @@ class RegressionLoss:
     every        steps of the denoiser from one of the regression to the next.
     """
 
-    MOVED: ClassVar = {name: f"measured.{name}" for name in ("reflectivity", "doppler", "power")}
+    RENAMED: ClassVar = {name: f"measured.{name}" for name in ("reflectivity", "doppler", "power")}
 
     measured: dict[str, float]
     offset: float
