@@ -173,7 +173,7 @@ def _dataclass(cls: Any, value: Any, path: str) -> Any:
     hints = get_type_hints(cls)
     fields = [field.name for field in dataclasses.fields(cls)]
     for name in value:
-if name not in fields and (moved := _moved(cls, hints, name)):
+        if name not in fields and (moved := _moved(cls, hints, name)):
             raise InputError(f"{path}.{name}: unknown; it is {path}.{moved}")
     for name in fields:
         if name not in value:
@@ -190,7 +190,7 @@ if name not in fields and (moved := _moved(cls, hints, name)):
 
 def _moved(cls: Any, hints: Mapping[str, Any], name: str) -> str | None:
     """Where a key has moved to: as `cls` tells in RENAMED, or below the first field, a dataclass, that has the key."""
-    if told := vars(cls).get("RENAMED", {}).get(name):
+    if told := getattr(cls, "RENAMED", {}).get(name):
         return str(told)
     for field, hint in hints.items():
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)

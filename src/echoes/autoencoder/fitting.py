@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from echoes import seeds
+from echoes import seeds, terms
 from echoes.autoencoder import equivariance, perceptual, spectrogram_loss
 from echoes.autoencoder.alignment import Aligner, adaptive_weight
 from echoes.autoencoder.architecture import VaeArchitecture
@@ -96,6 +96,7 @@ def objective(
         raw_latents = posterior.sample()
         vae.bottleneck.update(raw_latents, weights)
         decoded, penalty = vae.decode(raw_latents), vae.bottleneck.penalty(posterior, weights)
+        terms.note(bottleneck=penalty)
         return target_loss(decoded, target, channels, observed, rate, weights, min(1.0, 2 * batch[2])) + penalty
 
     return loss
@@ -130,15 +131,22 @@ def spectrogram_objective(
         if teacher is not None and weights.perceptual:
             with torch.no_grad():
                 meant = teacher.depths(clean)
-            error = error + weights.perceptual * perceptual.distance(teacher.depths(decoded), meant)
-        total = error + vae.bottleneck.penalty(posterior, weights)
+            distance = weights.perceptual * perceptual.distance(teacher.depths(decoded), meant)
+            terms.note(perceptual=distance)
+            error = error + distance
+        penalty = vae.bottleneck.penalty(posterior, weights)
+        terms.note(bottleneck=penalty)
+        total = error + penalty
         if weights.equivariance.weight:
             scale = equivariance.draw(weights.equivariance.scales)
             gap = equivariance.equivariance_loss(vae.decode, raw_latents, clean, vae.factor, scale)
+            terms.note(equivariance=weights.equivariance.weight * gap)
             total = total + weights.equivariance.weight * gap
         if aligner is not None:
             apart = aligner(raw_latents, clean)
-            total = total + weights.alignment.weight * adaptive_weight(error, apart, last) * apart
+            aligned = weights.alignment.weight * adaptive_weight(error, apart, last) * apart
+            terms.note(alignment=aligned)
+            total = total + aligned
         return total
 
     return loss

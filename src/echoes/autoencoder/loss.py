@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from echoes import tasks
+from echoes import tasks, terms
 from echoes.errors import InputError
 from echoes.tasks import OCCUPANCY
 
@@ -81,9 +81,10 @@ def target_loss(
     said, true = (dict(zip(channels, of.unbind(1), strict=True)) for of in (decoded, target))
     occupied, weight = true[OCCUPANCY], torch.where(observed > 0, 1.0, weights.unobserved)
     structure = occupancy_loss(said[OCCUPANCY], occupied, weight, rate)
-    terms = [
-        weights.measured[name] * masked_huber(said[name], true[name], true[tasks.mask_of(name, channels)])
+    others = {
+        name: weights.measured[name] * masked_huber(said[name], true[name], true[tasks.mask_of(name, channels)])
         for name in tasks.measured(channels)
-    ]
-    terms += [MASKS * masked_entropy(said[name], true[name], occupied) for name in tasks.masks(channels)]
-    return structure + ramp * sum(terms, torch.zeros_like(structure))
+    }
+    others |= {name: MASKS * masked_entropy(said[name], true[name], occupied) for name in tasks.masks(channels)}
+    terms.note(occupancy=structure, **{name: ramp * value for name, value in others.items()})
+    return structure + ramp * sum(others.values(), torch.zeros_like(structure))

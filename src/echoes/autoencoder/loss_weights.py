@@ -18,7 +18,7 @@ class LossWeights:
 
     Power fluctuates from return to return; what it is weighed with is taken from the structure."""
 
-    MOVED: ClassVar = {name: f"measured.{name}" for name in ("reflectivity", "doppler", "power")}
+    RENAMED: ClassVar = {name: f"measured.{name}" for name in ("reflectivity", "doppler", "power")}
 
     kind: Literal["occupancy"]
     measured: dict[str, float]

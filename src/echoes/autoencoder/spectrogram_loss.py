@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from echoes import terms
+
 # Deviation [cells] of the window of SSIM: 11 cells as in Wang et al. 2004, and 7 where an axis is shorter than 32,
 # of which 11 would be most.
 WIDE, NARROW, SHORT = 1.5, 0.75, 32
@@ -10,7 +12,9 @@ WIDE, NARROW, SHORT = 1.5, 0.75, 32
 
 def reconstruction(decoded: Tensor, clean: Tensor, l1: float, ssim: float) -> Tensor:
     """(B,) weighted errors of decoded (B, C, F, T) against clean, in network range -1..1."""
-    return l1 * absolute(decoded, clean) + ssim * (1 - similarity(decoded, clean))
+    of_absolute, of_similarity = l1 * absolute(decoded, clean), ssim * (1 - similarity(decoded, clean))
+    terms.note(absolute=of_absolute, similarity=of_similarity)
+    return of_absolute + of_similarity
 
 
 def absolute(decoded: Tensor, clean: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class GridParams:
     augmentation  altered copies of the training frames.
     """
 
-    MOVED: ClassVar = {"copies": "augmentation"}
+    RENAMED: ClassVar = {"copies": "augmentation"}
 
     raster: Literal["voxels"]
     task: Literal["enhance", "radar_from_lidar"]

@@ -25,7 +25,7 @@ class Augmentation:
                       the nearer they are: rain, or a weaker transmitter.
     """
 
-    MOVED: ClassVar = {"count": "copies", "most_rad": "max_rotation_rad", "least_share": "min_fraction"}
+    RENAMED: ClassVar = {"count": "copies", "most_rad": "max_rotation_rad", "least_share": "min_fraction"}
 
     copies: int
     max_rotation_rad: float

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from echoes import params
+from echoes import params, terms
 from echoes.autoencoder.loss import masked_huber, require_weights, target_loss
 from echoes.compute import shares
 from echoes.compute.device import device_of
@@ -88,7 +88,9 @@ def objective(
         values, places = regressed.split([len(channels), len(OFFSETS)], dim=1)
         error = target_loss(values, target, channels, batch.observed.to(place), rate, weights, 1.0)
         occupied = target[:, :1].expand_as(offsets)
-        return error + weights.offset * masked_huber(places, offsets, occupied)
+        of_offset = weights.offset * masked_huber(places, offsets, occupied)
+        terms.note(offset=of_offset)
+        return error + of_offset
 
     return loss
 
@@ -122,7 +124,11 @@ def joined(
 
     def loss_of_both(batch: tuple[Any, RegressionBatch | None]) -> Tensor:
         others, own = loss_of_others(batch[0]), batch[1]
-        return others + (unchanged(network, len(others)) if own is None else SHARE * error(network, own))
+        terms.note(denoising=others)
+        if own is None:
+            return others + unchanged(network, len(others))
+        with terms.within("regression", SHARE):
+            return others + SHARE * error(network, own)
 
     return load_both, loss_of_both
 
