@@ -37,7 +37,8 @@ def main(track: str) -> None:
     parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
     error = lambda model: validation.error(once(model), grids, given)
     with following(Path(__file__), track, p, runtime, parents, averages, error) as training:
-        steps = loop.train("distill_cd", student, load, loss, grids.frames("train"), p.schedule, training.checkpoints)
+        frames = grids.frames("train")
+        steps = loop.train("distill_cd", student, load, loss, frames, p.schedule, training.checkpoints, training.rate)
         training.to_the_end(steps, draw)
         model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(place))
         if distributed.is_first():
@@ -45,7 +46,8 @@ def main(track: str) -> None:
             chosen = validation.calibrate(model, p.sigmas, once(model), grids, given)
             students.save_cd(model, p, header, chosen, data / "cd.safetensors")
             numbers = {name: value for name, value in chosen.items() if isinstance(value, float)}
-            metrics.write(Path("metrics", track, "distill_cd.json"), {"loss": training.log.last("loss"), **numbers})
+            report = {"loss": training.log.last("loss"), **numbers}
+            metrics.write(Path("metrics", track, "distill_cd.json"), report)
 
 
 if __name__ == "__main__":

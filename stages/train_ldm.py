@@ -44,7 +44,8 @@ def main(track: str) -> None:
     parents = {"latents": latents.header.identity, "init": init.identity}
     error = lambda model: scores(model)["val_loss"]
     with following(Path(__file__), track, p, runtime, parents, {"ema": ema}, error) as training:
-        steps = loop.train("train_ldm", denoiser, load, loss, grids.frames("train"), p.schedule, training.checkpoints)
+        frames = grids.frames("train")
+        steps = loop.train("train_ldm", denoiser, load, loss, frames, p.schedule, training.checkpoints, training.rate)
         training.to_the_end(steps, draw)
         chosen = training.selection.into(denoisers.build(latents.header, p.architecture).to(place))
         if distributed.is_first():

@@ -36,16 +36,16 @@ def main(track: str) -> None:
     with following(
         Path(__file__), track, p, runtime, parents, averages, lambda model: reconstruction.error(model, grids)
     ) as training:
-        steps = train(
-            "train_vae", task.module, task.load, task.loss, grids.frames("train"), p.schedule, training.checkpoints
-        )
+        frames, of_task = grids.frames("train"), (task.module, task.load, task.loss)
+        steps = train("train_vae", *of_task, frames, p.schedule, training.checkpoints, training.rate)
         training.to_the_end(steps, draw, vae.bottleneck.usage)
         chosen = training.selection.into(architecture.build(p.architecture, grids.rank, grids.channels).to(place))
         if distributed.is_first():
             draw(chosen, training.log.picture(p.schedule.steps - 1))
             autoencoders.save(chosen, p, grids, parents, data / "vae.safetensors")
             scores = reconstruction.scores(chosen, grids, "val")
-            metrics.write(Path("metrics", track, "train_vae.json"), {"loss": training.log.last("loss"), **scores})
+            report = {"loss": training.log.last("loss"), **scores}
+            metrics.write(Path("metrics", track, "train_vae.json"), report)
 
 
 if __name__ == "__main__":

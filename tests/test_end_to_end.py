@@ -38,6 +38,14 @@ FIGURES = {
     "radar": {"birdseye.png", "error_over_range.png", "frames.csv"},
     "microdoppler": {"side_by_side.png", "confusion.png", "envelopes.png"},
 }
+OF_CELLS = ("occupancy", "reflectivity", "doppler", "power", "doppler_valid")
+TERMS = {  # of the loss of each training
+    "radar": {
+        "train_vae": (*OF_CELLS, "bottleneck"),
+        "train_ldm": ("denoising", *(f"regression_{name}" for name in (*OF_CELLS, "offset"))),
+    },
+    "microdoppler": {"train_vae": ("absolute", "similarity", "bottleneck", "equivariance")},
+}
 USERS = ("1", "3")  # of the simulated people, for a short run
 
 
@@ -131,7 +139,13 @@ def test_every_stage_leaves_its_metrics_and_figures(workspace: Workspace) -> Non
     assert plots == {"stamps.csv", "evaluate"}
     live = workspace.metrics / "live"
     told = {path.relative_to(live).as_posix() for path in live.glob("*/plots/*/*")}
-    assert told == {f"{stage}/plots/{one}" for stage in TRAININGS for one in ("metrics/loss.tsv", "images/samples")}
+    curves = ("loss", "lr")
+    terms = {(stage, f"loss_{term}") for stage, names in TERMS[workspace.track].items() for term in names}
+    assert told == {
+        *(f"{stage}/plots/images/samples" for stage in TRAININGS),
+        *(f"{stage}/plots/metrics/{name}.tsv" for stage in TRAININGS for name in curves),
+        *(f"{stage}/plots/metrics/{name}.tsv" for stage, name in terms),
+    }
     for stage in TRAININGS:
         pictures = (live / stage / "plots" / "images" / "samples").iterdir()
         assert {path.name for path in pictures} == {"2.png", "3.png"}

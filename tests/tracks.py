@@ -37,7 +37,7 @@ SCHEDULE = {
     "batch": 2,
     "lr": 1e-3,
     "warmup": 0,
-    "decay": "constant",
+    "decay": {"kind": "constant"},
     "weight_decay": 0.0,
     "clip": 1.0,
     "precision": "float32",

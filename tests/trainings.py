@@ -18,6 +18,7 @@ from echoes.training.ema import Ema
 from echoes.training.following import following
 from echoes.training.loop import train
 from echoes.training.parts import Part
+from echoes.training.rate import LearningRate
 from echoes.training.runtime import Runtime
 from echoes.training.schedule import StageSchedule
 
@@ -27,7 +28,7 @@ SCHEDULE = {
     "batch": 5,
     "lr": 0.02,
     "warmup": 3,
-    "decay": "cosine",
+    "decay": {"kind": "cosine", "floor": 0.0},
     "weight_decay": 0.01,
     "clip": 1.0,
     "precision": "float32",
@@ -109,7 +110,11 @@ class StoppedError(Exception):
 
 
 def fit(
-    p: StageSchedule, r: Runtime, parents: dict[str, str] | None = None, stop: int | None = None, load=load
+    p: StageSchedule,
+    r: Runtime,
+    parents: dict[str, str] | None = None,
+    stop: int | None = None,
+    load=load,
 ) -> SimpleNamespace:
     """What a training stage does, in the current folder; `stop` ends it within that step as a kill would, and that of
     the number of steps once all of them are done.
@@ -120,19 +125,19 @@ def fit(
         sharding.shard(module, ema.model)
     seen: list[int] = []
 
-    def steps(checkpoints: Checkpoints):
-        for step, value in train("toy", module, load, loss_of(module), FRAMES, p, checkpoints):
+    def steps(checkpoints: Checkpoints, rate: LearningRate):
+        for step, numbers in train("toy", module, load, loss_of(module), FRAMES, p, checkpoints, rate):
             if step == stop:
                 raise StoppedError
             seen.append(step)
-            yield step, value
+            yield step, numbers
 
     def error(model: nn.Module) -> float:
         with torch.no_grad():
             return float((model(DATA[:50]) - DATA[:50]).square().mean())
 
     with following(STAGE, "toys", Section(p), r, parents or {"grids": "g"}, {"ema": ema}, error) as training:
-        training.to_the_end(steps(training.checkpoints), lambda model, path: None)
+        training.to_the_end(steps(training.checkpoints, training.rate), lambda model, path: None)
         if stop == p.steps:
             raise StoppedError
         chosen = training.selection.into(Net())

@@ -8,13 +8,14 @@ import torch
 from echoes.autoencoder.alignment import Aligner, adaptive_weight, cosine_loss, distance_loss
 from echoes.autoencoder.loss_weights import AlignmentConfig, TeacherFile, TeacherTraining
 from echoes.errors import InputError
+from echoes.training.decay import Constant
 
 TRAINING = TeacherTraining(
     steps=2,
     batch=4,
     lr=1e-2,
     warmup=0,
-    decay="constant",
+    decay=Constant("constant"),
     weight_decay=0.0,
     clip=1.0,
     precision="float32",

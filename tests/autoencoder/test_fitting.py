@@ -1,6 +1,6 @@
 """Batches for the autoencoder, the same for the same step; its loss, and how both families are trained."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from echoes.autoencoder.vq import CodebookTraining, VqConfig
 from echoes.errors import InputError
 from echoes.models.microdoppler import autoencoding as spectrograms
 from echoes.models.radar import autoencoding as clouds
+from echoes.training.decay import Constant
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import Schedule
@@ -31,7 +32,15 @@ from echoes.training.schedule import Schedule
 INDICES = np.arange(7)
 CPU = torch.device("cpu")
 SCHEDULE = Schedule(
-    steps=30, batch=8, lr=3e-3, warmup=0, decay="constant", weight_decay=0.0, clip=1.0, precision="float32", seed=0
+    steps=30,
+    batch=8,
+    lr=3e-3,
+    warmup=0,
+    decay=Constant("constant"),
+    weight_decay=0.0,
+    clip=1.0,
+    precision="float32",
+    seed=0,
 )
 CODEBOOK = CodebookTraining(decay=0.9, commitment=0.25, restart=5)
 OCCUPANCY = LossWeights(
@@ -46,7 +55,7 @@ def autoencoder(rank, channels, variant="kl"):
 
 
 def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0):
-    trained = TeacherTraining(width=2, **asdict(replace(SCHEDULE, steps=1)))
+    trained = TeacherTraining(width=2, **vars(replace(SCHEDULE, steps=1)))
     aligned = AlignmentConfig(alignment, 0.0, 0.0, "trained", trained, TeacherFile(""))
     equivariant = EquivarianceConfig(scale_weight, (0.5,))
     return SpectrogramLoss("spectrogram", 1.0, 0.5, perceptual, 1e-4, CODEBOOK, equivariant, aligned)
@@ -174,9 +183,13 @@ def test_every_variant_learns_spectrograms_with_all_terms(crops, variant):
     task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
     ema = Ema(vae, 0.9)
     losses = []
-    for step, value in train("train_vae", task.module, task.load, task.loss, crops.frames("train"), SCHEDULE):
+    for step, numbers in train("train_vae", task.module, task.load, task.loss, crops.frames("train"), SCHEDULE):
         ema.update(step)
-        losses.append(value)
+        losses.append(numbers["loss"])
+        terms = {name: value for name, value in numbers.items() if name.startswith("loss_")}
+        assert sum(terms.values()) == pytest.approx(numbers["loss"], rel=1e-5)
+    named = ("absolute", "similarity", "perceptual", "bottleneck", "equivariance", "alignment")
+    assert list(terms) == [f"loss_{name}" for name in named]
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:3])
     trained = vae.state_dict()
     for name in (n for n in trained if n.startswith("bottleneck")):

@@ -9,13 +9,14 @@ from echoes import params
 from echoes.autoencoder import teachers
 from echoes.autoencoder.loss_weights import AlignmentConfig, TeacherFile, TeacherTraining
 from echoes.errors import InputError
+from echoes.training.decay import Cosine
 
 TRAINING = TeacherTraining(
     steps=80,
     batch=16,
     lr=1e-2,
     warmup=5,
-    decay="cosine",
+    decay=Cosine("cosine", 0.0),
     weight_decay=0.0,
     clip=1.0,
     precision="float32",

@@ -6,12 +6,13 @@ import torch
 
 from echoes import seeds
 from echoes.models import evaluation_classifiers as classifiers
+from echoes.training.decay import Constant, Cosine
 from echoes.training.schedule import Schedule
 
 CPU = torch.device("cpu")
 CLASSES = (2, 3)
 ARCHITECTURES = ("conv", "tokens")
-SCHEDULE = Schedule(40, 16, 3e-3, 5, "cosine", 0.01, 1.0, "float32", seed=0)
+SCHEDULE = Schedule(40, 16, 3e-3, 5, Cosine("cosine", 0.0), 0.01, 1.0, "float32", seed=0)
 
 
 def spectrograms(count: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +63,7 @@ def test_a_trained_judge_is_frozen(judge):
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_training_repeats_and_follows_its_name(architecture):
     data = spectrograms(40, "train")
-    short = Schedule(3, 8, 1e-3, 1, "constant", 0.0, 1.0, "float32", seed=0)
+    short = Schedule(3, 8, 1e-3, 1, Constant("constant"), 0.0, 1.0, "float32", seed=0)
     once, again, other = (classifiers.fit(*data, CLASSES, architecture, short, name, CPU) for name in ("a", "a", "b"))
     assert all(torch.equal(x, y) for x, y in zip(once.parameters(), again.parameters(), strict=True))
     assert not all(torch.equal(x, y) for x, y in zip(once.parameters(), other.parameters(), strict=True))

@@ -57,6 +57,17 @@ def test_several_stops_are_no_different_from_one():
     assert content(fit(p, SAVING)) == content(straight)
 
 
+@pytest.mark.parametrize("stop", [4, 7, 11])
+def test_a_training_on_a_plateau_goes_on_with_the_learning_rate_that_it_had(stop):
+    plateau = {"kind": "plateau", "factor": 0.5, "patience": 0, "threshold": 0.5, "floor": 0.0}
+    p = schedule(decay=plateau, validation={"every": 2, "patience": 0, "keep": "best"})
+    straight = fit(p, SAVING)
+    rates = [row["lr"] for row in straight.log.facts()["rows"] if "lr" in row]
+    assert rates[-1] < rates[stop] < rates[3] if stop < 11 else rates[-1] < rates[3]
+    stopped(p, stop)
+    assert content(fit(p, SAVING)) == content(straight)
+
+
 def test_how_often_the_state_is_saved_changes_nothing():
     p = schedule()
     never = fit(p, runtime(checkpoint={"steps": 0, "minutes": 0.0}))

@@ -1,7 +1,7 @@
 """The loop: what a step sees depends on the seed, the stage and the step alone."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,18 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from echoes import params
-from echoes.compute.precision import half_precision
+from echoes import params, terms
 from echoes.errors import InputError
 from echoes.training import loop, parts
+from echoes.training.decay import Constant, Cosine
 from echoes.training.schedule import Schedule
+from trainings import schedule as stage_schedule
 
 SCHEDULE = Schedule(
     steps=12,
     batch=4,
     lr=0.05,
     warmup=3,
-    decay="cosine",
+    decay=Cosine("cosine", 0.0),
     weight_decay=0.01,
     clip=1.0,
     precision="float32",
@@ -47,7 +48,7 @@ def fit(schedule=SCHEDULE, name="train", between=lambda step: None, loss=None, l
     loading = load or plain
     for step, value in loop.train(name, module, loading, loss or default, FRAMES, schedule):
         assert step == len(losses)
-        losses.append(value)
+        losses.append(value["loss"])
         between(step)
     return b"".join(p.detach().numpy().tobytes() for p in module.parameters()), losses
 
@@ -69,7 +70,7 @@ def test_what_happens_between_the_steps_changes_nothing():
 
 
 def test_a_longer_training_begins_like_a_shorter_one():
-    constant = replace(SCHEDULE, decay="constant")
+    constant = replace(SCHEDULE, decay=Constant("constant"))
     assert fit(replace(constant, steps=5))[1] == fit(constant)[1][:5]
 
 
@@ -153,18 +154,6 @@ def test_a_module_that_comes_in_evaluation_trains_in_training():
     assert module.training
 
 
-def test_the_learning_rate_rises_linearly_and_falls_along_a_cosine():
-    cosine = replace(SCHEDULE, steps=100, warmup=10, lr=2.0)
-    found = [loop.learning_rate(step, cosine) for step in range(100)]
-    assert found[0] == pytest.approx(0.2)
-    for step in range(100):
-        expected = 2.0 * min(1, (step + 1) / 10) * math.cos(math.pi * step / 200) ** 2
-        assert found[step] == pytest.approx(expected, rel=1e-12)
-    constant = replace(cosine, decay="constant")
-    assert [loop.learning_rate(step, constant) for step in (0, 4, 9, 10, 99)] == pytest.approx([0.2, 1, 2, 2, 2])
-    assert loop.learning_rate(0, replace(constant, warmup=0)) == 2.0
-
-
 def test_the_optimizer_takes_the_learning_rate_of_the_step():
     """Adam's first step is the learning rate, whatever the gradient."""
     module = nn.Linear(3, 1, bias=False)
@@ -174,26 +163,35 @@ def test_the_optimizer_takes_the_learning_rate_of_the_step():
     torch.testing.assert_close(before - module.weight.detach(), torch.full((1, 3), 0.1), rtol=1e-3, atol=0)
 
 
-def test_half_precision_is_what_was_asked_for_or_what_the_processor_has():
-    cpu = torch.device("cpu")
-    assert half_precision("bfloat16", cpu)
-    assert not half_precision("float32", cpu)
-    assert half_precision("auto", cpu) == torch.cpu.get_capabilities().get("avx512_bf16", False)
-    assert half_precision("auto", torch.device("cuda"))
+def test_the_loop_asks_for_the_learning_rate_of_each_step_and_tells_it():
+    module, found = nn.Linear(3, 1, bias=False), []
+    schedule = replace(SCHEDULE, weight_decay=0.0, steps=3)
+    rate = lambda step: 0.1 * (step + 1)
+    loss = lambda batch: module(batch).flatten()
+    for step, numbers in loop.train("t", module, lambda p: plain(p).abs(), loss, FRAMES, schedule, None, rate):
+        found.append((step, numbers["lr"]))
+    assert found == [(0, rate(0)), (1, rate(1)), (2, rate(2))]
 
 
-def test_half_precision_computes_in_bfloat16_and_keeps_the_weights_in_float32():
-    module, kinds = nn.Linear(3, 3), set()
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_the_terms_that_a_loss_notes_are_told_as_means_over_the_batch(accumulate):
+    """Whatever the parts in which it is computed; what a loss notes where nobody listens is lost."""
+    module = nn.Linear(3, 1)
+    schedule = stage_schedule(steps=2, batch=5, accumulate=accumulate)
 
     def loss(batch):
-        out = module(batch)
-        kinds.add(out.dtype)
-        return out.float().pow(2).mean(1)
+        square, line = module(batch).flatten() ** 2, batch.mean(1)
+        terms.note(square=square)
+        with terms.within("other", 0.5):
+            terms.note(line=line)
+        return square + 0.5 * line
 
-    half = replace(SCHEDULE, precision="bfloat16", steps=2)
-    list(loop.train("train", module, plain, loss, FRAMES, half))
-    assert kinds == {torch.bfloat16}
-    assert module.weight.dtype == torch.float32
+    loss(DATA)
+    for step, numbers in loop.train("train", module, plain, loss, FRAMES, schedule):
+        seen = DATA[parts.samples(step, len(DATA), schedule, "train")]
+        assert set(numbers) == {"loss", "loss_square", "loss_other_line", "lr"}
+        assert numbers["loss_other_line"] == pytest.approx(0.5 * seen.mean().item(), abs=1e-6)
+        assert numbers["loss_square"] + numbers["loss_other_line"] == pytest.approx(numbers["loss"], abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -201,10 +199,9 @@ def test_half_precision_computes_in_bfloat16_and_keeps_the_weights_in_float32():
     [
         ({"batch": 1}, "batch: expected at least 2, got 1"),
         ({"steps": 0}, "steps: expected at least 1, got 0"),
-        ({"decay": "linear"}, "decay: expected one of constant, cosine, got 'linear'"),
-        ({"precision": "float16"}, "precision: expected one of auto, bfloat16, float32, got 'float16'"),
+        ({"precision": "half"}, "precision: expected one of auto, bfloat16, float16, float32, got 'half'"),
     ],
 )
 def test_a_schedule_that_cannot_run_is_refused(change, message):
     with pytest.raises(InputError, match=f"^radar.vae.{message}$"):
-        params.build(Schedule, {**vars(SCHEDULE), **change}, "radar.vae")
+        params.build(Schedule, {**asdict(SCHEDULE), **change}, "radar.vae")

@@ -12,6 +12,7 @@ from echoes.compute import distributed
 from echoes.training.checkpoint import Checkpoints, Kept
 from echoes.training.ema import Ema
 from echoes.training.log import Log
+from echoes.training.rate import LearningRate
 from echoes.training.runtime import Runtime
 from echoes.training.schedule import StageSchedule
 from echoes.training.selection import Selection
@@ -25,23 +26,27 @@ class Followed:
     averages: tuple[Ema, ...]
     log: Log
     selection: Selection
+    rate: LearningRate
     checkpoints: Checkpoints
 
     def to_the_end(
         self,
-        steps: Iterable[tuple[int, float]],
+        steps: Iterable[tuple[int, dict[str, float]]],
         draw: Callable[[nn.Module, Path], None],
         live: Callable[[], dict[str, float]] = dict,
     ) -> None:
-        """Go through the (step, loss) that `train` yields, to the last or until the weights no longer get better.
+        """Go through the (step, numbers) that `train` yields, to the last or until the weights no longer get better.
 
         draw  a picture of a model; live: () -> further numbers of a step.
         """
-        for step, value in steps:
+        for step, numbers in steps:
             for average in self.averages:
                 average.update(step)
-            self.log.add(step, loss=value, **live())
-            self.log.note(step, self.selection.after(step))
+            self.log.add(step, **numbers, **live())
+            measured = self.selection.after(step)
+            self.log.note(step, measured)
+            if measured:
+                self.rate.measured(measured["val_error"])
             if self.log.pictured(step):
                 draw(self.averages[-1].model, self.log.picture(step))
             if self.selection.exhausted:
@@ -74,10 +79,11 @@ def following(
     error     model of the last average -> its error on the validation split.
     """
     log, schedule = Log(script.stem, track, p.schedule.steps, runtime), p.schedule
+    rate = LearningRate(schedule)
     models = tuple(averages.values())
     measured = models[-1].model
     selection = Selection(measured, schedule.validation, schedule.steps, lambda: error(measured))
-    kept: dict[str, Kept] = {**averages, "log": log, "selection": selection}
+    kept: dict[str, Kept] = {**averages, "log": log, "selection": selection, "rate": rate}
     only = alone(Path("logs", track, f"{script.stem}.lock")) if distributed.is_first() else nullcontext()
     with only, log, Checkpoints(script, track, p, parents, runtime.checkpoint, kept) as checkpoints:
-        yield Followed(models, log, selection, checkpoints)
+        yield Followed(models, log, selection, rate, checkpoints)

@@ -2,7 +2,7 @@
 
 import importlib.util
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -79,7 +79,7 @@ class Log:
         """What a step gave; the rows hold means over intervals."""
         self._pending.append(values)
         if (step + 1) % self._every == 0 or step + 1 == self._steps:
-            means = {name: sum(v[name] for v in self._pending) / len(self._pending) for name in values}
+            means = _means(self._pending)
             self._pending = []
             self.note(step, means)
 
@@ -142,6 +142,13 @@ class Log:
         for name, value in row.items():
             if name != "step":
                 self._board.add_scalar(name, value, int(row["step"]))
+
+
+def _means(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each number, over the steps that have it."""
+    names = dict.fromkeys(name for values in steps for name in values)
+    found = {name: [values[name] for values in steps if name in values] for name in names}
+    return {name: sum(values) / len(values) for name, values in found.items()}
 
 
 def _words(values: Mapping[str, float]) -> str:

@@ -1,6 +1,5 @@
 """One loop for every model: a generator, so averages, curves and previews live in the caller's `for`."""
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from signal import Signals
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from echoes import draws, seeds
+from echoes import draws, seeds, terms
 from echoes.compute import distributed, shares
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
@@ -19,6 +18,7 @@ from echoes.errors import InputError
 from echoes.nets.blocks import recompute
 from echoes.training.interruption import Interrupted, listening
 from echoes.training.parts import Part, ahead, parts
+from echoes.training.rate import learning_rate
 from echoes.training.schedule import Schedule, StageSchedule
 
 NAMED = 20  # frames that a message names
@@ -47,14 +47,18 @@ def train(
     frames: np.ndarray,
     schedule: Schedule,
     checkpoints: States | None = None,
-) -> Iterator[tuple[int, float]]:
-    """Fit the parameters of `module` that require gradients; yields (step, loss) after each step.
+    rate: Callable[[int], float] | None = None,
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """Fit the parameters of `module` that require gradients; yields (step, numbers) after each step.
 
     name         of the stage: part of the seed, and the title of the progress bar.
     load         part -> batch; runs one part ahead in a thread.
     loss         batch -> (n,), one number per sample of the part; their mean over the batch is minimised.
     frames       (N,) numbers of the samples to train on.
     checkpoints  where the state is saved, and found again; None for what is short.
+    rate         step -> learning rate; None for what the schedule alone says.
+
+    The numbers: `loss`; its terms, where it notes them (see `terms`), as loss_<term>; `lr`.
 
     Step k draws its samples and its noise from (seed, name, k) alone, so that a training that goes on from a saved
     state ends with the bytes of one that was never stopped. Where torchrun started several processes, each computes
@@ -82,41 +86,46 @@ def train(
         bar = stack.enter_context(_progress(name, begin, schedule.steps))
         asked = stack.enter_context(listening()) if checkpoints else lambda: 0
         for step in range(begin, schedule.steps):
+            lr = rate(step) if rate else learning_rate(step, schedule)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, schedule)
+                group["lr"] = lr
             optimizer.zero_grad()
             value = 0.0
+            added: dict[str, float] = {}
             for _ in range(share.stop - share.start):
                 part, batch = next(batches)
                 torch.manual_seed(seeds.number(schedule.seed, name, "step", step))
                 with draws.rows(part.start, part.stop, part.total):
-                    with cast:
+                    with cast, terms.listening() as noted:
                         losses = loss(batch)
                     _require_finite("loss", losses, part)
                     mean = losses.sum() / part.total
                     mean.backward()
                 value += mean.item()
+                added = _added(added, noted, part.total)
             distributed.sum_gradients(p for p in trained if not shares.is_share(p))
             norm = shares.whole(nn.utils.clip_grad_norm_(trained, schedule.clip))
             _require_finite("norm of the gradient", norm[None], part)
             optimizer.step()
             due = checkpoints is not None and checkpoints.due(step)
-            value, stop, saves = distributed.summed([value, asked(), due and distributed.is_first()], device)
+            mine = [asked(), due and distributed.is_first(), value, *added.values()]
+            stop, saves, value, *values = distributed.summed(mine, device)
             bar.update()
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
-            yield step, value
+            yield step, {"loss": value, **dict(zip(added, values, strict=True)), "lr": lr}
             if checkpoints and (saves or stop or step + 1 == schedule.steps):
                 checkpoints.save(step, module, optimizer)
             if stop:
                 raise _interrupted(step, schedule.steps, asked())
 
 
-def learning_rate(step: int, schedule: Schedule) -> float:
-    """The learning rate of a step, a pure function of it."""
-    rising = min(1.0, (step + 1) / max(1, schedule.warmup))
-    if schedule.decay == "constant":
-        return schedule.lr * rising
-    return schedule.lr * rising * 0.5 * (1 + math.cos(math.pi * step / schedule.steps))
+def _added(sums: dict[str, float], noted: dict[str, Tensor], total: int) -> dict[str, float]:
+    """The terms (n,) that a part of a batch of `total` noted, as means of the batch, and those of the parts before."""
+    if not noted:
+        return sums
+    found = torch.stack([values.float().sum() for values in noted.values()]).tolist()
+    names = [f"loss_{name}" for name in noted]
+    return {name: sums.get(name, 0.0) + value / total for name, value in zip(names, found, strict=True)}
 
 
 def _progress(name: str, begin: int, steps: int) -> tqdm:

@@ -5,21 +5,23 @@ from typing import Literal
 
 from echoes import params
 from echoes.errors import InputError
+from echoes.training.decay import Decay, OneCycle, Plateau
 
 
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast a network trains.
 
-    lr rises linearly over `warmup` steps, then stays (`constant`) or falls to 0 along a cosine.
-    `clip` bounds the norm of the gradient. `auto` precision is bfloat16 where the processor has it.
+    lr         the highest one. It rises linearly over `warmup` steps; `decay` says what follows.
+    clip       bounds the norm of the gradient.
+    precision  auto is bfloat16 where the processor has it.
     """
 
     steps: int
     batch: int
     lr: float
     warmup: int
-    decay: Literal["constant", "cosine"]
+    decay: Decay
     weight_decay: float
     clip: float
     precision: Literal["auto", "bfloat16", "float32"]
@@ -35,6 +37,15 @@ class Schedule:
         for name in ("warmup", "weight_decay"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if isinstance(self.decay, OneCycle) and self.warmup:
+            raise InputError(f"warmup: expected 0 where decay.kind is one_cycle, which rises itself, got {self.warmup}")
+        if isinstance(self.decay, Plateau) and not self.measured:
+            raise InputError("decay.kind: expected another one where validation.every is 0, got plateau")
+
+    @property
+    def measured(self) -> bool:
+        """Whether the validation split is measured on the way."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,10 @@ class StageSchedule(Schedule):
         check_share("ema", self.ema)
         if not 1 <= self.accumulate <= self.batch:
             raise InputError(f"accumulate: expected 1 to the batch of {self.batch}, got {self.accumulate}")
+
+    @property
+    def measured(self) -> bool:
+        return self.validation.every > 0
 
 
 def check_share(name: str, value: float) -> None:
