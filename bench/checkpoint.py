@@ -51,7 +51,7 @@ def measure(name: str, p: LdmParams, runtime: Runtime) -> None:
 
     step_s = seconds(step)
     with Checkpoints(Path(__file__), "bench", p, {}, runtime.checkpoint, {"ema": ema}) as checkpoints:
-        save_s = seconds(lambda: checkpoints.save(0, module, optimizer))
+        save_s = seconds(lambda: checkpoints.save(0, module, optimizer, torch.amp.GradScaler("cpu", enabled=False)))
         (state,) = scratch().rglob(STATE)
         size = state.stat().st_size
     interval_s = max(60 * runtime.checkpoint.minutes, save_s / SHARE)

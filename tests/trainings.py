@@ -91,9 +91,9 @@ def network() -> Net:
     return Net()
 
 
-def loss_of(module: nn.Module):
+def loss_of(module: nn.Module, size: float):
     def loss(batch: Tensor) -> Tensor:
-        return ((module(batch + 0.1 * draws.normal_like(batch)) - batch) ** 2).mean(1)
+        return size * ((module(batch + 0.1 * draws.normal_like(batch)) - batch) ** 2).mean(1)
 
     return loss
 
@@ -115,9 +115,10 @@ def fit(
     parents: dict[str, str] | None = None,
     stop: int | None = None,
     load=load,
+    size: float = 1.0,
 ) -> SimpleNamespace:
     """What a training stage does, in the current folder; `stop` ends it within that step as a kill would, and that of
-    the number of steps once all of them are done.
+    the number of steps once all of them are done. size: of the loss.
     """
     module = network()
     ema = Ema(module, 0.9)
@@ -126,7 +127,7 @@ def fit(
     seen: list[int] = []
 
     def steps(checkpoints: Checkpoints, rate: LearningRate):
-        for step, numbers in train("toy", module, load, loss_of(module), FRAMES, p, checkpoints, rate):
+        for step, numbers in train("toy", module, load, loss_of(module, size), FRAMES, p, checkpoints, rate):
             if step == stop:
                 raise StoppedError
             seen.append(step)

@@ -10,7 +10,7 @@ from torch import nn
 from echoes import params
 from echoes.autoencoder import architecture
 from echoes.autoencoder.architecture import VaeArchitecture
-from echoes.compute.precision import half_precision
+from echoes.compute.precision import kind
 from echoes.diffusion.denoiser import given
 from echoes.models import denoisers
 from echoes.models.denoisers import LdmArchitecture
@@ -41,7 +41,7 @@ def differences(module, call):
     return {name: ((half[name] - full[name]).norm() / full[name].norm().clamp(min=1e-9)).item() for name in full}
 
 
-@pytest.mark.skipif(not half_precision("auto", CPU), reason="needs a processor that computes in bfloat16")
+@pytest.mark.skipif(kind("auto", CPU) != torch.bfloat16, reason="needs a processor that computes in bfloat16")
 @pytest.mark.parametrize(
     ("track", "axes", "channels"), [("radar", "zyx", 5), ("microdoppler", ("velocity", "time"), 1)]
 )

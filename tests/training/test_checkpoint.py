@@ -33,9 +33,9 @@ def states():
     return sorted(Path(".dvc/tmp/scratch/train_toy@toys").glob("*/state.safetensors"))
 
 
-def stopped(p, stop, r=SAVING, parents=None):
+def stopped(p, stop, r=SAVING, parents=None, size=1.0):
     with pytest.raises(StoppedError):
-        fit(p, r, parents, stop)
+        fit(p, r, parents, stop, size=size)
 
 
 @pytest.mark.parametrize("stop", [1, 4, 11])
@@ -68,6 +68,19 @@ def test_a_training_on_a_plateau_goes_on_with_the_learning_rate_that_it_had(stop
     assert content(fit(p, SAVING)) == content(straight)
 
 
+@pytest.mark.parametrize("stop", [1, 4, 11])
+def test_a_training_in_float16_goes_on_with_the_scale_that_its_loss_had(stop):
+    """Of a loss so large that the first scales are too."""
+    p = schedule(precision="float16")
+    straight = fit(p, SAVING, size=1e3)
+    told = [(row["loss_scale"], row["skipped"]) for row in straight.log.facts()["rows"] if "skipped" in row]
+    assert told[0] == (2.0**16, 1)
+    assert told[-1][0] < 2**14
+    assert [scale for scale, _ in told[1:]] == [scale / 2 if skipped else scale for scale, skipped in told[:-1]]
+    stopped(p, stop, size=1e3)
+    assert content(fit(p, SAVING, size=1e3)) == content(straight)
+
+
 def test_how_often_the_state_is_saved_changes_nothing():
     p = schedule()
     never = fit(p, runtime(checkpoint={"steps": 0, "minutes": 0.0}))
@@ -97,7 +110,7 @@ def test_a_state_that_takes_long_to_save_is_saved_less_often_by_the_clock(config
     checkpoints = Checkpoints(STAGE, "toys", p, {}, runtime(checkpoint=config).checkpoint, {"slow": Slow()})
     assert checkpoints.due(0)
     with checkpoints:
-        checkpoints.save(0, module, torch.optim.AdamW(module.parameters()))
+        checkpoints.save(0, module, torch.optim.AdamW(module.parameters()), torch.amp.GradScaler("cpu", enabled=False))
         assert checkpoints.due(1) == due
 
 

@@ -130,7 +130,9 @@ class Checkpoints:
             self._config.minutes > 0 and time.monotonic() - self._saved_at >= interval
         )
 
-    def save(self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def save(
+        self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+    ) -> None:
         """Save the state after a step; all processes call it together, the first one writes."""
         began = time.monotonic()
         tensors = {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
@@ -140,13 +142,14 @@ class Checkpoints:
             tensors |= {f"{part}/{name}": tensor for name, tensor in kept.tensors().items()}
         complete = {name: shares.whole(tensor) for name, tensor in tensors.items()}
         if self._lock is not None:
-            content = {"step": step, "machine": _machine(module), "kept": {k: v.facts() for k, v in self._kept.items()}}
+            facts = {name: part.facts() for name, part in self._kept.items()}
+            content = {"step": step, "machine": _machine(module), "scaler": scaler.state_dict(), "kept": facts}
             header = Header("checkpoint", self._params, self._parents, content)
             weights.save(complete, header, self._folder / STATE)
         self._saved_at = time.monotonic()
         self._took = self._saved_at - began
 
-    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
         """Put the last saved state back, if there is one; returns the step to begin with."""
         if not (self._folder / STATE).is_file():
             self._tell_of_others()
@@ -159,6 +162,8 @@ class Checkpoints:
         own = _under("module", tensors)
         module.load_state_dict({name: shares.alike(tensor, like[name]) for name, tensor in own.items()})
         _restore_optimizer(optimizer, _under("optimizer", tensors))
+        if scaler.is_enabled() and header.content["scaler"]:  # which another device may have done without
+            scaler.load_state_dict(header.content["scaler"])
         for part, kept in self._kept.items():
             kept.restore(_under(part, tensors), header.content["kept"][part])
         step = int(header.content["step"]) + 1

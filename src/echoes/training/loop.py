@@ -13,7 +13,7 @@ from tqdm import tqdm
 from echoes import draws, seeds, terms
 from echoes.compute import distributed, shares
 from echoes.compute.device import device_of
-from echoes.compute.precision import autocast
+from echoes.compute.precision import autocast, kind
 from echoes.errors import InputError
 from echoes.nets.blocks import recompute
 from echoes.training.interruption import Interrupted, listening
@@ -28,7 +28,7 @@ EPSILON = 1e-7  # of AdamW: at 1e-8 the rounding of a gradient that is nearly 0 
 class States(Protocol):
     """Where the state of a training is saved, and found again: what `checkpoint.Checkpoints` does."""
 
-    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    def restore(self, module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> int:
         """Put the last saved state back, if there is one; returns the step to begin with."""
         ...
 
@@ -36,7 +36,9 @@ class States(Protocol):
         """Whether the state is to be saved after a step."""
         ...
 
-    def save(self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer) -> None: ...
+    def save(
+        self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
+    ) -> None: ...
 
 
 def train(
@@ -58,13 +60,16 @@ def train(
     checkpoints  where the state is saved, and found again; None for what is short.
     rate         step -> learning rate; None for what the schedule alone says.
 
-    The numbers: `loss`; its terms, where it notes them (see `terms`), as loss_<term>; `lr`.
+    The numbers: `loss`; its terms, where it notes them (see `terms`), as loss_<term>; `lr`; and in float16
+    `loss_scale` and `skipped`, 1 where the gradient was not finite and so no step was made.
 
     Step k draws its samples and its noise from (seed, name, k) alone, so that a training that goes on from a saved
     state ends with the bytes of one that was never stopped. Where torchrun started several processes, each computes
     its share of every batch, and the step is that of one process with the whole batch, up to rounding.
-    Raises FloatingPointError, with the step and the frames, at the first loss or gradient that is not finite, and
-    Interrupted after SIGTERM or SIGINT, once the state is saved.
+    In float16 the loss is multiplied by a scale that keeps small gradients above 0; it halves where they are not
+    finite, and doubles after 2000 steps in which they were (Micikevicius et al. 2018, Section 3.2).
+    Raises FloatingPointError, with the step and the frames, at the first loss or gradient that is not finite (in
+    float16 once the scale is below 1), and Interrupted after SIGTERM or SIGINT, once the state is saved.
     """
     device = device_of(module)
     trained = [p for p in module.parameters() if p.requires_grad]
@@ -72,7 +77,8 @@ def train(
     optimizer = torch.optim.AdamW(
         trained, lr=schedule.lr, betas=(0.9, 0.99), eps=EPSILON, weight_decay=schedule.weight_decay, fused=True
     )
-    begin = checkpoints.restore(module, optimizer) if checkpoints else 0
+    scaler = _scaler(kind(schedule.precision, device), device, trained)
+    begin = checkpoints.restore(module, optimizer, scaler) if checkpoints else 0
     if (first := int(distributed.of_first(begin))) != begin:
         raise InputError(f"{name}: expected a folder that all machines share: step {first} follows there, {begin} here")
     accumulate, share = _share(schedule)
@@ -100,23 +106,51 @@ def train(
                         losses = loss(batch)
                     _require_finite("loss", losses, part)
                     mean = losses.sum() / part.total
-                    mean.backward()
+                    scaler.scale(mean).backward()
                 value += mean.item()
                 added = _added(added, noted, part.total)
             distributed.sum_gradients(p for p in trained if not shares.is_share(p))
-            norm = shares.whole(nn.utils.clip_grad_norm_(trained, schedule.clip))
-            _require_finite("norm of the gradient", norm[None], part)
-            optimizer.step()
+            of_scale = _step(optimizer, scaler, trained, schedule.clip, part)
             due = checkpoints is not None and checkpoints.due(step)
             mine = [asked(), due and distributed.is_first(), value, *added.values()]
             stop, saves, value, *values = distributed.summed(mine, device)
             bar.update()
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
-            yield step, {"loss": value, **dict(zip(added, values, strict=True)), "lr": lr}
+            yield step, {"loss": value, **dict(zip(added, values, strict=True)), "lr": lr, **of_scale}
             if checkpoints and (saves or stop or step + 1 == schedule.steps):
-                checkpoints.save(step, module, optimizer)
+                checkpoints.save(step, module, optimizer, scaler)
             if stop:
                 raise _interrupted(step, schedule.steps, asked())
+
+
+def _scaler(half: torch.dtype, device: torch.device, trained: list[nn.Parameter]) -> torch.amp.GradScaler:
+    """Scales the loss where the network computes in float16, and else does nothing."""
+    scales = half == torch.float16
+    if scales and any(shares.is_share(p) for p in trained):
+        raise InputError("precision: expected bfloat16 or float32 where runtime.sharding is full, got float16")
+    return torch.amp.GradScaler(device.type, enabled=scales)
+
+
+def _step(
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    trained: list[nn.Parameter],
+    clip: float,
+    part: Part,
+) -> dict[str, float]:
+    """Move the weights along the clipped gradient of a batch; gives what a scaled loss has to tell."""
+    scaler.unscale_(optimizer)
+    norm = shares.whole(nn.utils.clip_grad_norm_(trained, clip))
+    if not scaler.is_enabled():
+        _require_finite("norm of the gradient", norm[None], part)
+        optimizer.step()
+        return {}
+    scale = scaler.get_scale()
+    if scale * scaler.get_backoff_factor() < 1:
+        _require_finite(f"norm of the gradient at a loss scale of {scale:g}", norm[None], part)
+    scaler.step(optimizer)  # unless `unscale_` found what is not finite
+    scaler.update()
+    return {"loss_scale": scale, "skipped": float(not torch.isfinite(norm))}
 
 
 def _added(sums: dict[str, float], noted: dict[str, Tensor], total: int) -> dict[str, float]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from echoes import params
+from echoes.compute.precision import Precision
 from echoes.errors import InputError
 from echoes.training.decay import Decay, OneCycle, Plateau
 
@@ -14,7 +15,7 @@ class Schedule:
 
     lr         the highest one. It rises linearly over `warmup` steps; `decay` says what follows.
     clip       bounds the norm of the gradient.
-    precision  auto is bfloat16 where the processor has it.
+    precision  auto is bfloat16 where the device has it, else float16 on a GPU and float32 on a processor.
     """
 
     steps: int
@@ -24,7 +25,7 @@ class Schedule:
     decay: Decay
     weight_decay: float
     clip: float
-    precision: Literal["auto", "bfloat16", "float32"]
+    precision: Precision
     seed: int
 
     def __post_init__(self) -> None:
