@@ -42,11 +42,11 @@ def main(track: str) -> None:
         training.to_the_end(steps, draw)
         model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(place))
         if distributed.is_first():
-            draw(model, training.log.picture(p.schedule.steps - 1))
+            training.log.draw(p.schedule.steps - 1, lambda path: draw(model, path))
             chosen = validation.calibrate(model, p.sigmas, once(model), grids, given)
             students.save_cd(model, p, header, chosen, data / "cd.safetensors")
             numbers = {name: value for name, value in chosen.items() if isinstance(value, float)}
-            report = {"loss": training.log.last("loss"), **numbers}
+            report = {"loss": training.log.last("loss"), **numbers, **training.log.costs}
             metrics.write(Path("metrics", track, "distill_cd.json"), report)
 
 

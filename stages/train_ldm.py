@@ -49,10 +49,10 @@ def main(track: str) -> None:
         training.to_the_end(steps, draw)
         chosen = training.selection.into(denoisers.build(latents.header, p.architecture).to(place))
         if distributed.is_first():
-            draw(chosen, training.log.picture(p.schedule.steps - 1))
+            training.log.draw(p.schedule.steps - 1, lambda path: draw(chosen, path))
             denoisers.save_ldm(chosen, p, latents.header, parents, data / "ldm.safetensors")
             direct = regression.error(chosen.regression, grids, p.loss.regression)
-            report = {"loss": training.log.last("loss"), **scores(chosen), **direct}
+            report = {"loss": training.log.last("loss"), **scores(chosen), **direct, **training.log.costs}
             metrics.write(Path("metrics", track, "train_ldm.json"), report)
 
 

@@ -41,10 +41,10 @@ def main(track: str) -> None:
         training.to_the_end(steps, draw, vae.bottleneck.usage)
         chosen = training.selection.into(architecture.build(p.architecture, grids.rank, grids.channels).to(place))
         if distributed.is_first():
-            draw(chosen, training.log.picture(p.schedule.steps - 1))
+            training.log.draw(p.schedule.steps - 1, partial(draw, chosen))
             autoencoders.save(chosen, p, grids, parents, data / "vae.safetensors")
             scores = reconstruction.scores(chosen, grids, "val")
-            report = {"loss": training.log.last("loss"), **scores}
+            report = {"loss": training.log.last("loss"), **scores, **training.log.costs}
             metrics.write(Path("metrics", track, "train_vae.json"), report)
 
 

@@ -139,7 +139,7 @@ def test_every_stage_leaves_its_metrics_and_figures(workspace: Workspace) -> Non
     assert plots == {"stamps.csv", "evaluate"}
     live = workspace.metrics / "live"
     told = {path.relative_to(live).as_posix() for path in live.glob("*/plots/*/*")}
-    curves = ("loss", "lr")
+    curves = ("loss", "lr", "seconds", "samples_per_s", "peak_memory_mb")
     terms = {(stage, f"loss_{term}") for stage, names in TERMS[workspace.track].items() for term in names}
     assert told == {
         *(f"{stage}/plots/images/samples" for stage in TRAININGS),
@@ -147,6 +147,7 @@ def test_every_stage_leaves_its_metrics_and_figures(workspace: Workspace) -> Non
         *(f"{stage}/plots/metrics/{name}.tsv" for stage, name in terms),
     }
     for stage in TRAININGS:
+        assert metrics.read(workspace.metrics / f"{stage}.json")["peak_memory_mb"] >= 0
         pictures = (live / stage / "plots" / "images" / "samples").iterdir()
         assert {path.name for path in pictures} == {"2.png", "3.png"}
     drawn = {path.name for path in (workspace.metrics / "plots" / "evaluate").iterdir()}

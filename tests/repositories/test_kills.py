@@ -24,6 +24,7 @@ STEPS = 24
 EVERY = 2  # steps between two saved states
 MOMENTS = ("imports", "steps", "saving", "last step", "artifact")
 VICTIMS = ("stage", "group")
+MACHINE = ("seconds.tsv", "samples_per_s.tsv", "peak_memory_mb.tsv")  # curves that are not of the training alone
 HOW = "run the same command again to go on from its saved state"
 PATIENCE_S = 600.0
 
@@ -42,15 +43,16 @@ def lengthen(checkout: Repository) -> None:
 
 
 def left(checkout: Repository, stage: str) -> dict[str, Any]:
-    """What a stage made, less what a clock measured."""
+    """What a stage made, less what was measured of the machine."""
     metrics = checkout.root / "metrics" / TRACK
     numbers = json.loads((metrics / f"{stage}.json").read_text())
     live = metrics / "live" / stage / "plots"
     curves = {name: (live / "metrics" / name).read_text() for name in files.names(live / "metrics")}
-    assert {"loss.tsv", "val_error.tsv"} <= set(curves)
+    assert {"loss.tsv", "lr.tsv", "val_error.tsv", *MACHINE} <= set(curves)
+    assert all(curves.pop(name).count("\n") == STEPS + 1 for name in MACHINE)
     return {
         "weights": files.digest(checkout.root / "data" / TRACK / f"{STAGES[stage]}.safetensors"),
-        "numbers": {name: value for name, value in numbers.items() if "latency" not in name},
+        "numbers": {name: value for name, value in numbers.items() if name != "peak_memory_mb"},
         "curves": curves,
         "pictures": files.digest(live / "images"),
     }

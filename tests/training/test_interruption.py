@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import trainings
 from echoes.training.interruption import Interrupted, listening
@@ -59,12 +60,7 @@ def test_a_stage_that_is_asked_to_stop_says_so_in_one_line_and_with_the_status_o
         "    raise Interrupted('stopped by SIGTERM after step 3 of 9', signal.SIGTERM)\n"
         "launch.run(main)\n"
     )
-    lines = [f"  {key}: {value}" for key, value in vars(runtime()).items() if key != "checkpoint"]
-    Path("params.yaml").write_text(
-        "runtime:\n"
-        + "\n".join(lines).replace("False", "false").replace(": \n", ': ""\n')
-        + "\n  checkpoint: {steps: 1, minutes: 0.0}\n"
-    )
+    Path("params.yaml").write_text(yaml.safe_dump({"runtime": trainings.RUNTIME}))
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, str(script), "toys"], env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 128 + signal.SIGTERM

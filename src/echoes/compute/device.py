@@ -1,5 +1,6 @@
-"""Where to compute."""
+"""Where to compute, and how much memory it takes."""
 
+import resource
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -16,6 +17,13 @@ class Parameterized(Protocol):
 def best() -> torch.device:
     """The GPU where there is one, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def peak_memory_mb(place: torch.device) -> float:
+    """Most memory so far [MB]: of the tensors on a GPU, of the whole process where the processor computes."""
+    if place.type == "cuda":
+        return torch.cuda.max_memory_allocated(place) / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6  # Linux tells KiB
 
 
 def device_of(module: Parameterized) -> torch.device:

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import Field, asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import nn
 
 from echoes.compute import distributed
+from echoes.training import trackers
 from echoes.training.checkpoint import Checkpoints, Kept
+from echoes.training.clock import Clock
 from echoes.training.ema import Ema
 from echoes.training.log import Log
 from echoes.training.rate import LearningRate
@@ -48,13 +51,15 @@ class Followed:
             if measured:
                 self.rate.measured(measured["val_error"])
             if self.log.pictured(step):
-                draw(self.averages[-1].model, self.log.picture(step))
+                self.log.draw(step, partial(draw, self.averages[-1].model))
             if self.selection.exhausted:
                 break
 
 
 class Section(Protocol):
     """The section of a training stage in params.yaml, a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def schedule(self) -> StageSchedule: ...
@@ -78,7 +83,8 @@ def following(
     averages  name -> average; the last one is measured and selected.
     error     model of the last average -> its error on the validation split.
     """
-    log, schedule = Log(script.stem, track, p.schedule.steps, runtime), p.schedule
+    schedule, told = p.schedule, trackers.chosen(runtime.trackers, script.stem, track, asdict(p))
+    log = Log(script.stem, track, schedule.steps, runtime.previews, told, Clock(schedule.batch))
     rate = LearningRate(schedule)
     models = tuple(averages.values())
     measured = models[-1].model

@@ -1,8 +1,7 @@
-"""What a training says of itself while it runs: curves and pictures, a log file, TensorBoard where it is asked for."""
+"""What a training says of itself while it runs: curves and pictures, a log file, and what trackers are told."""
 
-import importlib.util
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,7 +14,8 @@ from torch import Tensor
 from echoes import files
 from echoes.compute import distributed
 from echoes.errors import InputError
-from echoes.training.runtime import Runtime
+from echoes.training.clock import Clock
+from echoes.training.trackers import Tracker
 
 LOG = logging.getLogger(__name__)
 NUMBERS = logging.getLogger(f"{__name__}.numbers")  # for the log file alone: the terminal has a progress bar
@@ -27,21 +27,21 @@ ROWS = 200  # at most, whatever the number of steps: enough to see, small in a d
 class Log:
     """Means over intervals of a training, one row each; a context and a part of checkpoints.
 
-    DVCLive has them in metrics/<track>/live/<stage>, the log file and TensorBoard are in logs/<track>.
+    DVCLive has them in metrics/<track>/live/<stage>, the log file is in logs/<track>.
     """
 
-    def __init__(self, stage: str, track: str, steps: int, runtime: Runtime) -> None:
-        """Raises InputError where TensorBoard is asked for and not there."""
-        if runtime.tensorboard and importlib.util.find_spec("tensorboard") is None:
-            raise InputError("runtime.tensorboard: needs another package; run `pip install -e '.[tensorboard]'`")
-        self._stage, self._steps, self._previews = stage, steps, runtime.previews
+    def __init__(
+        self, stage: str, track: str, steps: int, previews: int, trackers: Sequence[Tracker], clock: Clock
+    ) -> None:
+        """previews: steps between two pictures, 0 for none on the way."""
+        self._stage, self._steps, self._previews = stage, steps, previews
         self._folder, self._logs = Path("metrics", track, "live", stage), Path("logs", track)
         self._pictures = self._folder / "plots" / "images" / "samples"
-        self._every, self._tensorboard = max(1, steps // ROWS), runtime.tensorboard
+        self._every, self._trackers, self._clock = max(1, steps // ROWS), trackers, clock
         self._rows: list[dict[str, float]] = []
+        self._laps: list[dict[str, float]] = []
         self._pending: list[dict[str, float]] = []
         self._live: Live | None = None
-        self._board: Any = None
         self._file: logging.Handler | None = None
 
     def __enter__(self) -> "Log":
@@ -58,6 +58,7 @@ class Log:
             for logger in LOGGERS:
                 logger.setLevel(logging.INFO)
                 logger.addHandler(self._file)
+        self._clock.start()
         return self
 
     def __exit__(
@@ -72,24 +73,26 @@ class Log:
             for logger in LOGGERS:
                 logger.removeHandler(self._file)
             self._file.close()
-        if self._board is not None:
-            self._board.close()
+            for tracker in self._trackers:
+                tracker.close()
 
     def add(self, step: int, **values: float) -> None:
         """What a step gave; the rows hold means over intervals."""
         self._pending.append(values)
         if (step + 1) % self._every == 0 or step + 1 == self._steps:
-            means = _means(self._pending)
+            means, lap = _means(self._pending), self._clock.lap(len(self._pending))
             self._pending = []
-            self.note(step, means)
+            self._laps.append({"step": step + 1, **lap})
+            self._rows.append({"step": step + 1, **means})
+            self._tell(step + 1, {**means, **lap})
+            self._write(step, {**means, **lap})
 
     def note(self, step: int, values: Mapping[str, float]) -> None:
         """Numbers of one step, as they are; none for no row."""
         if values:
-            row = {"step": step + 1, **values}
-            self._rows.append(row)
-            self._tell(row)
-            NUMBERS.info("%s: step %d of %d: %s", self._stage, step + 1, self._steps, _words(values))
+            self._rows.append({"step": step + 1, **values})
+            self._tell(step + 1, values)
+            self._write(step, values)
 
     def last(self, name: str) -> float:
         """The mean over the last tenth of the rows that have this number."""
@@ -105,43 +108,64 @@ class Log:
         """Where the picture of a step belongs; DVC's plots and VS Code show them by step."""
         return self._pictures / f"{step + 1}.png"
 
+    def draw(self, step: int, draw: Callable[[Path], None]) -> None:
+        """The picture of a step, drawn by `draw` at a path."""
+        draw(self.picture(step))
+        self._show(step + 1)
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """For the metrics of the stage: `peak_memory_mb`."""
+        return {"peak_memory_mb": self._clock.peak_mb}
+
     def tensors(self) -> dict[str, Tensor]:
         """The pictures so far, as bytes."""
         found = {path.name: bytearray(path.read_bytes()) for path in self._pictures.glob("*.png")}
         return {name: torch.frombuffer(content, dtype=torch.uint8) for name, content in found.items()}
 
     def facts(self) -> dict[str, Any]:
-        return {"rows": self._rows, "pending": self._pending}
+        """`machine`: what another machine, or another hour, would have measured otherwise."""
+        machine = {"laps": self._laps, **self._clock.facts()}
+        return {"rows": self._rows, "pending": self._pending, "machine": machine}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Tell the rows and leave the pictures so far once more, because DVC clears away what a killed run has told."""
         self._rows, self._pending = [dict(row) for row in facts["rows"]], [dict(v) for v in facts["pending"]]
-        for row in self._rows:
-            self._tell(row)
-        if self._live is not None:
-            for name, content in tensors.items():
-                with files.replacing(self._pictures / name) as temporary:
-                    temporary.write_bytes(content.numpy().tobytes())
-
-    def _tell(self, row: Mapping[str, float]) -> None:
+        self._laps = [dict(row) for row in facts["machine"]["laps"]]
+        self._clock.restore(facts["machine"])
         if self._live is None:
             return
-        self._live.step = int(row["step"])
-        for name, value in row.items():
-            if name != "step":
-                self._live.log_metric(name, float(f"{value:.6g}"))
+        for name, content in tensors.items():
+            with files.replacing(self._pictures / name) as temporary:
+                temporary.write_bytes(content.numpy().tobytes())
+        # In the order of the steps, which some trackers insist on.
+        pictures = [{"step": float(Path(name).stem)} for name in tensors]
+        for row in sorted([*self._rows, *self._laps, *pictures], key=lambda row: row["step"]):
+            step, values = int(row["step"]), {name: value for name, value in row.items() if name != "step"}
+            if values:
+                self._tell(step, values)
+            else:
+                self._show(step)
+
+    def _tell(self, step: int, values: Mapping[str, float]) -> None:
+        """step: counted from 1, as in all that is read."""
+        if self._live is None:
+            return
+        self._live.step = step
+        for name, value in values.items():
+            self._live.log_metric(name, float(f"{value:.6g}"))
         self._live.sync()
-        if self._tensorboard:
-            self._tell_board(row)
+        for tracker in self._trackers:
+            tracker.numbers(step, values)
 
-    def _tell_board(self, row: Mapping[str, float]) -> None:
-        if self._board is None:
-            from torch.utils.tensorboard import SummaryWriter  # seconds to import, and an extra
+    def _show(self, step: int) -> None:
+        """The same of a picture that is drawn."""
+        if self._live is not None:
+            for tracker in self._trackers:
+                tracker.picture(step, self.picture(step - 1))
 
-            self._board = SummaryWriter(str(self._logs / self._stage), purge_step=int(row["step"]))
-        for name, value in row.items():
-            if name != "step":
-                self._board.add_scalar(name, value, int(row["step"]))
+    def _write(self, step: int, values: Mapping[str, float]) -> None:
+        NUMBERS.info("%s: step %d of %d: %s", self._stage, step + 1, self._steps, _words(values))
 
 
 def _means(steps: Sequence[Mapping[str, float]]) -> dict[str, float]:

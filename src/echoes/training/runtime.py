@@ -1,11 +1,13 @@
 """How training stages run: what no artifact depends on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from echoes import params
 from echoes.errors import InputError
 from echoes.training.checkpoint import CheckpointConfig
+from echoes.training.trackers import Name
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Runtime:
     nodes        machines that train together; `rendezvous` (host:port, the same on all) is where they meet.
     sharding     full: weights, gradients and optimizer spread over the processes (FSDP), for networks that do not fit.
     previews     steps between two pictures of what the model makes, 0 for one at the end only.
-    tensorboard  whether to write its files, into logs/.
+    trackers     what else follows a training, each with files of its own in logs/.
     """
 
     processes: int
@@ -25,7 +27,9 @@ class Runtime:
     sharding: Literal["none", "full"]
     checkpoint: CheckpointConfig
     previews: int
-    tensorboard: bool
+    trackers: tuple[Name, ...]
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"tensorboard": "trackers"}
 
     def __post_init__(self) -> None:
         params.require_counts(processes=self.processes, nodes=self.nodes)
