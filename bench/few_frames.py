@@ -35,7 +35,7 @@ from echoes.models.radar.regression import RegressionBatch
 from echoes.models.radar.regressor import BirdseyeRegression
 from echoes.nets.birdseye import BirdseyeUNet
 from echoes.training.loop import train
-from echoes.training.parts import Part
+from echoes.training.microbatches import MicroBatch
 
 NONE = {"copies": 0, "max_rotation_rad": 0.0, "min_fraction": 1.0, "power_db": 0.0, "noise_m": 0.0, "fade": 0.0}
 TURN, THIN = {"max_rotation_rad": 0.4}, {"min_fraction": 0.5}
@@ -118,7 +118,7 @@ def fitted(grids: Grids, p: LdmParams, place: torch.device) -> BirdseyeUNet:
     flips = batches.flips(p.mirror, "train_ldm", schedule.seed)
     error = regression.objective(grids.task.target, grids.occupied_share, loss)
 
-    def load(part: Part) -> RegressionBatch:
+    def load(part: MicroBatch) -> RegressionBatch:
         return regression.load(grids, part.frames, flips(part))
 
     for _ in train("train_ldm", network, load, partial(error, network), grids.frames("train"), schedule):

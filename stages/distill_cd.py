@@ -10,7 +10,7 @@ from echoes.models.sampler import Decoder
 from echoes.provenance import require_parent
 from echoes.training import launch, loop, sharding
 from echoes.training.ema import Ema
-from echoes.training.following import following
+from echoes.training.run import training_run
 from echoes.training.runtime import Runtime
 
 
@@ -36,10 +36,10 @@ def main(track: str) -> None:
     validation, draw = families.validation(grids.family), previews.of(once, grids, given)
     parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
     error = lambda model: validation.error(once(model), grids, given)
-    with following(Path(__file__), track, p, runtime, parents, averages, error) as training:
+    with training_run(Path(__file__), track, p, runtime, parents, averages, error) as training:
         frames = grids.frames("train")
         steps = loop.train("distill_cd", student, load, loss, frames, p.schedule, training.checkpoints, training.rate)
-        training.to_the_end(steps, draw)
+        training.fit(steps, draw)
         model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(place))
         if distributed.is_first():
             training.log.draw(p.schedule.steps - 1, lambda path: draw(model, path))

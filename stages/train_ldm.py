@@ -14,7 +14,7 @@ from echoes.models.starting import start
 from echoes.provenance import require_parent
 from echoes.training import launch, loop, sharding
 from echoes.training.ema import Ema
-from echoes.training.following import following
+from echoes.training.run import training_run
 from echoes.training.runtime import Runtime
 
 
@@ -43,10 +43,10 @@ def main(track: str) -> None:
     draw = previews.of(drawn, grids, given)
     parents = {"latents": latents.header.identity, "init": init.identity}
     error = lambda model: scores(model)["val_loss"]
-    with following(Path(__file__), track, p, runtime, parents, {"ema": ema}, error) as training:
+    with training_run(Path(__file__), track, p, runtime, parents, {"ema": ema}, error) as training:
         frames = grids.frames("train")
         steps = loop.train("train_ldm", denoiser, load, loss, frames, p.schedule, training.checkpoints, training.rate)
-        training.to_the_end(steps, draw)
+        training.fit(steps, draw)
         chosen = training.selection.into(denoisers.build(latents.header, p.architecture).to(place))
         if distributed.is_first():
             training.log.draw(p.schedule.steps - 1, lambda path: draw(chosen, path))

@@ -13,8 +13,8 @@ from echoes.models import autoencoders, families
 from echoes.models.starting import start
 from echoes.training import launch, sharding
 from echoes.training.ema import Ema
-from echoes.training.following import following
 from echoes.training.loop import train
+from echoes.training.run import training_run
 from echoes.training.runtime import Runtime
 
 
@@ -33,12 +33,12 @@ def main(track: str) -> None:
         fitting.require_shardable(p.loss)
         sharding.shard(vae, ema.model)
     parents, averages = {"grids": grids.header.identity, "init": init.identity}, {"ema": ema}
-    with following(
+    with training_run(
         Path(__file__), track, p, runtime, parents, averages, lambda model: reconstruction.error(model, grids)
     ) as training:
         frames, of_task = grids.frames("train"), (task.module, task.load, task.loss)
         steps = train("train_vae", *of_task, frames, p.schedule, training.checkpoints, training.rate)
-        training.to_the_end(steps, draw, vae.bottleneck.usage)
+        training.fit(steps, draw, vae.bottleneck.usage)
         chosen = training.selection.into(architecture.build(p.architecture, grids.rank, grids.channels).to(place))
         if distributed.is_first():
             training.log.draw(p.schedule.steps - 1, partial(draw, chosen))

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from echoes.training.parts import Part
+from echoes.training.microbatches import MicroBatch
 
 
-def whole(frames: np.ndarray | list[int], step: int = 0) -> Part:
+def whole(frames: np.ndarray | list[int], step: int = 0) -> MicroBatch:
     """A batch in one part."""
-    return Part(step, np.asarray(frames), 0, len(frames))
+    return MicroBatch(step, np.asarray(frames), 0, len(frames))

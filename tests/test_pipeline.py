@@ -147,7 +147,7 @@ def test_a_stage_declares_the_artifacts_its_script_names(stage):
 def test_a_stage_declares_the_plots_its_script_names_and_no_others(stage):
     text = script(stage).read_text()
     named = [f"metrics/{ITEM}/plots/{name}" for name in re.findall(r'"plots"(?:,| /) "([\w.]+)"', text)]
-    if "following(" in text:  # what every training tells while it runs
+    if "training_run(" in text:  # what every training tells while it runs
         named += [f"metrics/{ITEM}/live/{stage}/plots/{kind}" for kind in ("metrics", "images")]
     assert sorted(named) == sorted(paths(stage, "plots"))
 

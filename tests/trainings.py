@@ -15,10 +15,10 @@ from echoes import draws, params
 from echoes.training import sharding
 from echoes.training.checkpoint import Checkpoints
 from echoes.training.ema import Ema
-from echoes.training.following import following
 from echoes.training.loop import train
-from echoes.training.parts import Part
+from echoes.training.microbatches import MicroBatch
 from echoes.training.rate import LearningRate
+from echoes.training.run import training_run
 from echoes.training.runtime import Runtime
 from echoes.training.schedule import StageSchedule
 
@@ -82,7 +82,7 @@ def runtime(**changes: Any) -> Runtime:
     return built
 
 
-def load(part: Part) -> Tensor:
+def load(part: MicroBatch) -> Tensor:
     return DATA[torch.from_numpy(part.frames)]
 
 
@@ -137,8 +137,8 @@ def fit(
         with torch.no_grad():
             return float((model(DATA[:50]) - DATA[:50]).square().mean())
 
-    with following(STAGE, "toys", Section(p), r, parents or {"grids": "g"}, {"ema": ema}, error) as training:
-        training.to_the_end(steps(training.checkpoints, training.rate), lambda model, path: None)
+    with training_run(STAGE, "toys", Section(p), r, parents or {"grids": "g"}, {"ema": ema}, error) as training:
+        training.fit(steps(training.checkpoints, training.rate), lambda model, path: None)
         if stop == p.steps:
             raise StoppedError
         chosen = training.selection.into(Net())
@@ -150,5 +150,5 @@ def fit(
 def content(found: SimpleNamespace) -> bytes:
     """All weights of a training, its averages and its selection, and its curve, less what a clock measured."""
     tensors = [t for m in (found.module, found.average, found.chosen) for t in m.state_dict().values()]
-    curve = {name: value for name, value in found.log.facts().items() if name != "machine"}
+    curve = {name: value for name, value in found.log.state().items() if name != "machine"}
     return b"".join(t.numpy().tobytes() for t in tensors) + json.dumps(curve, sort_keys=True).encode()

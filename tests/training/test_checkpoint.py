@@ -62,7 +62,7 @@ def test_a_training_on_a_plateau_goes_on_with_the_learning_rate_that_it_had(stop
     plateau = {"kind": "plateau", "factor": 0.5, "patience": 0, "threshold": 0.5, "floor": 0.0}
     p = schedule(decay=plateau, validation={"every": 2, "patience": 0, "keep": "best"})
     straight = fit(p, SAVING)
-    rates = [row["lr"] for row in straight.log.facts()["rows"] if "lr" in row]
+    rates = [row["lr"] for row in straight.log.state()["rows"] if "lr" in row]
     assert rates[-1] < rates[stop] < rates[3] if stop < 11 else rates[-1] < rates[3]
     stopped(p, stop)
     assert content(fit(p, SAVING)) == content(straight)
@@ -73,7 +73,7 @@ def test_a_training_in_float16_goes_on_with_the_scale_that_its_loss_had(stop):
     """Of a loss so large that the first scales are too."""
     p = schedule(precision="float16")
     straight = fit(p, SAVING, size=1e3)
-    told = [(row["loss_scale"], row["skipped"]) for row in straight.log.facts()["rows"] if "skipped" in row]
+    told = [(row["loss_scale"], row["skipped"]) for row in straight.log.state()["rows"] if "skipped" in row]
     assert told[0] == (2.0**16, 1)
     assert told[-1][0] < 2**14
     assert [scale for scale, _ in told[1:]] == [scale / 2 if skipped else scale for scale, skipped in told[:-1]]
@@ -95,10 +95,10 @@ class Slow:
         time.sleep(0.05)
         return {}
 
-    def facts(self):
+    def state(self):
         return None
 
-    def restore(self, tensors, facts):
+    def restore(self, tensors, state):
         pass
 
 

@@ -44,7 +44,7 @@ def test_time_and_memory_go_on_after_a_stop():
     lap = clock.lap(steps=1)
     assert 100 < lap["seconds"] < 101
     assert lap["peak_memory_mb"] == 5000
-    assert clock.facts() == {"seconds": pytest.approx(100, abs=1), "peak_mb": 5000}
+    assert clock.state() == {"seconds": pytest.approx(100, abs=1), "peak_mb": 5000}
 
 
 def test_the_memory_is_what_the_training_took_at_most():

@@ -36,7 +36,7 @@ with distributed.joined():
             continue
         if distributed.is_first():
             save_file(found.chosen.state_dict(), f"{name}.safetensors")
-            Path(f"{name}.json").write_text(json.dumps([found.seen[0], found.log.facts()["rows"]]))
+            Path(f"{name}.json").write_text(json.dumps([found.seen[0], found.log.state()["rows"]]))
 """
 
 
@@ -91,7 +91,7 @@ def alone(tmp_path, monkeypatch):
 
     def run(**changes):
         found = fit(schedule(steps=20, **changes), runtime(checkpoint=NEVER))
-        return SimpleNamespace(weights=found.chosen.state_dict(), losses=losses(found.log.facts()["rows"]))
+        return SimpleNamespace(weights=found.chosen.state_dict(), losses=losses(found.log.state()["rows"]))
 
     return run
 

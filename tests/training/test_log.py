@@ -50,10 +50,10 @@ def test_a_long_training_has_means_over_intervals_and_few_rows():
 
 def test_the_rows_so_far_are_told_once_more_after_a_stop():
     first = told(log_of(600), 301)  # within an interval of 3 steps
-    facts = first.facts()
+    state = first.state()
     again = log_of(600)
     with again:
-        again.restore({}, facts)
+        again.restore({}, state)
         for step in range(301, 600):
             again.add(step, loss=float(step))
             again.note(step, {"val_error": 0.5} if step % 4 == 3 else {})
@@ -99,7 +99,7 @@ def test_the_pictures_so_far_are_there_once_more_after_a_stop():
     again = log_of(8, previews=2)
     with again:
         assert not again.picture(3).exists()
-        again.restore(kept, first.facts())
+        again.restore(kept, first.state())
     assert again.picture(3).read_bytes() == b"a picture"
 
 
@@ -176,7 +176,7 @@ def test_a_tracker_is_told_all_once_more_after_a_stop_in_the_order_of_the_steps(
         pictured(log, range(8))
     with log_of(8, previews=2) as log:
         pictured(log, range(5))
-        kept = log.tensors(), log.facts()
+        kept = log.tensors(), log.state()
     with log_of(8, previews=2, trackers=[second]) as log:
         log.restore(*kept)
         pictured(log, range(5, 8))
@@ -188,7 +188,7 @@ def test_the_curves_of_time_and_memory_go_on_after_a_stop():
     stopped = told(log_of(8), 5)
     again = log_of(8)
     with again:
-        again.restore({}, stopped.facts())
+        again.restore({}, stopped.state())
         for step in range(5, 8):
             again.add(step, loss=float(step))
     assert curve("seconds")["step"].tolist() == list(range(1, 9))

@@ -12,7 +12,7 @@ from torch import nn
 
 from echoes import params, terms
 from echoes.errors import InputError
-from echoes.training import loop, parts
+from echoes.training import loop, microbatches
 from echoes.training.decay import Constant, Cosine
 from echoes.training.schedule import Schedule
 from trainings import schedule as stage_schedule
@@ -78,18 +78,18 @@ def test_a_longer_training_begins_like_a_shorter_one():
 def test_every_epoch_visits_every_sample_once(count, batch, seed):
     schedule = replace(SCHEDULE, batch=batch, seed=seed)
     steps = 3 * count  # whole epochs, whatever the batch
-    visited = np.concatenate([parts.samples(step, count, schedule, "train") for step in range(steps)])
+    visited = np.concatenate([microbatches.samples(step, count, schedule, "train") for step in range(steps)])
     epochs = visited.reshape(-1, count)
     np.testing.assert_array_equal(np.sort(epochs, axis=1), np.tile(np.arange(count), (len(epochs), 1)))
 
 
 def test_epochs_come_in_orders_of_their_own_which_seed_and_stage_decide():
     schedule = replace(SCHEDULE, batch=50)
-    orders = [parts.samples(step, 50, schedule, "train").tolist() for step in range(3)]
-    orders += [parts.samples(0, 50, schedule, "other").tolist()]
-    orders += [parts.samples(0, 50, replace(schedule, seed=1), "train").tolist()]
+    orders = [microbatches.samples(step, 50, schedule, "train").tolist() for step in range(3)]
+    orders += [microbatches.samples(0, 50, schedule, "other").tolist()]
+    orders += [microbatches.samples(0, 50, replace(schedule, seed=1), "train").tolist()]
     assert len({tuple(order) for order in orders}) == len(orders)
-    assert parts.samples(2, 50, schedule, "train").tolist() == orders[2]
+    assert microbatches.samples(2, 50, schedule, "train").tolist() == orders[2]
 
 
 def test_the_loader_is_asked_for_each_step_once_in_order():
@@ -100,7 +100,7 @@ def test_the_loader_is_asked_for_each_step_once_in_order():
         return DATA[part.frames]
 
     fit(load=load)
-    expected = [(k, parts.samples(k, len(DATA), SCHEDULE, "train").tolist()) for k in range(12)]
+    expected = [(k, microbatches.samples(k, len(DATA), SCHEDULE, "train").tolist()) for k in range(12)]
     assert asked == expected
 
 
@@ -188,7 +188,7 @@ def test_the_terms_that_a_loss_notes_are_told_as_means_over_the_batch(accumulate
 
     loss(DATA)
     for step, numbers in loop.train("train", module, plain, loss, FRAMES, schedule):
-        seen = DATA[parts.samples(step, len(DATA), schedule, "train")]
+        seen = DATA[microbatches.samples(step, len(DATA), schedule, "train")]
         assert set(numbers) == {"loss", "loss_square", "loss_other_line", "lr"}
         assert numbers["loss_other_line"] == pytest.approx(0.5 * seen.mean().item(), abs=1e-6)
         assert numbers["loss_square"] + numbers["loss_other_line"] == pytest.approx(numbers["loss"], abs=1e-6)

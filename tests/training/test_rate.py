@@ -72,12 +72,12 @@ def test_a_plateau_lowers_the_learning_rate_when_torchs_scheduler_does(errors):
 
 def test_a_plateau_ends_at_its_floor_and_its_state_survives_json():
     rate = LearningRate(of("plateau"))
-    assert rate.facts()["best"] is None  # JSON has no infinity
+    assert rate.state()["best"] is None  # JSON has no infinity
     for error in [1.0] * 30:
         rate.measured(error)
         again = LearningRate(of("plateau"))
-        again.restore({}, rate.facts())
-        assert (again.facts(), again(0)) == (rate.facts(), rate(0))
+        again.restore({}, rate.state())
+        assert (again.state(), again(0)) == (rate.state(), rate(0))
     assert rate(0) == pytest.approx(0.05 * LR)
 
 

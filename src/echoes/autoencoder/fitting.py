@@ -20,7 +20,7 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.grids import Y_AXIS
 from echoes.nets.classifiers import ConvClassifier
-from echoes.training.parts import Part
+from echoes.training.microbatches import MicroBatch
 from echoes.training.schedule import StageSchedule
 
 
@@ -53,7 +53,7 @@ class Task:
     """
 
     module: nn.Module
-    load: Callable[[Part], Any]
+    load: Callable[[MicroBatch], Any]
     loss: Callable[[Any], Tensor]
 
 
@@ -65,13 +65,13 @@ def require_shardable(loss: LossWeights | SpectrogramLoss) -> None:
         )
 
 
-def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[Part], Batch]:
+def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[MicroBatch], Batch]:
     """part -> batch; with `mirror` half of the frames swap left and right.
 
     The mirror is the one flip that is physical for a forward-looking radar: Doppler stays as it is.
     """
 
-    def load(part: Part) -> Batch:
+    def load(part: MicroBatch) -> Batch:
         target, observed = grids.target_batch(part.frames), grids.observed_batch(part.frames)
         if mirror:
             flipped = part.flipped(seed, "train_vae", "mirror")
@@ -102,7 +102,7 @@ def objective(
     return loss
 
 
-def load_spectrograms(data: Spectrograms) -> Callable[[Part], Tensor]:
+def load_spectrograms(data: Spectrograms) -> Callable[[MicroBatch], Tensor]:
     """part -> (n, C, F, T). Never altered: a flip turns velocity or time around."""
     return lambda part: torch.from_numpy(data.target_batch(part.frames))
 

@@ -16,7 +16,7 @@ from echoes.errors import InputError
 from echoes.nets.classifiers import ConvClassifier
 from echoes.provenance import Header
 from echoes.training.loop import train
-from echoes.training.parts import Part
+from echoes.training.microbatches import MicroBatch
 
 
 def teacher(data: Spectrograms, config: AlignmentConfig, place: torch.device) -> ConvClassifier:
@@ -34,7 +34,7 @@ def fit(data: Spectrograms, config: TeacherTraining, place: torch.device) -> Con
     classes = tuple(len(names) for names in data.label_names.values())
     classifier = ConvClassifier(data.channels, classes, config.width).to(place)
 
-    def batch(part: Part) -> tuple[Tensor, Tensor]:
+    def batch(part: MicroBatch) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(data.target_batch(part.frames)), torch.from_numpy(data.labels(part.frames))
 
     def loss(batch: tuple[Tensor, Tensor]) -> Tensor:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from echoes import entry
 from echoes.errors import InputError
-from echoes.training.interruption import listening
+from echoes.training.signals import deferred_signals
 
 LOG = logging.getLogger(__name__)
 DVC = (sys.executable, "-m", "dvc")
@@ -52,7 +52,7 @@ def repro(folder: Path, target: str, name: str) -> None:
     SIGTERM and SIGINT become a SIGINT to all that runs there: a training then saves its state. So does what a killed
     run has left behind in the folder, which is waited for.
     """
-    with _claimed(folder / LOCK, name) as lock, listening() as asked:
+    with _claimed(folder / LOCK, name) as lock, deferred_signals() as asked:
         # A process group of its own: who asks it to stop reaches the stage that DVC runs, and the stage alone decides.
         process = subprocess.Popen([*DVC, "repro", target], cwd=folder, process_group=0, pass_fds=(lock,))
         os.pwrite(lock, str(process.pid).encode(), 0)

@@ -11,7 +11,7 @@ from echoes import draws
 from echoes.autoencoder.latents import Whitening
 from echoes.latentstore import LatentStore
 from echoes.models.conditions import Conditions, rows_or_mirrored, unmirrored
-from echoes.training.parts import Part
+from echoes.training.microbatches import MicroBatch
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class LatentBatch:
 
 def load_latents(
     store: LatentStore, conditions: Conditions, mirror: bool, name: str, seed: int
-) -> Callable[[Part], LatentBatch]:
+) -> Callable[[MicroBatch], LatentBatch]:
     """part -> batch; with `mirror` half of the frames are left-right swapped."""
     flipped_of = flips(mirror, name, seed)
 
-    def load(part: Part) -> LatentBatch:
+    def load(part: MicroBatch) -> LatentBatch:
         flipped = flipped_of(part)
         mean, std = (torch.from_numpy(rows_or_mirrored(store, of, part.frames, flipped)) for of in ("latents", "std"))
         return LatentBatch(mean, std, conditions(part.frames, flipped))
@@ -42,6 +42,6 @@ def load_latents(
     return load
 
 
-def flips(mirror: bool, name: str, seed: int) -> Callable[[Part], np.ndarray]:
+def flips(mirror: bool, name: str, seed: int) -> Callable[[MicroBatch], np.ndarray]:
     """part -> (n,) which of its frames are left-right swapped: half of a batch with `mirror`, else none."""
     return lambda part: part.flipped(seed, name, "mirror") if mirror else unmirrored(part.frames)

@@ -11,7 +11,7 @@ from echoes import seeds
 from echoes.compute.device import device_of
 from echoes.nets.classifiers import Classifier, ConvClassifier, TokenClassifier
 from echoes.training.loop import train
-from echoes.training.parts import Part
+from echoes.training.microbatches import MicroBatch
 from echoes.training.schedule import Schedule
 
 Architecture = Literal["conv", "tokens"]
@@ -41,7 +41,7 @@ def fit(
     torch.manual_seed(seeds.number(schedule.seed, name, "init"))
     judge = build(architecture, spectrograms.shape[1:], classes).to(device)
 
-    def load(part: Part) -> tuple[Tensor, Tensor]:
+    def load(part: MicroBatch) -> tuple[Tensor, Tensor]:
         x = jittered(spectrograms[part.frames], seeds.rng(schedule.seed, name, "jitter", part.step))
         return torch.from_numpy(x).to(device), torch.from_numpy(labels[part.frames]).to(device)
 

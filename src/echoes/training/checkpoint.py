@@ -49,17 +49,17 @@ class CheckpointConfig:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
 
 
-class Kept(Protocol):
+class Stateful(Protocol):
     """What goes on with a training beside the trained module: running averages, curves, the best weights so far."""
 
     def tensors(self) -> Mapping[str, Tensor]: ...
 
-    def facts(self) -> Any:
+    def state(self) -> Any:
         """What JSON can hold."""
         ...
 
-    def restore(self, tensors: Mapping[str, Tensor], facts: Any) -> None:
-        """Take what `tensors` and `facts` gave."""
+    def restore(self, tensors: Mapping[str, Tensor], state: Any) -> None:
+        """Take what `tensors` and `state` gave."""
         ...
 
 
@@ -73,7 +73,7 @@ class Checkpoints:
         params: Any,
         parents: Mapping[str, str],
         config: CheckpointConfig,
-        kept: Mapping[str, Kept],
+        kept: Mapping[str, Stateful],
     ) -> None:
         """script   of the stage.
         params   a dataclass; parents: kind -> identity of the artifacts that are trained on.
@@ -142,8 +142,8 @@ class Checkpoints:
             tensors |= {f"{part}/{name}": tensor for name, tensor in kept.tensors().items()}
         complete = {name: shares.whole(tensor) for name, tensor in tensors.items()}
         if self._lock is not None:
-            facts = {name: part.facts() for name, part in self._kept.items()}
-            content = {"step": step, "machine": _machine(module), "scaler": scaler.state_dict(), "kept": facts}
+            state = {name: part.state() for name, part in self._kept.items()}
+            content = {"step": step, "machine": _machine(module), "scaler": scaler.state_dict(), "kept": state}
             header = Header("checkpoint", self._params, self._parents, content)
             weights.save(complete, header, self._folder / STATE)
         self._saved_at = time.monotonic()

@@ -41,9 +41,9 @@ class Clock:
             "peak_memory_mb": self.peak_mb,
         }
 
-    def facts(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         return {"seconds": self._before_s + time.monotonic() - self._began_s, "peak_mb": self.peak_mb}
 
-    def restore(self, facts: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any]) -> None:
         self.start()
-        self._before_s, self._peak_mb = facts["seconds"], facts["peak_mb"]
+        self._before_s, self._peak_mb = state["seconds"], state["peak_mb"]

@@ -35,9 +35,9 @@ class Ema(Generic[Module]):
     def tensors(self) -> dict[str, Tensor]:
         return self.model.state_dict()
 
-    def facts(self) -> None:
+    def state(self) -> None:
         """Nothing beside the weights."""
 
-    def restore(self, tensors: Mapping[str, Tensor], facts: None) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], state: None) -> None:
         like = self.model.state_dict()
         self.model.load_state_dict({name: shares.alike(tensor, like[name]) for name, tensor in tensors.items()})

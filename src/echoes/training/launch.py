@@ -11,8 +11,8 @@ import torch
 from echoes import entry, params
 from echoes.compute import distributed
 from echoes.errors import InputError
-from echoes.training.interruption import Interrupted
 from echoes.training.runtime import Runtime
+from echoes.training.signals import Interrupted
 
 
 def run(main: Callable[[str], None]) -> None:

@@ -123,16 +123,16 @@ class Log:
         found = {path.name: bytearray(path.read_bytes()) for path in self._pictures.glob("*.png")}
         return {name: torch.frombuffer(content, dtype=torch.uint8) for name, content in found.items()}
 
-    def facts(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """`machine`: what another machine, or another hour, would have measured otherwise."""
-        machine = {"laps": self._laps, **self._clock.facts()}
+        machine = {"laps": self._laps, **self._clock.state()}
         return {"rows": self._rows, "pending": self._pending, "machine": machine}
 
-    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Tell the rows and leave the pictures so far once more, because DVC clears away what a killed run has told."""
-        self._rows, self._pending = [dict(row) for row in facts["rows"]], [dict(v) for v in facts["pending"]]
-        self._laps = [dict(row) for row in facts["machine"]["laps"]]
-        self._clock.restore(facts["machine"])
+        self._rows, self._pending = [dict(row) for row in state["rows"]], [dict(v) for v in state["pending"]]
+        self._laps = [dict(row) for row in state["machine"]["laps"]]
+        self._clock.restore(state["machine"])
         if self._live is None:
             return
         for name, content in tensors.items():

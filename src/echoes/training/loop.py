@@ -16,10 +16,10 @@ from echoes.compute.device import device_of
 from echoes.compute.precision import autocast, kind
 from echoes.errors import InputError
 from echoes.nets.blocks import recompute
-from echoes.training.interruption import Interrupted, listening
-from echoes.training.parts import Part, ahead, parts
+from echoes.training.microbatches import MicroBatch, microbatches, prefetch
 from echoes.training.rate import learning_rate
 from echoes.training.schedule import Schedule, StageSchedule
+from echoes.training.signals import Interrupted, deferred_signals
 
 NAMED = 20  # frames that a message names
 EPSILON = 1e-7  # of AdamW: at 1e-8 the rounding of a gradient that is nearly 0 becomes a step of its own
@@ -44,7 +44,7 @@ class States(Protocol):
 def train(
     name: str,
     module: nn.Module,
-    load: Callable[[Part], Any],
+    load: Callable[[MicroBatch], Any],
     loss: Callable[[Any], Tensor],
     frames: np.ndarray,
     schedule: Schedule,
@@ -82,15 +82,15 @@ def train(
     if (first := int(distributed.of_first(begin))) != begin:
         raise InputError(f"{name}: expected a folder that all machines share: step {first} follows there, {begin} here")
     accumulate, share = _share(schedule)
-    wanted = (parts(step, frames, schedule, name, accumulate, share) for step in range(begin, schedule.steps))
-    batches = ahead(load, (part for step in wanted for part in step))
+    wanted = (microbatches(step, frames, schedule, name, accumulate, share) for step in range(begin, schedule.steps))
+    batches = prefetch(load, (part for step in wanted for part in step))
     cast = autocast(device, schedule.precision)
     module.train()
     if isinstance(schedule, StageSchedule) and schedule.gradient_checkpointing:
         recompute(module)
     with ExitStack() as stack:
         bar = stack.enter_context(_progress(name, begin, schedule.steps))
-        asked = stack.enter_context(listening()) if checkpoints else lambda: 0
+        asked = stack.enter_context(deferred_signals()) if checkpoints else lambda: 0
         for step in range(begin, schedule.steps):
             lr = rate(step) if rate else learning_rate(step, schedule)
             for group in optimizer.param_groups:
@@ -136,7 +136,7 @@ def _step(
     scaler: torch.amp.GradScaler,
     trained: list[nn.Parameter],
     clip: float,
-    part: Part,
+    part: MicroBatch,
 ) -> dict[str, float]:
     """Move the weights along the clipped gradient of a batch; gives what a scaled loss has to tell."""
     scaler.unscale_(optimizer)
@@ -178,7 +178,7 @@ def _share(schedule: Schedule) -> tuple[int, slice]:
     return shares, slice(rank * own, (rank + 1) * own)
 
 
-def _require_finite(what: str, values: Tensor, part: Part) -> None:
+def _require_finite(what: str, values: Tensor, part: MicroBatch) -> None:
     """values (n,): one number per sample of the part, or one of all of them."""
     finite = torch.isfinite(values.detach()).cpu().numpy()
     if finite.all():

@@ -41,11 +41,11 @@ class LearningRate:
     def tensors(self) -> dict[str, Tensor]:
         return {}
 
-    def facts(self) -> Mapping[str, Any]:
+    def state(self) -> Mapping[str, Any]:
         # JSON has no infinity
         best = self._best if math.isfinite(self._best) else None
         return {"share": self._share, "best": best, "stale": self._stale}
 
-    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        self._share, self._stale = facts["share"], facts["stale"]
-        self._best = math.inf if facts["best"] is None else facts["best"]
+    def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        self._share, self._stale = state["share"], state["stale"]
+        self._best = math.inf if state["best"] is None else state["best"]

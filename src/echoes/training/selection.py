@@ -50,12 +50,12 @@ class Selection(Generic[Module]):
     def tensors(self) -> dict[str, Tensor]:
         return self._best
 
-    def facts(self) -> Mapping[str, Any]:
+    def state(self) -> Mapping[str, Any]:
         # JSON has no infinity
         return {"error": self._error if self._step >= 0 else None, "step": self._step, "stale": self._stale}
 
-    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    def restore(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         like = self._model.state_dict()
         self._best = {name: shares.alike(tensor, like[name]) for name, tensor in tensors.items()}
-        self._error = math.inf if facts["error"] is None else facts["error"]
-        self._step, self._stale = facts["step"], facts["stale"]
+        self._error = math.inf if state["error"] is None else state["error"]
+        self._step, self._stale = state["step"], state["stale"]

@@ -18,7 +18,7 @@ from echoes.grids import Y_AXIS
 from echoes.models.radar.regressor import OFFSETS
 from echoes.nets.birdseye import BirdseyeUNet
 from echoes.tasks import OCCUPANCY
-from echoes.training.parts import Part
+from echoes.training.microbatches import MicroBatch
 
 # Of the loss. AdamW does not care for the scale of a gradient, but its norm is clipped together with the denoiser's.
 SHARE = 0.1
@@ -105,10 +105,10 @@ def joined(
     network: nn.Module | None,
     data: Any,
     p: RegressionLoss | None,
-    load_others: Callable[[Part], Any],
+    load_others: Callable[[MicroBatch], Any],
     loss_of_others: Callable[[Any], Tensor],
-    flips: Callable[[Part], np.ndarray],
-) -> tuple[Callable[[Part], Any], Callable[[Any], Tensor]]:
+    flips: Callable[[MicroBatch], np.ndarray],
+) -> tuple[Callable[[MicroBatch], Any], Callable[[Any], Tensor]]:
     """What is loaded and minimised when the regression is trained beside a denoiser; without one, as it was.
 
     network   the denoiser's regression; p: its loss.
@@ -118,7 +118,7 @@ def joined(
         return load_others, loss_of_others
     error = objective(data.task.target, data.occupied_share, p)
 
-    def load_both(part: Part) -> tuple[Any, RegressionBatch | None]:
+    def load_both(part: MicroBatch) -> tuple[Any, RegressionBatch | None]:
         due = part.step % p.every == 0
         return load_others(part), load(data, part.frames, flips(part)) if due else None
 

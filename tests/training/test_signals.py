@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import trainings
-from echoes.training.interruption import Interrupted, listening
+from echoes.training.signals import Interrupted, deferred_signals
 from trainings import content, fit, runtime, schedule
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_noted_once_and_the_second_one_acts_as_ever(number):
     before = signal.getsignal(number)
-    with listening() as asked:
+    with deferred_signals() as asked:
         assert asked() == 0
         signal.raise_signal(number)
         assert asked() == number
@@ -55,7 +55,7 @@ def test_a_stage_that_is_asked_to_stop_says_so_in_one_line_and_with_the_status_o
     script.write_text(
         "import os, signal\n"
         "from echoes.training import launch\n"
-        "from echoes.training.interruption import Interrupted\n"
+        "from echoes.training.signals import Interrupted\n"
         "def main(track):\n"
         "    raise Interrupted('stopped by SIGTERM after step 3 of 9', signal.SIGTERM)\n"
         "launch.run(main)\n"

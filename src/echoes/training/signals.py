@@ -18,7 +18,7 @@ class Interrupted(Exception):  # noqa: N818 (no error: somebody asked for it)
 
 
 @contextmanager
-def listening() -> Iterator[Callable[[], int]]:
+def deferred_signals() -> Iterator[Callable[[], int]]:
     """Within, the first signal is noted and not obeyed: the function tells its number, 0 for none.
 
     A second one acts as if nobody listened. Only the main thread can listen; in others nothing is ever noted.

@@ -14,7 +14,7 @@ from echoes.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
-class Part:
+class MicroBatch:
     """Samples that one process computes at once: rows of the batch of a step.
 
     step    of the training.
@@ -49,24 +49,26 @@ def _order(seed: int, name: str, epoch: int, count: int) -> np.ndarray:
     return seeds.rng(seed, name, "epoch", epoch).permutation(count)
 
 
-def parts(step: int, frames: np.ndarray, schedule: Schedule, name: str, shares: int, share: slice) -> list[Part]:
+def microbatches(
+    step: int, frames: np.ndarray, schedule: Schedule, name: str, shares: int, share: slice
+) -> list[MicroBatch]:
     """The batch of a step in `shares` parts as equal as they can be, of which those of `share` are given.
 
     frames  (N,) numbers of all samples to train on.
     """
     batch = frames[samples(step, len(frames), schedule, name)]
     ends = np.linspace(0, len(batch), shares + 1).round().astype(int).tolist()
-    return [Part(step, batch[start:stop], start, len(batch)) for start, stop in list(pairwise(ends))[share]]
+    return [MicroBatch(step, batch[start:stop], start, len(batch)) for start, stop in list(pairwise(ends))[share]]
 
 
-def ahead(load: Callable[[Part], Any], wanted: Iterable[Part]) -> Iterator[tuple[Part, Any]]:
+def prefetch(load: Callable[[MicroBatch], Any], wanted: Iterable[MicroBatch]) -> Iterator[tuple[MicroBatch, Any]]:
     """Each part with its batch; the next one is loaded meanwhile, in a thread."""
     with ThreadPoolExecutor(1) as loader:
         upcoming = None
         for part in wanted:
-            following = part, loader.submit(load, part)
+            submitted = part, loader.submit(load, part)
             if upcoming is not None:
                 yield upcoming[0], upcoming[1].result()
-            upcoming = following
+            upcoming = submitted
         if upcoming is not None:
             yield upcoming[0], upcoming[1].result()

@@ -16,7 +16,7 @@ FLOCK = "hhqqi"  # of fcntl(2): type, whence, start, length, process
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
+def single_run(lock: Path) -> Iterator[None]:
     """Within, no other process holds `lock`. One that does gets a SIGTERM: a training then saves its state and ends.
 
     So the artifacts and curves of a folder are always of its newest run. Raises InputError where the other process is

@@ -11,19 +11,19 @@ from torch import nn
 
 from echoes.compute import distributed
 from echoes.training import trackers
-from echoes.training.checkpoint import Checkpoints, Kept
+from echoes.training.checkpoint import Checkpoints, Stateful
 from echoes.training.clock import Clock
 from echoes.training.ema import Ema
+from echoes.training.lock import single_run
 from echoes.training.log import Log
 from echoes.training.rate import LearningRate
 from echoes.training.runtime import Runtime
 from echoes.training.schedule import StageSchedule
 from echoes.training.selection import Selection
-from echoes.training.succession import alone
 
 
 @dataclass(frozen=True)
-class Followed:
+class TrainingRun:
     """A training of a stage and all that goes on with it. averages: the last one is measured, pictured and selected."""
 
     averages: tuple[Ema, ...]
@@ -32,7 +32,7 @@ class Followed:
     rate: LearningRate
     checkpoints: Checkpoints
 
-    def to_the_end(
+    def fit(
         self,
         steps: Iterable[tuple[int, dict[str, float]]],
         draw: Callable[[nn.Module, Path], None],
@@ -66,7 +66,7 @@ class Section(Protocol):
 
 
 @contextmanager
-def following(
+def training_run(
     script: Path,
     track: str,
     p: Section,
@@ -74,7 +74,7 @@ def following(
     parents: Mapping[str, str],
     averages: Mapping[str, Ema],
     error: Callable[[Any], float],
-) -> Iterator[Followed]:
+) -> Iterator[TrainingRun]:
     """Within, a training is logged and its state is saved; a training whose artifact is left begins afresh next time.
     Another one of the same stage that still runs in this folder is ended first.
 
@@ -89,7 +89,7 @@ def following(
     models = tuple(averages.values())
     measured = models[-1].model
     selection = Selection(measured, schedule.validation, schedule.steps, lambda: error(measured))
-    kept: dict[str, Kept] = {**averages, "log": log, "selection": selection, "rate": rate}
-    only = alone(Path("logs", track, f"{script.stem}.lock")) if distributed.is_first() else nullcontext()
+    kept: dict[str, Stateful] = {**averages, "log": log, "selection": selection, "rate": rate}
+    only = single_run(Path("logs", track, f"{script.stem}.lock")) if distributed.is_first() else nullcontext()
     with only, log, Checkpoints(script, track, p, parents, runtime.checkpoint, kept) as checkpoints:
-        yield Followed(models, log, selection, rate, checkpoints)
+        yield TrainingRun(models, log, selection, rate, checkpoints)

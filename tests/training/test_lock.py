@@ -4,14 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from echoes.training.succession import alone
+from echoes.training.lock import single_run
 
 HOLDER = """
 import signal, sys, time
 from pathlib import Path
-from echoes.training.interruption import listening
-from echoes.training.succession import alone
-with alone(Path("train_toy.lock")), listening() as asked:
+from echoes.training.signals import deferred_signals
+from echoes.training.lock import single_run
+with single_run(Path("train_toy.lock")), deferred_signals() as asked:
     print("here", flush=True)
     while not asked():
         time.sleep(0.01)
@@ -27,7 +27,7 @@ def test_a_run_that_dvc_left_behind_saves_its_state_before_the_next_one_begins(t
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"here\n"
-        with alone(Path("train_toy.lock")):
+        with single_run(Path("train_toy.lock")):
             assert Path("saved").exists()
         assert other.wait() == 0
     assert f"train_toy: process {other.pid} still runs in this folder and is asked to stop" in caplog.text
@@ -35,6 +35,6 @@ def test_a_run_that_dvc_left_behind_saves_its_state_before_the_next_one_begins(t
 
 def test_nothing_is_in_the_way_of_a_run_after_one_that_ended(tmp_path, caplog):
     for _ in range(2):
-        with alone(tmp_path / "train_toy.lock"):
+        with single_run(tmp_path / "train_toy.lock"):
             pass
     assert caplog.text == ""
