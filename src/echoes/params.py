@@ -213,8 +213,15 @@ def _union(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
             continue  # the next kind of the union may fit; the last line raises when none does
     if isinstance(value, str) and (spelled := _spelled(classes, value)):
         raise _mismatch(path, spelled, value)
-    words = [_WORDS.get(k, "a mapping" if k in classes else str(get_args(k) or k)) for k in kinds]
+    words = [_word(kind, kind in classes) for kind in kinds]
     raise _mismatch(path, " or ".join(dict.fromkeys(words)), value)
+
+
+def _word(kind: Any, is_class: bool) -> str:
+    """What a kind of a union is called in messages."""
+    if get_origin(kind) is tuple:
+        return "a list"
+    return _WORDS.get(kind, "a mapping" if is_class else str(get_args(kind) or kind))
 
 
 def _chosen(classes: list[Any], value: Mapping[str, Any], path: str) -> Any:
