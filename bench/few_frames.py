@@ -88,7 +88,9 @@ def changed(numbers: Mapping[str, Any], track: str, variant: Variant) -> dict[st
     made: dict[str, Any] = copy.deepcopy(dict(numbers))
     section = made[track]
     section["grid"]["augmentation"] |= {**NONE, **variant.augmentation}
-    section["ldm"]["architecture"]["regression"]["unet"] |= variant.unet
+    unet = section["ldm"]["architecture"]["regression"]["unet"]
+    unet |= {key: value for key, value in variant.unet.items() if key != "channels"}
+    unet["size"] |= {key: value for key, value in variant.unet.items() if key == "channels"}
     section["ldm"]["schedule"] |= variant.schedule
     section["ldm"]["mirror"] = variant.mirror
     return made

@@ -88,7 +88,9 @@ def small_params(track: str) -> dict:
     for stage in ("vae", "ldm", "cd"):
         section[stage]["schedule"] |= {"steps": 3, "batch": 2, "warmup": 1}
     if track == "radar":
-        section["ldm"]["architecture"]["regression"]["unet"] |= {"channels": [8, 16], "heads": 2}
+        unet = section["ldm"]["architecture"]["regression"]["unet"]
+        unet["heads"] = 2
+        unet["size"] |= {"channels": [8, 16], "attention": ["none", "full"]}
     section["sample"] |= {"radar": {"frames": 2, "batch": 2}, "microdoppler": {"frames": 33, "batch": 16}}[track]
     section["sample"]["sigmas"]["steps"] = 4
     section["evaluate"] |= {"resamples": 50 if track == "radar" else 40, "panels": 1}

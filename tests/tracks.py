@@ -84,7 +84,21 @@ VAE = {
     "mirror": True,
     "schedule": STAGE_SCHEDULE,
 }
-UNET = {"channels": [8], "blocks": 1, "heads": 2, "dropout": 0.0, "attention": "full", "window": 4}
+UNET = {
+    "size": {
+        "channels": [8],
+        "blocks": 1,
+        "attention": ["full"],
+        "norm": {"kind": "group", "groups": 8},
+        "convolution": "dense",
+    },
+    "strides": "full",
+    "least": 2,
+    "heads": 2,
+    "window": 4,
+    "keep": 2,
+    "dropout": 0.0,
+}
 REGRESSION = {"kind": "birdseye", "unet": UNET}
 CONDITION = {"by": "encoder", "width": 8, "blocks": 1, "features": 6}
 LDM = {
@@ -94,7 +108,7 @@ LDM = {
         "ddpm": {"steps": 1000, "schedule": "squaredcos_cap_v2", "prediction": "v"},
         "network": "unet",
         "unet": UNET,
-        "dit": {"size": "tiny", "patch": 2, "dropout": 0.0},
+        "dit": {"size": "tiny", "patch": 2, "attention": "full", "window": 2, "keep": 2, "dropout": 0.0},
         "condition": CONDITION,
         "regression": REGRESSION,
     },

@@ -165,7 +165,7 @@ def test_a_parent_from_elsewhere_is_told_at_each_artifact_made_from_another(proj
         ("grids", "source", ("reader",), "astyx"),
         ("vae", "vae", ("loss", "kl"), 0.5),
         ("latents", "latents", ("batch",), 9),
-        ("ldm", "ldm", ("architecture", "unet", "channels"), [8, 8]),
+        ("ldm", "ldm", ("architecture", "unet", "size", "blocks"), 3),
         ("cd", "cd", ("sigmas", "steps"), 7),
         ("samples", "sample", ("frames",), 4),
         ("evaluation", "evaluate", ("resamples",), 6),

@@ -5,14 +5,15 @@ import torch
 from torch import nn
 
 import exact
+import networks
 from diffusion import known
 from echoes.diffusion import paths
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, given
 from echoes.diffusion.flow import Flow
 from echoes.nets.conditions import Condition, FieldConditioner, LabelConditioner
-from echoes.nets.unet import UNet, UNetConfig
+from echoes.nets.unet import UNet
 
-SMALL = UNetConfig(channels=(8, 16), blocks=1, heads=2, attention="full", window=2, dropout=0.0)
+SMALL = networks.unet()
 SHAPES = {2: (2, 8, 8), 3: (2, 4, 4, 8)}
 
 

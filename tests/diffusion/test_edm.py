@@ -6,15 +6,16 @@ import pytest
 import torch
 
 import exact
+import networks
 from diffusion import known
 from echoes import params
 from echoes.diffusion import edm
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser
 from echoes.diffusion.edm import EdmConfig, EdmLoss
 from echoes.errors import InputError
-from echoes.nets.unet import UNet, UNetConfig
+from echoes.nets.unet import UNet
 
-SMALL = UNetConfig(channels=(8, 16), blocks=1, heads=2, attention="full", window=2, dropout=0.0)
+SMALL = networks.unet()
 SHAPES = {2: (2, 8, 8), 3: (2, 4, 4, 8)}
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import exact
+import networks
 from diffusion import known
 from echoes.diffusion import samplers
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, given
@@ -17,12 +18,12 @@ from echoes.diffusion.schedules import SigmaRange, karras_sigmas
 from echoes.distillation import consistency, curriculum
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.nets.conditions import Condition, LabelConditioner
-from echoes.nets.unet import UNet, UNetConfig
+from echoes.nets.unet import UNet
 from echoes.training.ema import Ema
 
 GAUSSIAN = exact.Gaussian(0.3, 0.5)
 CENTRED = exact.Gaussian(0.0, 0.5)
-SMALL = UNetConfig(channels=(8, 16), blocks=1, heads=2, attention="full", window=2, dropout=0.0)
+SMALL = networks.unet()
 SHAPES = {2: (2, 8, 8), 3: (2, 4, 4, 8)}
 
 

@@ -121,20 +121,21 @@ def test_a_condition_that_the_recordings_do_not_have_is_refused_by_its_key(name,
 UNET = tracks.UNET
 
 
+def levels(count):
+    """A section of a U-Net of so many levels."""
+    return tracks.changed(UNET, {"size.channels": [8] * count, "size.attention": ["none"] * count})
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [
         (
-            {"unet": {**UNET, "channels": [8, 8, 8]}},
-            r"unet\.channels: expected levels, at most 2, as \[2, 4, 2\]",
+            {"unet": levels(3)},
+            r"unet\.size\.channels: expected at most 2 levels for strides full on \[2, 4, 2\] cells, got 3 levels; no ",
         ),
         (
-            {"unet": {**UNET, "attention": "window"}},
-            r"unet\.window: expected a divisor of \[2, 4, 2\], .*, got 4",
-        ),
-        (
-            {"regression": {**tracks.REGRESSION, "unet": {**UNET, "channels": [8] * 5}}},
-            r"regression\.unet\.channels: expected levels, at most 4, as \[16, 8\] cells .*, got 5",
+            {"regression": {**tracks.REGRESSION, "unet": levels(5)}},
+            r"regression\.unet\.size\.channels: expected at most 4 levels for strides full on \[16, 8\] cells, got 5",
         ),
     ],
 )

@@ -1,15 +1,20 @@
 """Attention over cells: nothing at the start, no order of its own, no further than its cells; and known places."""
 
+from functools import partial
+from math import prod
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from echoes.nets.attention import FEW, Attention, attend, positions, unwindows, windows
+from echoes.errors import InputError
+from echoes.nets.attention import FEW, Attention, attend, everywhere, linear, positions, routed, steps, within
 
 SIZES = {2: (4, 6), 3: (2, 4, 6)}
-WHOLE = {2: (None, None), 3: (None, None, None)}
 PART = {2: (2, 3), 3: (2, 2, 3)}
+ODD = {2: (5, 7), 3: (3, 5, 7)}  # of cells that no window of two divides
 
 
 @pytest.fixture(autouse=True)
@@ -18,15 +23,29 @@ def _seed():
 
 
 def trained(rank, window=None, shifted=False):
-    attention = Attention(rank, 8, 2, window or WHOLE[rank], shifted)
+    return mixed(rank, partial(within, window=window, shifted=shifted) if window else everywhere)
+
+
+def mixed(rank, mix):
+    attention = Attention(rank, 8, 2, mix)
     nn.init.normal_(attention.out.weight)
     return attention
+
+
+def chain(kind, rank, window=2, keep=2):
+    """All steps of a choice of attention, one after the other."""
+    return nn.Sequential(*(mixed(rank, mix) for mix in steps(kind, rank, window, keep)))
+
+
+def tokens(sizes, batch=2, heads=2, features=4):
+    """Queries, keys and values of a grid of `sizes`."""
+    return torch.randn(3, batch, heads, prod(sizes), features)
 
 
 @pytest.mark.parametrize("rank", [2, 3])
 def test_new_attention_is_the_identity(rank):
     x = torch.randn(2, 8, *SIZES[rank])
-    assert torch.equal(Attention(rank, 8, 2, WHOLE[rank])(x), x)
+    assert torch.equal(Attention(rank, 8, 2, everywhere)(x), x)
 
 
 @pytest.mark.parametrize("rank", [2, 3])
@@ -73,11 +92,12 @@ def coordinates(sizes):
 
 @pytest.mark.parametrize("rank", [2, 3])
 @pytest.mark.parametrize("shifted", [False, True])
-def test_a_window_of_the_full_size_is_full_attention(rank, shifted):
+def test_a_window_as_large_as_the_level_or_larger_is_full_attention(rank, shifted):
     full, x = trained(rank), torch.randn(2, 8, *SIZES[rank])
-    window = Attention(rank, 8, 2, SIZES[rank], shifted)
-    window.load_state_dict(full.state_dict())
-    torch.testing.assert_close(window(x), full(x))
+    for sizes in (SIZES[rank], tuple(3 * s for s in SIZES[rank])):
+        window = trained(rank, sizes, shifted)
+        window.load_state_dict(full.state_dict())
+        torch.testing.assert_close(window(x), full(x))
 
 
 @pytest.mark.parametrize("rank", [2, 3])
@@ -116,21 +136,126 @@ def test_permuted_lines_give_permuted_answers_of_axial_attention(rank, axis):
 
 
 @pytest.mark.parametrize("rank", [2, 3])
-def test_cutting_into_windows_and_back_is_the_identity(rank):
-    x = torch.randn(2, 3, *SIZES[rank])
-    cells = windows(x, PART[rank])
-    assert cells.shape == (2 * 4, 3, x[0, 0].numel() // 4)
-    assert torch.equal(cells[0, 0], x[0, 0][tuple(slice(w) for w in PART[rank])].flatten())
-    assert torch.equal(unwindows(cells, PART[rank], SIZES[rank]), x)
+@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize("window", [2, 3, 4])
+def test_windows_that_do_not_divide_the_level_hold_its_own_cells_alone(rank, shifted, window):
+    """Each cell's answer is full attention over the cells of its window, written out cell by cell."""
+    sizes, query, key, value = ODD[rank], *tokens(ODD[rank])
+    found = within(query, key, value, sizes, (window,) * rank, shifted)
+    shift = [window // 2 if shifted and window < s else 0 for s in sizes]
+    place = (coordinates(sizes) - torch.tensor(shift)).div(window, rounding_mode="floor")
+    for cell in range(prod(sizes)):
+        same = (place == place[cell]).all(-1)
+        expected = attend(query[:, :, cell : cell + 1], key[:, :, same], value[:, :, same])
+        torch.testing.assert_close(found[:, :, cell : cell + 1], expected)
 
 
-@pytest.mark.parametrize("tokens", [8, FEW, FEW + 1])
+@pytest.mark.parametrize("rank", [2, 3])
+@pytest.mark.parametrize("kind", ["window", "sparse"])
+def test_gradients_are_finite_where_windows_are_filled_up(rank, kind):
+    chosen, x = chain(kind, rank, window=4), torch.randn(2, 8, *ODD[rank], requires_grad=True)
+    chosen(x).square().sum().backward()
+    assert all(p.grad.isfinite().all() for p in chosen.parameters())
+    assert x.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("sizes", [(5, 7), (2, 4, 6)])
+def test_linear_attention_is_its_quadratic_formula(sizes):
+    query, key, value = tokens(sizes)
+    weight = (F.elu(query) + 1) @ (F.elu(key) + 1).transpose(-1, -2)
+    expected = weight / weight.sum(-1, keepdim=True) @ value
+    torch.testing.assert_close(linear(query, key, value, sizes), expected)
+
+
+@pytest.mark.parametrize("sizes", [(4, 6), (5, 7), (2, 4, 6), (3, 5, 7)])
+def test_sparse_attention_to_all_regions_is_full_attention(sizes):
+    query, key, value = tokens(sizes)
+    found = routed(query, key, value, sizes, (2,) * len(sizes), 999)
+    torch.testing.assert_close(found, everywhere(query, key, value, sizes))
+
+
+@pytest.mark.parametrize("sizes", [(4, 6), (5, 7), (3, 5, 7)])
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_sparse_attention_sees_the_regions_whose_means_suit_best_and_no_others(sizes, keep):
+    query, key, value = tokens(sizes)
+    place = coordinates(sizes) // 2
+    regions = place.unique(dim=0)
+    member = (place[:, None] == regions).all(-1)  # (cells, regions)
+    share = member.float() / member.sum(0)
+    suits = torch.einsum("bhnd,nr,bhmd,ms->bhrs", query, share, key, share)
+    chosen = torch.zeros_like(suits).scatter(-1, suits.topk(keep).indices, 1.0).bool()
+    seen = torch.einsum("nr,bhrs,ms->bhnm", *(x.float() for x in (member, chosen, member))).bool()
+    scores = (query @ key.transpose(-1, -2) / 2).masked_fill(~seen, -torch.inf)
+    found = routed(query, key, value, sizes, (2,) * len(sizes), keep)
+    torch.testing.assert_close(found, scores.softmax(-1) @ value)
+
+
+def test_a_named_axis_is_axial_attention_along_it():
+    x = torch.randn(2, 8, *SIZES[3])
+    for i, name in enumerate("zyx"):
+        alone = chain(name, 3)
+        line = trained(3, tuple(None if axis == i else 1 for axis in range(3)))
+        line.load_state_dict(alone[0].state_dict())
+        torch.testing.assert_close(alone(x), line(x))
+    height, z = chain("height", 3), chain("z", 3)
+    z.load_state_dict(height.state_dict())
+    assert torch.equal(height(x), z(x))
+
+
+def test_a_plane_has_the_axes_y_and_x_and_no_height():
+    for i, name in enumerate("yx"):
+        (mix,) = steps(name, 2, 4, 4)
+        place = coordinates(SIZES[2])[:, 1 - i]
+        assert torch.equal(seen_by(mixed(2, mix), SIZES[2]), place[:, None] == place)
+    for name in ("height", "z"):
+        with pytest.raises(InputError, match=rf"^attention: expected an axis of 2, x or y, .*, got {name}$"):
+            steps(name, 2, 4, 4)
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_axial_attention_goes_along_each_axis_in_turn(rank):
+    place = coordinates(SIZES[rank])
+    for axis, mix in enumerate(steps("axial", rank, 4, 4)):
+        others = [i for i in range(rank) if i != axis]
+        same = (place[:, None, others] == place[:, others]).all(-1)
+        assert torch.equal(seen_by(mixed(rank, mix), SIZES[rank]), same)
+
+
+class Largest(TorchDispatchMode):
+    """Elements of the largest tensor that anything made."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        for each in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(each, torch.Tensor):
+                self.elements = max(self.elements, each.untyped_storage().nbytes() // each.element_size())
+        return made
+
+
+@pytest.mark.parametrize("kind", ["linear", "window", "height", "axial", "sparse"])
+def test_no_tensor_of_8192_tokens_comes_near_the_scores_of_all_pairs(kind):
+    """The largest one, forward and backward, against the tokens^2 scores of a single head."""
+    sizes = (8, 32, 32)
+    query, key, value = (x.requires_grad_() for x in tokens(sizes, 1, 1, 16))
+    with Largest() as largest:
+        for mix in steps(kind, 3, 4, 4):
+            mix(query, key, value, sizes).sum().backward()
+    assert 8192 * 16 <= largest.elements <= 8192**2 // 8
+    full = tokens(sizes, 1, 1, 16)[0]
+    with Largest() as largest:
+        full @ full.transpose(-1, -2)
+    assert largest.elements == 8192**2
+
+
+@pytest.mark.parametrize("count", [8, FEW, FEW + 1])
 @pytest.mark.parametrize("masked", [False, True])
-def test_few_tokens_and_many_are_mixed_alike(tokens, masked):
-    query, key, value = torch.randn(3, 2, 4, tokens, 16)
-    seen = torch.rand(2, 1, tokens, tokens) < 0.7 if masked else None
+def test_few_tokens_and_many_are_mixed_alike(count, masked):
+    query, key, value = torch.randn(3, 2, 4, count, 16)
+    seen = torch.rand(2, 1, count, count) < 0.7 if masked else None
     if seen is not None:
-        seen |= torch.eye(tokens, dtype=torch.bool)
+        seen |= torch.eye(count, dtype=torch.bool)
     expected = F.scaled_dot_product_attention(query, key, value, seen)
     torch.testing.assert_close(attend(query, key, value, seen), expected)
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+import networks
 from echoes.errors import InputError
 from echoes.nets.birdseye import BirdseyeUNet
-from echoes.nets.unet import UNetConfig
 
-CONFIG = UNetConfig(channels=(8, 16), blocks=1, heads=2, attention="full", window=4, dropout=0.0)
+CONFIG = networks.unet()
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_an_untrained_network_gives_the_prior_exactly_and_nothing_else(network):
 def test_a_cell_hears_of_its_column_and_of_its_neighbours_in_place(network):
     """With one level and no attention beyond it, what changes lies around what was changed."""
     torch.manual_seed(0)
-    network = shaken(BirdseyeUNet(4, 3, 5, UNetConfig((8,), 1, 2, "window", 4, 0.0)).eval())
+    network = shaken(BirdseyeUNet(4, 3, 5, networks.unet((8,), attention="window", window=4)).eval())
     x = torch.randn(1, 3, 4, 32, 32)
     other = x.clone()
     other[0, 1, 2, 20, 12] += 3.0
@@ -61,6 +61,6 @@ def test_a_cell_hears_of_its_column_and_of_its_neighbours_in_place(network):
 
 @pytest.mark.parametrize("shape", [(5, 8, 6), (4, 7, 6), (4, 8, 5)])
 def test_a_grid_of_another_height_or_that_cannot_be_halved_is_refused_in_one_line(network, shape):
-    message = f"regression.unet: expected grids (4, H, W) with H, W multiples of 2, got {shape}"
+    message = f"regression.unet: expected grids (4, H, W) with H, W multiples of 2, 2, got {shape}"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         network(torch.zeros(1, 3, *shape))

@@ -6,15 +6,16 @@ import pytest
 import torch
 from torch import nn
 
+import networks
 from echoes import draws
-from echoes.nets.attention import Attention
+from echoes.nets.attention import Attention, everywhere
 from echoes.nets.blocks import recompute
 from echoes.nets.conditions import Condition
-from echoes.nets.dit import DiT, DiTConfig
-from echoes.nets.unet import UNet, UNetConfig
+from echoes.nets.dit import DiT
+from echoes.nets.unet import UNet
 
-UNET = UNetConfig(channels=(8, 16), blocks=1, heads=2, attention="full", window=4, dropout=0.3)
-NETWORKS = {"unet": lambda: UNet(2, 4, 4, UNET, 0), "dit": lambda: DiT(2, 4, 4, DiTConfig("tiny", 2, 0.3), 0)}
+UNET = networks.unet(dropout=0.3)
+NETWORKS = {"unet": lambda: UNet(2, 4, 4, UNET, 0), "dit": lambda: DiT(2, 4, 4, networks.dit(dropout=0.3), 0)}
 
 
 def gradients(network: nn.Module) -> list[torch.Tensor]:
@@ -47,7 +48,7 @@ def test_activations_that_are_computed_anew_give_the_same_output_and_gradients(n
 
 
 def test_a_network_that_is_copied_before_keeps_its_activations():
-    block = Attention(2, 8, 2, (None, None))
+    block = Attention(2, 8, 2, everywhere)
     copied = copy.deepcopy(block)
     recompute(block)
     assert block.recomputes

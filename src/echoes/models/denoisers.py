@@ -20,7 +20,8 @@ from echoes.nets.conditions import FieldConditioner, LabelConditioner, NoConditi
 from echoes.nets.dit import DiT, DiTConfig
 from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
-from echoes.nets.unet import UNet, UNetConfig
+from echoes.nets.unet import UNet
+from echoes.nets.unet_config import UNetConfig
 from echoes.provenance import Header
 from echoes.tasks import Task
 
@@ -89,14 +90,14 @@ def build(latents: Header, p: LdmArchitecture) -> Denoiser:
     """
     channels, *sizes = latentstore.shape(latents)
     rank = len(sizes)
-    chosen = p.unet if p.network == "unet" else p.dit
-    chosen.require_sizes(tuple(sizes), f"ldm.architecture.{p.network}")
+    shape, key = tuple(sizes), f"ldm.architecture.{p.network}"
     fields = p.condition.features if isinstance(p.condition, CloudCondition) else 0
     vector = p.condition.features if isinstance(p.condition, LabelCondition) else 0
     network: nn.Module
     if p.network == "unet":
-        network = UNet(rank, channels + fields, channels, p.unet, vector)
+        network = UNet(rank, channels + fields, channels, p.unet.written_out(shape, key), vector)
     else:
+        p.dit.require_sizes(shape, key)
         network = DiT(rank, channels + fields, channels, p.dit, vector)
     conditioner = _conditioner(latents, p.condition, rank, channels)
     return Denoiser(network, _parameterization(p), conditioner, _regression(latents, p))

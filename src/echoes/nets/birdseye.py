@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from echoes.errors import InputError
 from echoes.nets.conditions import Condition
-from echoes.nets.unet import UNet, UNetConfig
+from echoes.nets.strides import factor
+from echoes.nets.unet import UNet
+from echoes.nets.unet_config import UNetConfig
 
 
 class BirdseyeUNet(nn.Module):
@@ -17,15 +19,15 @@ class BirdseyeUNet(nn.Module):
 
     def __init__(self, depth: int, channels: int, outputs: int, config: UNetConfig) -> None:
         super().__init__()
-        self.depth, self.outputs, self.levels = depth, outputs, len(config.channels)
+        self.depth, self.outputs = depth, outputs
         self.network = UNet(2, channels * depth, outputs * depth, config, 0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Raises InputError for another depth, or lengths that the levels of the network cannot halve."""
         _, _, depth, height, width = x.shape
-        step = 2 ** (self.levels - 1)
-        if depth != self.depth or height % step or width % step:
-            wanted = f"({self.depth}, H, W) with H, W multiples of {step}"
+        of_y, of_x = factor(self.network.strides, 2)
+        if depth != self.depth or height % of_y or width % of_x:
+            wanted = f"({self.depth}, H, W) with H, W multiples of {of_y}, {of_x}"
             raise InputError(f"regression.unet: expected grids {wanted}, got {(depth, height, width)}")
         no_noise = torch.zeros(len(x), device=x.device)
         out: Tensor = self.network(x.flatten(1, 2), no_noise, Condition(None, None))

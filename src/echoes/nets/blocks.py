@@ -11,7 +11,7 @@ class Block(nn.Module):
 
     recomputes = False
 
-    def forward(self, *inputs: Tensor | None) -> Tensor:
+    def forward(self, *inputs: Any) -> Tensor:
         if self.recomputes and self.training:
             out: Tensor = checkpoint(self.body, *inputs, use_reentrant=False)
             return out

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from echoes.draws import Dropout
+from echoes.nets.attention import everywhere
 from echoes.nets.layers import ResBlock, conv, norm, space_to_depth
 from echoes.nets.positions import rotation
 from echoes.nets.transformer import SelfAttention, SwiGlu
@@ -79,13 +80,13 @@ class TokenBlock(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.attention, self.mlp = SelfAttention(width, HEADS), SwiGlu(width)
+        self.attention, self.mlp = SelfAttention(width, HEADS, everywhere), SwiGlu(width)
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(2)])
         self.dropout = Dropout(0.1)
 
     def forward(self, x: Tensor, own: Tensor, other: Tensor) -> Tensor:
         """x (B, T, width), own and other of `rotation` -> (B, T, width)."""
-        x = x + self.dropout(self.attention(self.norms[0](x), own, other))
+        x = x + self.dropout(self.attention(self.norms[0](x), own, other, (x.shape[1],)))
         return x + self.dropout(self.mlp(self.norms[1](x)))
 
 

@@ -1,5 +1,6 @@
 """Diffusion transformer of rank 2 or 3 (Peebles and Xie 2023, with the blocks of Yao et al. 2025, LightningDiT)."""
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,13 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from echoes import params
 from echoes.draws import Dropout
 from echoes.errors import InputError
+from echoes.nets.attention import Mix, require_axis, steps
 from echoes.nets.blocks import Block
 from echoes.nets.conditions import Condition
 from echoes.nets.layers import Fourier, depth_to_space, space_to_depth, zero
 from echoes.nets.positions import rotation, waves
 from echoes.nets.transformer import SelfAttention, SwiGlu
+from echoes.nets.windows import Sizes
 
 # depth, width and heads: S to XL of Peebles and Xie 2023, Table 1
 SIZES = {
@@ -28,13 +32,25 @@ SIZES = {
 
 @dataclass(frozen=True)
 class DiTConfig:
-    """size: depth, width and heads; patch: cells along each axis that become one token."""
+    """The section `dit`.
+
+    size       depth, width and heads.
+    patch      cells along each axis that become one token.
+    attention  which tokens meet in a block; blocks take turns where it has several steps: windows and moved windows
+               (Liu et al. 2021), or one axis after the other (Ho et al. 2019).
+    window     tokens along each axis of a window, and of a region of sparse attention.
+    keep       regions that a region looks at in sparse attention.
+    """
 
     size: Literal["tiny", "S", "M", "B", "L", "XL"]
     patch: Literal[1, 2]
+    attention: Literal["full", "window", "axial", "height", "z", "y", "x", "linear", "sparse"]
+    window: int
+    keep: int
     dropout: float
 
     def __post_init__(self) -> None:
+        params.require_counts(window=self.window, keep=self.keep)
         if not 0 <= self.dropout < 1:
             raise InputError(f"dropout: expected 0 to less than 1, got {self.dropout}")
 
@@ -42,6 +58,7 @@ class DiTConfig:
         """Raises InputError, naming the section `key`, unless the network takes (B, C, *sizes)."""
         if any(size % self.patch for size in sizes):
             raise InputError(f"{key}.patch: expected a divisor of {list(sizes)} latents, got {self.patch}")
+        require_axis(self.attention, len(sizes), f"{key}.attention")
 
 
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -55,21 +72,21 @@ class DiTBlock(Block):
     (Peebles and Xie 2023, Sec. 3.2)
     """
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, mix: Mix, dropout: float) -> None:
         super().__init__()
-        self.attention, self.mlp = SelfAttention(width, heads), SwiGlu(width)
+        self.attention, self.mlp = SelfAttention(width, heads, mix), SwiGlu(width)
         self.modulate = nn.Linear(width, 6 * width)
         self.dropout = Dropout(dropout)
 
-    def body(self, x: Tensor, embedding: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    def body(self, x: Tensor, embedding: Tensor, own: Tensor, other: Tensor, sizes: Sizes) -> Tensor:
         """x (B, tokens, width), embedding (B, width) after its SiLU -> (B, tokens, width)."""
         shift1, scale1, gate1, shift2, scale2, gate2 = self.modulate(embedding)[:, None].to(x.dtype).chunk(6, dim=2)
-        x = torch.addcmul(x, gate1, self.dropout(self.attention(modulated(x, shift1, scale1), own, other)))
+        x = torch.addcmul(x, gate1, self.dropout(self.attention(modulated(x, shift1, scale1), own, other, sizes)))
         return torch.addcmul(x, gate2, self.dropout(self.mlp(modulated(x, shift2, scale2))))
 
 
 class DiT(nn.Module):
-    """Patches of `patch` cells along each axis become tokens that all look at each other.
+    """Patches of `patch` cells along each axis become tokens that look at each other.
 
     inputs   channels of x and of the condition's field; vector: features of its vector, 0 for none.
     """
@@ -81,7 +98,8 @@ class DiT(nn.Module):
         self.embed = nn.Sequential(Fourier(256), nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.vector = nn.Linear(vector, width) if vector else None
         self.tokens = nn.Linear(inputs * cells, width)
-        self.blocks = nn.ModuleList([DiTBlock(width, self.heads, config.dropout) for _ in range(depth)])
+        turns = itertools.cycle(steps(config.attention, rank, config.window, config.keep))
+        self.blocks = nn.ModuleList([DiTBlock(width, self.heads, next(turns), config.dropout) for _ in range(depth)])
         self.modulate, self.out = nn.Linear(width, 2 * width), nn.Linear(width, outputs * cells)
         self.apply(_initialise)
         for name, parameter in self.named_parameters():
@@ -107,7 +125,7 @@ class DiT(nn.Module):
         tokens = tokens + waves(sizes, width, x.device)
         own, other = rotation(sizes, width // self.heads, x.device)
         for block in self.blocks:
-            tokens = block(tokens, embedding, own, other)
+            tokens = block(tokens, embedding, own, other, sizes)
         shift, scale = self.modulate(embedding)[:, None].to(tokens.dtype).chunk(2, dim=2)
         out = self.out(modulated(tokens, shift, scale)).transpose(1, 2)
         return depth_to_space(out.reshape(*out.shape[:2], *sizes), self.patch)

@@ -1,11 +1,14 @@
 """Convolutions, norms and resampling of rank 1 to 3."""
 
+from dataclasses import dataclass
 from math import gcd
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from echoes import params
 from echoes.draws import Dropout
 from echoes.nets.blocks import Block
 
@@ -23,7 +26,7 @@ class Conv3d(nn.Conv3d):
             return super().forward(x)
         depth, *others = (int(size) for size in self.padding)
         padded = F.pad(x, (0, 0, 0, 0, depth, depth))
-        return F.conv3d(padded, self.weight, self.bias, self.stride, (0, *others))
+        return F.conv3d(padded, self.weight, self.bias, self.stride, (0, *others), self.dilation, self.groups)
 
 
 CONV: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: Conv3d}
@@ -34,6 +37,12 @@ def conv(rank: int, channels: int, out: int, kernel: int = 3, stride: int = 1) -
     return CONV[rank](channels, out, kernel, stride, padding=(kernel - 1) // 2 if stride == 1 else 0)
 
 
+def shrinking(rank: int, channels: int, out: int, stride: tuple[int, ...]) -> nn.Module:
+    """A convolution over blocks of `stride` cells, which divides the size by it."""
+    kernel: Any = stride  # whose length is that of the rank
+    return CONV[rank](channels, out, kernel, kernel)
+
+
 def zero(module: nn.Module) -> nn.Module:
     """The same module with all weights 0, so that what it adds starts at nothing."""
     for parameter in module.parameters():
@@ -41,9 +50,66 @@ def zero(module: nn.Module) -> nn.Module:
     return module
 
 
-def norm(channels: int) -> nn.GroupNorm:
-    """Group normalisation with groups that always divide the channels."""
-    return nn.GroupNorm(gcd(8, channels), channels)
+@dataclass(frozen=True)
+class Norm:
+    """How features are normalised.
+
+    kind    what shares a mean and a deviation, over all cells of a sample: a group of channels (group, Wu and He 2018),
+            all channels (layer, as there) or each by itself (instance, Ulyanov et al. 2016). rms: each cell by the root
+            mean square of its channels (Zhang and Sennrich 2019). adaptive: group, and the first norm of a residual
+            block is scaled and shifted by the noise level, too (see ResBlock).
+    groups  of group and adaptive; the greatest common divisor with the channels counts.
+    """
+
+    kind: Literal["group", "layer", "instance", "rms", "adaptive"]
+    groups: int
+
+    def __post_init__(self) -> None:
+        params.require_counts(groups=self.groups)
+
+    def leaves_something(self, channels: int, cells: int) -> bool:
+        """Whether more than one value shares a mean: what is alone is nothing but its mean."""
+        if self.kind == "rms":
+            return True
+        return {"layer": channels, "instance": 1}.get(self.kind, channels // gcd(self.groups, channels)) * cells > 1
+
+
+GROUPS = Norm("group", 8)
+
+
+class RmsNorm(nn.Module):
+    """x / rms(x) * gain, over the channels of each cell (Zhang and Sennrich 2019, Eq. 4)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, *S) -> (B, C, *S)."""
+        scale = (x.float().square().mean(1, keepdim=True) + 1e-6).rsqrt()
+        return x * (scale * self.weight[(..., *[None] * (x.ndim - 2))]).to(x.dtype)
+
+
+def norm(channels: int, of: Norm = GROUPS) -> nn.Module:
+    """Normalisation of (B, C, *S) with a learned gain; groups always divide the channels."""
+    if of.kind == "rms":
+        return RmsNorm(channels)
+    return nn.GroupNorm({"layer": 1, "instance": channels}.get(of.kind, gcd(of.groups, channels)), channels)
+
+
+Convolution = Literal["dense", "depthwise"]
+
+
+def mixing(rank: int, channels: int, out: int, convolution: Convolution) -> nn.Module:
+    """A convolution of 3 cells along each axis: dense, or a filter for each channel and then a matrix between them.
+
+    The latter has 3^rank channels + channels * out weights in place of 3^rank channels * out (Howard et al. 2017,
+    Sec. 3.1); no norm lies between the two.
+    """
+    if convolution == "dense":
+        return conv(rank, channels, out)
+    own = CONV[rank](channels, channels, 3, padding=1, groups=channels)
+    return nn.Sequential(own, conv(rank, channels, out, kernel=1))
 
 
 def space_to_depth(x: Tensor, factor: int) -> Tensor:
@@ -66,25 +132,47 @@ def depth_to_space(x: Tensor, factor: int) -> Tensor:
 
 
 class ResBlock(Block):
-    """x + conv(silu(norm(conv(silu(norm(x)))))); with `features`, an embedding scales and shifts the second norm."""
+    """x + conv(silu(norm(conv(silu(norm(x)))))); with `features`, an embedding scales and shifts the second norm.
 
-    def __init__(self, rank: int, channels: int, out: int, features: int = 0, dropout: float = 0.0) -> None:
+    (Dhariwal and Nichol 2021, Sec. 3.1; Perez et al. 2018, Eq. 2.) With an `adaptive` norm it does so with the first.
+    """
+
+    def __init__(
+        self,
+        rank: int,
+        channels: int,
+        out: int,
+        features: int = 0,
+        dropout: float = 0.0,
+        normed: Norm = GROUPS,
+        convolution: Convolution = "dense",
+    ) -> None:
         super().__init__()
-        self.norm1, self.conv1 = norm(channels), conv(rank, channels, out)
-        self.norm2, self.conv2 = norm(out), zero(conv(rank, out, out))
+        self.norm1, self.conv1 = norm(channels, normed), mixing(rank, channels, out, convolution)
+        self.norm2, self.conv2 = norm(out, normed), mixing(rank, out, out, convolution)
+        # Of two matrices in a row the last one alone: two zeros have no gradient.
+        zero(self.conv2[-1] if isinstance(self.conv2, nn.Sequential) else self.conv2)
         self.modulate = zero(nn.Linear(features, 2 * out)) if features else None
+        adaptive = normed.kind == "adaptive" and features
+        self.modulate1 = zero(nn.Linear(features, 2 * channels)) if adaptive else None
         self.skip = conv(rank, channels, out, kernel=1) if channels != out else nn.Identity()
         self.dropout = Dropout(dropout)
 
     def body(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         """x (B, C, *S), embedding (B, K) or None -> (B, out, *S)."""
-        inner = self.norm2(self.conv1(F.silu(self.norm1(x))))
-        if self.modulate is not None:
-            assert embedding is not None, "a modulated block needs an embedding"
-            scale, shift = self.modulate(F.silu(embedding))[(..., *[None] * (x.ndim - 2))].chunk(2, dim=1)
-            inner = inner * (1 + scale) + shift
+        outer = modulated(self.norm1(x), self.modulate1, embedding)
+        inner = modulated(self.norm2(self.conv1(F.silu(outer))), self.modulate, embedding)
         out: Tensor = self.skip(x) + self.conv2(self.dropout(F.silu(inner)))
         return out
+
+
+def modulated(x: Tensor, modulate: nn.Module | None, embedding: Tensor | None) -> Tensor:
+    """x (B, C, *S), scaled and shifted by what `modulate` makes of its sample's embedding (B, K)."""
+    if modulate is None:
+        return x
+    assert embedding is not None, "a modulated block needs an embedding"
+    scale, shift = modulate(F.silu(embedding))[(..., *[None] * (x.ndim - 2))].chunk(2, dim=1)
+    return x * (1 + scale) + shift
 
 
 class Fourier(nn.Module):

@@ -3,28 +3,34 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from echoes.nets.attention import attend
+from echoes.nets.attention import Mix
 from echoes.nets.positions import rotated
+from echoes.nets.windows import Sizes
 
 
 class SelfAttention(nn.Module):
-    """Attention between all tokens, its queries and keys normalised and then rotated to their place.
+    """Attention between tokens, its queries and keys normalised and then rotated to their place.
+
+    mix  which tokens meet, of attention.steps.
 
     The norm of both is a layer norm (Dehghani et al. 2023, Eq. 2), without gains.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, mix: Mix) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.mix = heads, mix
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
-    def forward(self, x: Tensor, own: Tensor, other: Tensor) -> Tensor:
-        """x (B, tokens, width), own and other (tokens, width / heads) of `rotation` -> (B, tokens, width)."""
+    def forward(self, x: Tensor, own: Tensor, other: Tensor, sizes: Sizes) -> Tensor:
+        """x (B, tokens, width), own and other (tokens, width / heads) of `rotation` -> (B, tokens, width).
+
+        sizes  tokens along each axis.
+        """
         # Contiguous (B, heads, tokens, features): strided inputs made attention three times slower.
         split = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).contiguous()
         query, key, value = split.unbind(0)
         query, key = (rotated(F.layer_norm(part, part.shape[-1:]), own, other) for part in (query, key))
-        mixed = attend(query, key, value.to(query.dtype))
+        mixed = self.mix(query, key, value.to(query.dtype), sizes)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return out
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from echoes.nets.birdseye import BirdseyeUNet
-from echoes.nets.unet import UNetConfig
+from echoes.nets.unet_config import UNetConfig
 from echoes.tasks import Task
 
 OFFSETS = ("offset_z", "offset_y", "offset_x")  # what is regressed beside the channels of the target
@@ -37,5 +37,5 @@ def outputs(task: Task) -> tuple[str, ...]:
 def build(p: BirdseyeRegression, task: Task, shape: tuple[int, ...]) -> BirdseyeUNet:
     """shape: (D, H, W) cells of the grid; raises InputError where the network cannot take H and W."""
     depth, *lengths = shape
-    p.unet.require_sizes(tuple(lengths), "ldm.architecture.regression.unet")
-    return BirdseyeUNet(depth, len(task.input), len(outputs(task)), p.unet)
+    unet = p.unet.written_out(tuple(lengths), "ldm.architecture.regression.unet")
+    return BirdseyeUNet(depth, len(task.input), len(outputs(task)), unet)
