@@ -12,7 +12,7 @@ from typing import Any
 from echoes import files, formats
 from echoes.errors import InputError
 
-FORMAT = 2  # of headers; whoever raises it tells formats.py how the older ones are meant
+FORMAT = 2  # of headers; whoever raises it tells formats.py, and denoisers.py of networks, what the older ones mean
 WITHOUT_TORCH = ("init", "grids")  # kinds; the stages of no other ones do without
 
 
@@ -94,7 +94,7 @@ def parse(text: str, kind: str, path: Path) -> Header:
 
 
 def _require_format(fields: Any, path: Path) -> None:
-    """Raises InputError for what an echoes with another format of headers has written."""
+    """Raises InputError for what an echoes with a format of headers that this one does not know has written."""
     if not isinstance(fields, dict) or not isinstance(fields.get("identity"), str):
         return  # no header at all
     found = fields.get("format")

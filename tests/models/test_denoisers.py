@@ -1,5 +1,6 @@
 """Denoiser and consistency model come back from their files as they were, with what they were made from."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 import tracks
-from echoes import initial, params
+from echoes import initial, params, weights
 from echoes.autoencoder.latents import Whitening
 from echoes.diffusion.denoiser import given
 from echoes.errors import InputError
@@ -91,6 +92,54 @@ def test_the_whitening_travels_with_the_weights(track):
     assert len(expected.mean) == len(expected.std) == 4
     assert denoisers.whitening(denoisers.load_ldm(track.data / "ldm.safetensors", CPU)[1]) == expected
     assert denoisers.whitening(students.load_cd(track.data / "cd.safetensors", CPU)[2]) == expected
+
+
+def of_format_1(section):
+    """An architecture in the words of format 1: one attention, at the lowest level, and its own key for all numbers."""
+
+    def unet(now):
+        size = now["size"]
+        kept = {key: now[key] for key in ("heads", "window", "dropout")}
+        return {"channels": size["channels"], "blocks": size["blocks"], "attention": size["attention"][-1], **kept}
+
+    regression = section["regression"]
+    if regression["kind"] != "none":
+        regression = {**regression, "unet": unet(regression["unet"])}
+    dit = {key: section["dit"][key] for key in ("size", "patch", "dropout")}
+    return {**section, "unet": unet(section["unet"]), "dit": dit, "regression": regression}
+
+
+@pytest.mark.parametrize("name", ["track", "people"])
+def test_artifacts_of_format_1_are_the_same_models_today(name, request, tmp_path):
+    track = request.getfixturevalue(name)
+    noisy, cond, _ = inputs(track)
+    for kind, load, model in (("ldm", denoisers.load_ldm, track.denoiser), ("cd", students.load_cd, track.model)):
+        tensors, header = weights.load(track.data / f"{kind}.safetensors", kind)
+        told = header.architecture if kind == "ldm" else header.architecture["denoiser"]
+        old = of_format_1(json.loads(json.dumps(told)))
+        assert set(old["unet"]) == {"channels", "blocks", "heads", "dropout", "attention", "window"}
+        section = old if kind == "ldm" else {**header.architecture, "denoiser": old}
+        weights.save(tensors, replace(header, architecture=section, format=1), tmp_path / kind)
+        found, *_, written = load(tmp_path / kind, CPU)
+        assert written.format == 1
+        assert torch.equal(said(found, noisy, cond), said(model, noisy, cond))
+    teacher = denoisers.load_ldm(tmp_path / "ldm", CPU)[1]
+    students.save_cd(track.model, track.cd_params, teacher, {"middle": 1.0}, tmp_path / "new")
+    student, *_, written = students.load_cd(tmp_path / "new", CPU)
+    assert written.format == 2
+    assert torch.equal(said(student, noisy, cond), said(track.model, noisy, cond))
+
+
+@pytest.mark.parametrize("kind", ["ldm", "cd"])
+@pytest.mark.parametrize("damaged", [None, 3, {}, {"unet": 3}, {"unet": {"channels": 3}}, {"dit": [], "regression": 1}])
+def test_a_damaged_architecture_of_format_1_is_refused_in_one_line(kind, damaged, track, tmp_path):
+    load = denoisers.load_ldm if kind == "ldm" else students.load_cd
+    tensors, header = weights.load(track.data / f"{kind}.safetensors", kind)
+    section = {"denoiser": damaged} if kind == "cd" else damaged if isinstance(damaged, dict) else {}
+    weights.save(tensors, replace(header, architecture=section, format=1), tmp_path / "a")
+    with pytest.raises(InputError, match=r"a: architecture\.\S+: ") as raised:
+        load(tmp_path / "a", CPU)
+    assert "\n" not in str(raised.value)
 
 
 def test_files_of_other_kinds_are_refused(track):

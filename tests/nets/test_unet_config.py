@@ -15,7 +15,7 @@ from echoes.nets.attention import Kind
 from echoes.nets.conditions import Condition
 from echoes.nets.strides import NAMES
 from echoes.nets.unet import UNet
-from echoes.nets.unet_config import SIZES, UNetConfig
+from echoes.nets.unet_config import SIZES, UNetConfig, of_format_1
 
 SECTION = asdict(networks.unet())
 
@@ -136,6 +136,20 @@ def test_a_size_by_name_has_as_many_weights_as_the_documents_say(name, rank, mil
 def test_every_name_of_a_size_has_its_numbers():
     named, _ = get_args(get_type_hints(UNetConfig)["size"])
     assert get_args(named) == tuple(SIZES)
+
+
+OLD = {"channels": [8, 16], "blocks": 2, "heads": 4, "attention": "window", "window": 4, "dropout": 0.1}
+
+
+def test_a_section_of_format_1_is_the_same_network_today():
+    expected = networks.unet(blocks=2, attention="window", heads=4, window=4, dropout=0.1, least=1, keep=1)
+    assert params.build(UNetConfig, of_format_1(OLD), "unet") == expected
+
+
+@pytest.mark.parametrize("damaged", [None, 3, [], {}, {"channels": 3}, {"channels": []}, {**OLD, "attention": 3}])
+def test_a_section_of_format_1_that_is_none_is_refused_in_one_line(damaged):
+    with pytest.raises(InputError, match=r"^unet[.:\w\[\]]* "):
+        params.build(UNetConfig, of_format_1(damaged), "unet")
 
 
 @st.composite
