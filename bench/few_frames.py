@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from echoes import params, seeds
-from echoes.compute import device
+from echoes.compute.device import best_device
 from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import points
@@ -103,19 +103,19 @@ def measured(numbers: Mapping[str, Any], track: str, fold: int) -> tuple[float, 
     running.repro(project, f"voxelize@{track}", f"fold {fold} of {track}")
     grids = Grids(project / "data" / track / "grids.zarr")
     p: LdmParams = params.build(LdmParams, numbers[track]["ldm"], f"{track}.ldm")
-    place = device.best()
-    network = fitted(grids, p, place)
+    device = best_device()
+    network = fitted(grids, p, device)
     loss = regression.error(network, grids, p.loss.regression)["val_regression_loss"]
-    return loss, *against_radar(network, grids, p.schedule.seed, place)
+    return loss, *against_radar(network, grids, p.schedule.seed, device)
 
 
-def fitted(grids: Grids, p: LdmParams, place: torch.device) -> BirdseyeUNet:
+def fitted(grids: Grids, p: LdmParams, device: torch.device) -> BirdseyeUNet:
     """The regression as train_ldm would train it, without a denoiser beside it and without averages."""
     of, loss, schedule = p.architecture.regression, p.loss.regression, p.schedule
     assert isinstance(of, BirdseyeRegression)
     assert loss is not None
     torch.manual_seed(seeds.number(schedule.seed, "train_ldm", "init"))
-    network = regressor.build(of, grids.task, grids.shape).to(place)
+    network = regressor.build(of, grids.task, grids.shape).to(device)
     regression.set_prior(network, grids)
     flips = batches.flips(p.mirror, "train_ldm", schedule.seed)
     error = regression.objective(grids.task.target, grids.occupied_share, loss)
@@ -128,12 +128,12 @@ def fitted(grids: Grids, p: LdmParams, place: torch.device) -> BirdseyeUNet:
     return network.eval()
 
 
-def against_radar(network: nn.Module, grids: Grids, seed: int, place: torch.device) -> tuple[float, float, float]:
+def against_radar(network: nn.Module, grids: Grids, seed: int, device: torch.device) -> tuple[float, float, float]:
     """Of the fused clouds of validation frames, by a readout that is settled on the same."""
     names = readout.names(True)
-    say = saying(network, grids, place)
-    settled = calibration.fit(say, grids, names, place, seed)
-    fusion, rows = Fusion(settled, Placement.of(grids), place), []
+    say = saying(network, grids, device)
+    settled = calibration.fit(say, grids, names, device, seed)
+    fusion, rows = Fusion(settled, Placement.of(grids), device), []
     for frames in batches_of(evenly_spaced(grids.frames("val"), calibration.FRAMES), calibration.BATCH):
         said = say(frames)
         probable, measured = fusion.probability(said.weighed).cpu().numpy(), said.measured.cpu().numpy()
@@ -150,12 +150,12 @@ def against_radar(network: nn.Module, grids: Grids, seed: int, place: torch.devi
     return *ratios, float(np.mean(mine_m > radar_m))
 
 
-def saying(network: nn.Module, grids: Grids, place: torch.device) -> Callable[[np.ndarray], Said]:
+def saying(network: nn.Module, grids: Grids, device: torch.device) -> Callable[[np.ndarray], Said]:
     """frames (B,) -> what the regression says, the latent model nothing."""
 
     @torch.no_grad()
     def say(frames: np.ndarray) -> Said:
-        radar = torch.from_numpy(grids.input_batch(frames)).to(place)
+        radar = torch.from_numpy(grids.input_batch(frames)).to(device)
         regressed = network(radar)
         latent = torch.zeros_like(regressed[:, 0])
         return Said(readout.inputs(regressed, latent, radar), regressed, latent, regressed, latent, 0.0)

@@ -24,7 +24,7 @@ from echoes.autoencoder.fitting import VaeParams, objective, spectrogram_objecti
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.loss_weights import LossWeights
 from echoes.commands import sources
-from echoes.compute import device
+from echoes.compute.device import best_device
 from echoes.models import denoisers, distilling, objectives
 from echoes.models.batches import LatentBatch
 from echoes.models.denoisers import LdmArchitecture
@@ -94,41 +94,41 @@ def task(track: str) -> Task:
     return layout.channels()
 
 
-def autoencoder(track: str, place: torch.device) -> Training:
+def autoencoder(track: str, device: torch.device) -> Training:
     p, shape = params.load(VaeParams, f"{track}.vae"), sizes(track)
     batch_size = p.schedule.batch
-    vae = architecture.build(p.architecture, len(shape), channels(track)).to(place)
+    vae = architecture.build(p.architecture, len(shape), channels(track)).to(device)
     batch: Any
     if isinstance(p.loss, LossWeights):
         target = (torch.rand(batch_size, channels(track), *shape) < 0.02).float()
         batch, loss = (
             (target, torch.ones(batch_size, *shape), 1.0),
-            objective(vae, task(track).target, 0.02, p.loss, place),
+            objective(vae, task(track).target, 0.02, p.loss, device),
         )
     else:  # without a teacher, which learns from recordings
         plain = replace(p.loss, perceptual=0.0)
         batch = torch.rand(batch_size, channels(track), *shape) * 2 - 1
-        loss = spectrogram_objective(vae, plain, None, None, place)
+        loss = spectrogram_objective(vae, plain, None, None, device)
     return Training(vae, [vae.encoder, vae.decoder], [Ema(vae, p.schedule.ema)], loss, batch, p.schedule)
 
 
-def denoiser(track: str, place: torch.device) -> Training:
-    return denoiser_of(track, params.load(LdmParams, f"{track}.ldm"), place)
+def denoiser(track: str, device: torch.device) -> Training:
+    return denoiser_of(track, params.load(LdmParams, f"{track}.ldm"), device)
 
 
-def denoiser_of(track: str, p: LdmParams, place: torch.device) -> Training:
+def denoiser_of(track: str, p: LdmParams, device: torch.device) -> Training:
     built, batch = latents_for(track, p.architecture, p.schedule.batch)
-    loss = objectives.denoising(built.to(place), p, whitening(batch), place)
+    loss = objectives.denoising(built.to(device), p, whitening(batch), device)
     return Training(built, [built.network], [Ema(built, p.schedule.ema)], loss, batch, p.schedule)
 
 
-def consistency(track: str, place: torch.device) -> Training:
+def consistency(track: str, device: torch.device) -> Training:
     p, of = params.load(CdParams, f"{track}.cd"), params.load(LdmArchitecture, f"{track}.ldm.architecture")
     teacher, batch = latents_for(track, of, p.schedule.batch)
-    teacher.to(place).eval().requires_grad_(False)
+    teacher.to(device).eval().requires_grad_(False)
     student = distilling.student_of(teacher, p.sigmas.low)
     target, ema = Ema(student, p.target_ema), Ema(student, p.schedule.ema)
-    loss = distilling.distillation(student, target.model, teacher, p, whitening(batch), place)
+    loss = distilling.distillation(student, target.model, teacher, p, whitening(batch), device)
     networks = [student.denoiser.network, target.model.denoiser.network, teacher.network]
     return Training(student, networks, [target, ema], loss, batch, p.schedule)
 
@@ -168,12 +168,12 @@ def step_s(training: Training, precision: str) -> float:
     return median(np.diff(ends)[WARM - 1 :])
 
 
-def measure(track: str, stage: str, place: torch.device, variant: Variant) -> None:
-    gpu = place.type == "cuda"
+def measure(track: str, stage: str, device: torch.device, variant: Variant) -> None:
+    gpu = device.type == "cuda"
     if gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    training = STAGES[stage](track, place)
+    training = STAGES[stage](track, device)
     for network in training.networks:
         if variant.channels_last:
             network.to(memory_format=LAYOUT[len(sizes(track))])
@@ -188,13 +188,13 @@ def measure(track: str, stage: str, place: torch.device, variant: Variant) -> No
 
 
 def main(tracks: list[str]) -> None:
-    place = device.best()
-    gpu = place.type == "cuda"
+    device = best_device()
+    gpu = device.type == "cuda"
     print(torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} threads", "torch", torch.__version__)
     memory = f"{'peak, GB':>10}" if gpu else ""
     print(f"{'track':13}{'stage':11}{'params, M':>9}{'batch':>6} {'precision':10}{'layout':24}{'step, ms':>9}{memory}")
     for track, stage, variant in product(tracks, STAGES, ON_GPU if gpu else ON_CPU):
-        measure(track, stage, place, variant)
+        measure(track, stage, device, variant)
 
 
 if __name__ == "__main__":

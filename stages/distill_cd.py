@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
-from echoes.compute import device, distributed
+from echoes.compute import distributed
+from echoes.compute.device import best_device
 from echoes.dataset import catalog
 from echoes.models import autoencoders, batches, denoisers, distilling, families, previews, students
 from echoes.models.sampler import Decoder
@@ -16,15 +17,15 @@ from echoes.training.runtime import Runtime
 
 def main(track: str) -> None:
     p, runtime = params.load(distilling.CdParams, f"{track}.cd"), params.load(Runtime, "runtime")
-    data, place = Path("data", track), device.best()
+    data, device = Path("data", track), best_device()
     grids, latents = catalog.read(data / "grids.zarr"), latentstore.read(data / "latents")
-    vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
-    teacher, header = denoisers.load_ldm(data / "ldm.safetensors", place)
+    vae, vae_header = autoencoders.load(data / "vae.safetensors", device)
+    teacher, header = denoisers.load_ldm(data / "ldm.safetensors", device)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", header, data / "latents", latents.header)
     grids.require_mirror(f"{track}.cd", p.mirror)
-    student = distilling.student_of(teacher, p.sigmas.low).to(place)
+    student = distilling.student_of(teacher, p.sigmas.low).to(device)
     target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.schedule.ema), denoisers.whitening(header)
     if runtime.sharding == "full":
         sharding.shard(student.denoiser, target.model.denoiser, ema.model.denoiser)
@@ -32,7 +33,7 @@ def main(track: str) -> None:
     given = families.conditioning(grids.family).conditions(grids, latents, by)
     once = distilling.once(p, Decoder(vae, whitening), latentstore.shape(header))
     load = batches.load_latents(latents, given, p.mirror, "distill_cd", p.schedule.seed)
-    loss = distilling.distillation(student, target.model, teacher, p, whitening, place)
+    loss = distilling.distillation(student, target.model, teacher, p, whitening, device)
     validation, draw = families.validation(grids.family), previews.of(once, grids, given)
     parents, averages = {"ldm": header.identity}, {"target": target, "ema": ema}
     error = lambda model: validation.error(once(model), grids, given)
@@ -40,7 +41,7 @@ def main(track: str) -> None:
         frames = grids.frames("train")
         steps = loop.train("distill_cd", student, load, loss, frames, p.schedule, training.checkpoints, training.rate)
         training.fit(steps, draw)
-        model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(place))
+        model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(device))
         if distributed.is_first():
             training.log.draw(p.schedule.steps - 1, lambda path: draw(model, path))
             chosen = validation.calibrate(model, p.sigmas, once(model), grids, given)

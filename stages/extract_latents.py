@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from echoes import latentstore, metrics, params
-from echoes.compute import device
+from echoes.compute.device import best_device
 from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.errors import InputError
@@ -28,7 +28,7 @@ def main(track: str) -> None:
     p = params.load(Params, f"{track}.latents")
     data = Path("data", track)
     grids = catalog.read(data / "grids.zarr")
-    vae, header = autoencoders.load(data / "vae.safetensors", device.best())
+    vae, header = autoencoders.load(data / "vae.safetensors", best_device())
     require_parent(data / "vae.safetensors", header, grids.path, grids.header)
     extraction = Extraction(vae, grids, header)
     header_of = partial(extraction.header, asdict(p))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from echoes import arrays, metrics, params
-from echoes.compute import device
+from echoes.compute.device import best_device
 from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.models import families, trained
@@ -13,7 +13,7 @@ def main(track: str) -> None:
     p = params.load(trained.SampleParams, f"{track}.sample")
     data = Path("data", track)
     grids = catalog.read(data / "grids.zarr")
-    sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, device.best()), grids, p)
+    sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, best_device()), grids, p)
     with arrays.writing(data / "samples.zarr") as writer:
         sampling.write(writer)
     metrics.write(Path("metrics", track, "sample.json"), sampling.timings())

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from echoes import latentstore, metrics, params, seeds
-from echoes.compute import device, distributed
+from echoes.compute import distributed
+from echoes.compute.device import best_device
 from echoes.dataset import catalog
 from echoes.models import autoencoders, batches, denoisers, families, objectives, previews
 from echoes.models.radar import regression
@@ -20,14 +21,14 @@ from echoes.training.runtime import Runtime
 
 def main(track: str) -> None:
     p, runtime = params.load(objectives.LdmParams, f"{track}.ldm"), params.load(Runtime, "runtime")
-    data, place = Path("data", track), device.best()
+    data, device = Path("data", track), best_device()
     grids, latents = catalog.read(data / "grids.zarr"), latentstore.read(data / "latents")
-    vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
+    vae, vae_header = autoencoders.load(data / "vae.safetensors", device)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     grids.require_mirror(f"{track}.ldm", p.mirror)
     torch.manual_seed(seeds.number(p.schedule.seed, "train_ldm", "init"))
-    denoiser = denoisers.build(latents.header, p.architecture).to(place)
+    denoiser = denoisers.build(latents.header, p.architecture).to(device)
     regression.set_prior(denoiser.regression, grids)
     init = start(denoiser, data / "init", "ldm")
     ema, whitening = Ema(denoiser, p.schedule.ema), denoisers.whitening(latents.header)
@@ -35,10 +36,10 @@ def main(track: str) -> None:
         sharding.shard(denoiser, ema.model)
     given = families.conditioning(grids.family).conditions(grids, latents, p.architecture.condition.by)
     load = batches.load_latents(latents, given, p.mirror, "train_ldm", p.schedule.seed)
-    loss = objectives.denoising(denoiser, p, whitening, place)
+    loss = objectives.denoising(denoiser, p, whitening, device)
     flips = batches.flips(p.mirror, "train_ldm", p.schedule.seed)
     load, loss = regression.joined(denoiser.regression, grids, p.loss.regression, load, loss, flips)
-    scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, place)
+    scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, device)
     drawn = previews.by_solver(Decoder(vae, whitening), latentstore.shape(latents.header), p.schedule.seed)
     draw = previews.of(drawn, grids, given)
     parents = {"latents": latents.header.identity, "init": init.identity}
@@ -47,7 +48,7 @@ def main(track: str) -> None:
         frames = grids.frames("train")
         steps = loop.train("train_ldm", denoiser, load, loss, frames, p.schedule, training.checkpoints, training.rate)
         training.fit(steps, draw)
-        chosen = training.selection.into(denoisers.build(latents.header, p.architecture).to(place))
+        chosen = training.selection.into(denoisers.build(latents.header, p.architecture).to(device))
         if distributed.is_first():
             training.log.draw(p.schedule.steps - 1, lambda path: draw(chosen, path))
             denoisers.save_ldm(chosen, p, latents.header, parents, data / "ldm.safetensors")

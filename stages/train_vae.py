@@ -7,7 +7,8 @@ import torch
 
 from echoes import metrics, params, seeds
 from echoes.autoencoder import architecture, fitting
-from echoes.compute import device, distributed
+from echoes.compute import distributed
+from echoes.compute.device import best_device
 from echoes.dataset import catalog
 from echoes.models import autoencoders, families
 from echoes.models.starting import start
@@ -20,13 +21,13 @@ from echoes.training.runtime import Runtime
 
 def main(track: str) -> None:
     p, runtime = params.load(fitting.VaeParams, f"{track}.vae"), params.load(Runtime, "runtime")
-    data, place = Path("data", track), device.best()
+    data, device = Path("data", track), best_device()
     grids = catalog.read(data / "grids.zarr")
     grids.require_mirror(f"{track}.vae", p.mirror)
     torch.manual_seed(seeds.number(p.schedule.seed, "train_vae", "init"))
-    vae = architecture.build(p.architecture, grids.rank, grids.channels).to(place)
+    vae = architecture.build(p.architecture, grids.rank, grids.channels).to(device)
     init = start(vae, data / "init", "vae")
-    task = families.autoencoding(grids.family).task(vae, grids, p.loss, p.mirror, p.schedule, place)
+    task = families.autoencoding(grids.family).task(vae, grids, p.loss, p.mirror, p.schedule, device)
     reconstruction, ema = families.reconstruction(grids.family), Ema(vae, p.schedule.ema)
     draw = partial(families.pictures(grids.family).reconstructed, grids)
     if runtime.sharding == "full":
@@ -39,7 +40,7 @@ def main(track: str) -> None:
         frames, of_task = grids.frames("train"), (task.module, task.load, task.loss)
         steps = train("train_vae", *of_task, frames, p.schedule, training.checkpoints, training.rate)
         training.fit(steps, draw, vae.bottleneck.usage)
-        chosen = training.selection.into(architecture.build(p.architecture, grids.rank, grids.channels).to(place))
+        chosen = training.selection.into(architecture.build(p.architecture, grids.rank, grids.channels).to(device))
         if distributed.is_first():
             training.log.draw(p.schedule.steps - 1, partial(draw, chosen))
             autoencoders.save(chosen, p, grids, parents, data / "vae.safetensors")

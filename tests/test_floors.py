@@ -10,7 +10,7 @@ FLOORS = [
     {"errors"},
     {"files", "imports", "tasks"},
     {"formats"},
-    {"params", "grids", "seeds", "draws", "terms", "provenance", "metrics", "metric_order"},
+    {"params", "grids", "seeds", "batch_noise", "terms", "provenance", "metrics", "metric_order"},
     {"entry", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
     {"training", "latentstore", "dataset"},
     {"autoencoder", "diffusion", "voxelization", "folds"},

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from echoes import draws, params
+from echoes import batch_noise, params
 from echoes.training import sharding
 from echoes.training.checkpoint import Checkpoints
 from echoes.training.ema import Ema
@@ -56,7 +56,7 @@ class Net(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Sequential(nn.Linear(3, 8), nn.SiLU(), draws.Dropout(0.3))
+        self.first = nn.Sequential(nn.Linear(3, 8), nn.SiLU(), batch_noise.Dropout(0.3))
         self.second = nn.Linear(8, 3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def network() -> Net:
 
 def loss_of(module: nn.Module, size: float):
     def loss(batch: Tensor) -> Tensor:
-        return size * ((module(batch + 0.1 * draws.normal_like(batch)) - batch) ** 2).mean(1)
+        return size * ((module(batch + 0.1 * batch_noise.normal_like(batch)) - batch) ** 2).mean(1)
 
     return loss
 

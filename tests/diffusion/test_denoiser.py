@@ -8,7 +8,7 @@ import exact
 import networks
 from diffusion import known
 from echoes.diffusion import paths
-from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, given
+from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, bind
 from echoes.diffusion.flow import Flow
 from echoes.nets.conditions import Condition, FieldConditioner, LabelConditioner
 from echoes.nets.unet import UNet
@@ -118,5 +118,5 @@ def test_nothing_is_dropped_where_nothing_is_said_of_it():
 def test_the_condition_reaches_the_network_neither_scaled_nor_noised():
     model, cond = Denoiser(known.Taking(), known.ddpm("epsilon"), None), torch.randn(3, 2, 4, 4)
     sigma, zero = torch.tensor([0.1, 1.0, 50.0]), torch.zeros(3, 2, 4, 4)
-    found = given(model, Condition(cond, None))(zero, sigma)
+    found = bind(model, Condition(cond, None))(zero, sigma)
     torch.testing.assert_close(found, -sigma[:, None, None, None] * cond)

@@ -10,7 +10,7 @@ import exact
 import networks
 from diffusion import known
 from echoes.diffusion import samplers
-from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, given
+from echoes.diffusion.denoiser import UNCONDITIONED, Denoiser, bind
 from echoes.diffusion.flow import Flow
 from echoes.diffusion.guidance import Guidance, guided
 from echoes.diffusion.paths import VE
@@ -94,7 +94,7 @@ def test_the_condition_of_the_model_is_that_of_its_denoiser():
     noisy, sigma = torch.randn(1, 6, 4, 4), torch.ones(1)
     condition = model.condition(labels)
     expected = 0.01 * noisy + 0.99 * denoiser(noisy, sigma, condition)
-    torch.testing.assert_close(given(model, condition)(noisy, sigma), expected)
+    torch.testing.assert_close(bind(model, condition)(noisy, sigma), expected)
 
 
 @pytest.mark.parametrize(("x", "sigma", "expected"), [(80.0, 80.0, 0.7981192562), (1.0, 1.0, 0.6130520212)])
@@ -159,10 +159,10 @@ def test_a_guided_teacher_is_another_loss():
         return CENTRED.denoise(noisy - condition.vector[:, :, None, None], sigma) + condition.vector[:, :, None, None]
 
     one, none = (Condition(None, torch.full((64, 1), value)) for value in (1.0, 0.0))
-    known_loss = cd_loss(given(shifted, one))
+    known_loss = cd_loss(bind(shifted, one))
     assert torch.equal(cd_loss(guided(shifted, one, none, Guidance(1.0, 0.0, 9.0))), known_loss)
     assert torch.equal(cd_loss(guided(shifted, one, none, Guidance(2.0, 3.0, 9.0))), known_loss)  # elsewhere
-    further = cd_loss(given(shifted, Condition(None, torch.full((64, 1), 2.0))))
+    further = cd_loss(bind(shifted, Condition(None, torch.full((64, 1), 2.0))))
     torch.testing.assert_close(cd_loss(guided(shifted, one, none, Guidance(2.0, 0.0, 9.0))), further)
     assert (further - known_loss).abs().mean() > 0.1 * known_loss.mean()
 
@@ -172,7 +172,7 @@ def test_only_the_student_learns():
     model, goal = ConsistencyModel(student, 0.004), ConsistencyModel(target, 0.004)
     high, low = torch.full((3,), 2.0), torch.full((3,), 1.5)
     consistency.loss(
-        model, goal, given(teacher, UNCONDITIONED), torch.randn(3, *SHAPES[2]), high, low, VE
+        model, goal, bind(teacher, UNCONDITIONED), torch.randn(3, *SHAPES[2]), high, low, VE
     ).sum().backward()
     assert all(p.grad is None for m in (target, teacher) for p in m.parameters())
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in student.network.out.parameters())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from echoes.diffusion.denoiser import given
+from echoes.diffusion.denoiser import bind
 from echoes.diffusion.guidance import Guidance
 from echoes.models import families
 from echoes.models.conditions import conditioned, rows_or_mirrored, unmirrored
@@ -75,5 +75,5 @@ def test_a_consistency_model_is_guided_like_its_denoiser(people):
     cond = people.conditions(FRAMES, unmirrored(FRAMES))
     noisy = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(0))
     plain = conditioned(people.model, cond, Guidance(1.0, 0.1, 10.0))(noisy, LEVELS)
-    assert torch.equal(plain, given(people.model, people.model.condition(cond))(noisy, LEVELS))
+    assert torch.equal(plain, bind(people.model, people.model.condition(cond))(noisy, LEVELS))
     assert not torch.equal(conditioned(people.model, cond, Guidance(3.0, 0.1, 10.0))(noisy, LEVELS), plain)

@@ -10,7 +10,7 @@ import torch
 import tracks
 from echoes import initial, params, weights
 from echoes.autoencoder.latents import Whitening
-from echoes.diffusion.denoiser import given
+from echoes.diffusion.denoiser import bind
 from echoes.errors import InputError
 from echoes.models import batches, denoisers, distilling, students
 from echoes.models.denoisers import LdmArchitecture
@@ -38,7 +38,7 @@ def inputs(track):
 
 
 def said(model, noisy, cond):
-    return given(model, model.condition(cond))(noisy, LEVELS)
+    return bind(model, model.condition(cond))(noisy, LEVELS)
 
 
 @pytest.mark.parametrize("name", TRACKS)
@@ -61,7 +61,7 @@ def test_a_consistency_model_repeats_its_answers_and_its_boundary(name, request)
     model, of, header = students.load_cd(track.data / "cd.safetensors", CPU)
     noisy, cond, _ = inputs(track)
     assert torch.equal(said(model, noisy, cond), said(track.model, noisy, cond))
-    assert torch.equal(given(model, model.condition(cond))(noisy, torch.full((2,), 0.004)), noisy)
+    assert torch.equal(bind(model, model.condition(cond))(noisy, torch.full((2,), 0.004)), noisy)
     assert (of.sigmas, of.seed) == (track.cd_params.sigmas, track.cd_params.schedule.seed)
     assert params.build(CdParams, header.params, "params") == track.cd_params
     assert of.denoiser == track.ldm_params.architecture

@@ -11,7 +11,7 @@ from echoes import params
 from echoes.autoencoder import architecture
 from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.compute.precision import kind
-from echoes.diffusion.denoiser import given
+from echoes.diffusion.denoiser import bind
 from echoes.models import denoisers
 from echoes.models.denoisers import LdmArchitecture
 from echoes.provenance import Header
@@ -60,6 +60,6 @@ def test_autoencoder_and_denoiser_and_their_gradients_agree_with_float32_to_a_fe
     denoiser = denoisers.build(header, params.load(LdmArchitecture, f"{track}.ldm.architecture", PARAMS))
     cond = torch.randn(2, 4, *sizes) if track == "radar" else torch.tensor([[0, 1], [2, 0]])
     sigma = torch.tensor([0.3, 20.0])
-    errors = differences(denoiser, lambda: given(denoiser, denoiser.condition(cond))(latents, sigma))
+    errors = differences(denoiser, lambda: bind(denoiser, denoiser.condition(cond))(latents, sigma))
     assert errors["out"] < 0.06
     assert max(errors.values()) < 0.1, errors

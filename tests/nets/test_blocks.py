@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import networks
-from echoes import draws
+from echoes import batch_noise
 from echoes.nets.attention import Attention, everywhere
 from echoes.nets.blocks import recompute
 from echoes.nets.conditions import Condition
@@ -23,7 +23,7 @@ def gradients(network: nn.Module) -> list[torch.Tensor]:
     x, c_noise = torch.randn(3, 4, 8, 8), torch.randn(3)
     network.zero_grad()
     torch.manual_seed(2)
-    with draws.rows(1, 4, 6):
+    with batch_noise.rows(1, 4, 6):
         out = network(x, c_noise, Condition(None, None))
         out.square().sum().backward()
     return [out.detach(), *(p.grad for p in network.parameters())]

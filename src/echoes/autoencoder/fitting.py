@@ -112,7 +112,7 @@ def spectrogram_objective(
     weights: SpectrogramLoss,
     teacher: ConvClassifier | None,
     aligner: Aligner | None,
-    place: torch.device,
+    device: torch.device,
 ) -> Callable[[Tensor], Tensor]:
     """batch -> (B,) loss; a term of weight 0 is not computed.
 
@@ -122,7 +122,7 @@ def spectrogram_objective(
     assert isinstance(last, Tensor)
 
     def loss(batch: Tensor) -> Tensor:
-        clean = batch.to(place)
+        clean = batch.to(device)
         posterior = vae.encode(clean)
         raw_latents = posterior.sample()
         vae.bottleneck.update(raw_latents, weights)
@@ -158,9 +158,9 @@ def align(
     teacher: ConvClassifier,
     weights: SpectrogramLoss,
     seed: int,
-    place: torch.device,
+    device: torch.device,
 ) -> Aligner:
     """A fresh map from latents to the features of the teacher."""
-    example = torch.from_numpy(data.target_batch(data.frames("train")[:1])).to(place)
+    example = torch.from_numpy(data.target_batch(data.frames("train")[:1])).to(device)
     torch.manual_seed(seeds.number(seed, "train_vae", "projection"))
-    return Aligner(teacher.maps, vae.latent_channels, teacher.maps(example).shape[1], weights.alignment).to(place)
+    return Aligner(teacher.maps, vae.latent_channels, teacher.maps(example).shape[1], weights.alignment).to(device)

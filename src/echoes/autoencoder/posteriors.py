@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from echoes import draws
+from echoes import batch_noise
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Posterior:
         return torch.exp(0.5 * self.logvar)
 
     def sample(self) -> Tensor:
-        return self.mean + draws.normal_like(self.mean) * self.std
+        return self.mean + batch_noise.normal_like(self.mean) * self.std
 
     def kl(self) -> Tensor:
         """(B,) divergence from N(0, 1), mean over latents (Kingma and Welling 2014, Appendix B)."""

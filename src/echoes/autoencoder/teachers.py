@@ -19,26 +19,26 @@ from echoes.training.loop import train
 from echoes.training.microbatches import MicroBatch
 
 
-def teacher(data: Spectrograms, config: AlignmentConfig, place: torch.device) -> ConvClassifier:
+def teacher(data: Spectrograms, config: AlignmentConfig, device: torch.device) -> ConvClassifier:
     """The frozen classifier that `config` asks for."""
     choices = {
-        "trained": lambda: fit(data, config.trained, place),
-        "file": lambda: load(Path(config.file.path), data.channels, place),
+        "trained": lambda: fit(data, config.trained, device),
+        "file": lambda: load(Path(config.file.path), data.channels, device),
     }
     return choices[config.teacher]()
 
 
-def fit(data: Spectrograms, config: TeacherTraining, place: torch.device) -> ConvClassifier:
+def fit(data: Spectrograms, config: TeacherTraining, device: torch.device) -> ConvClassifier:
     """A classifier of all kinds of labels at once, trained on the train split and frozen."""
     torch.manual_seed(seeds.number(config.seed, "teacher", "init"))
     classes = tuple(len(names) for names in data.label_names.values())
-    classifier = ConvClassifier(data.channels, classes, config.width).to(place)
+    classifier = ConvClassifier(data.channels, classes, config.width).to(device)
 
     def batch(part: MicroBatch) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(data.target_batch(part.frames)), torch.from_numpy(data.labels(part.frames))
 
     def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
-        x, labels = batch[0].to(place), batch[1].to(place)
+        x, labels = batch[0].to(device), batch[1].to(device)
         kinds = zip(classifier(x), labels.unbind(1), strict=True)
         return torch.stack([F.cross_entropy(logits.float(), label, reduction="none") for logits, label in kinds]).sum(0)
 
@@ -61,14 +61,14 @@ def save(classifier: ConvClassifier, inputs: int, classes: tuple[int, ...], widt
     weights.save(classifier.state_dict(), Header("teacher", asdict(_Saved(inputs, classes, width)), {}), path)
 
 
-def load(path: Path, inputs: int, place: torch.device) -> ConvClassifier:
+def load(path: Path, inputs: int, device: torch.device) -> ConvClassifier:
     """The frozen classifier of a file; raises InputError unless it takes spectrograms of so many channels."""
     tensors, header = weights.load(path, "teacher")
     p: _Saved = params.build(_Saved, header.params, f"{path}: params")
     if p.channels != inputs:
         raise InputError(f"{path}: expected a teacher of {inputs} channels, got {p.channels}")
     classifier = weights.rebuilt(lambda: ConvClassifier(p.channels, p.classes, p.width), tensors, path)
-    return _frozen(classifier.to(place))
+    return _frozen(classifier.to(device))
 
 
 def _frozen(classifier: ConvClassifier) -> ConvClassifier:

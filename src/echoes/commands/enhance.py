@@ -18,7 +18,7 @@ from echoes.commands.against_lidar import AgainstLidar
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
 from echoes.commands.sources import listed, load
-from echoes.compute import device
+from echoes.compute.device import best_device
 from echoes.errors import InputError
 from echoes.evaluation.points import Region
 from echoes.grids import Grid
@@ -109,7 +109,7 @@ def loaded(track: str, wanted: Wanted) -> Enhancer:
         readout=wanted.choice,
         steps=wanted.steps,
         samples=wanted.samples,
-        device=device.best(),
+        device=best_device(),
     )
 
 

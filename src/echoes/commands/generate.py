@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from echoes import files, params
 from echoes.commands.folders import check_replaceable
-from echoes.compute import device
+from echoes.compute.device import best_device
 from echoes.errors import InputError
 from echoes.inference.generator import Labels, SpectrogramGenerator
 from echoes.models.trained import SampleParams
@@ -59,8 +59,8 @@ def loaded(track: str, method: Method, seed: int) -> SpectrogramGenerator:
     p: SampleParams = params.load(SampleParams, f"{track}.sample")
     data = Path("data", track)
     if method == "ldm":
-        return SpectrogramGenerator.by_solver(data, p, seed=seed, device=device.best())
-    return SpectrogramGenerator.load(data, steps=1 if method == "cd_1" else 2, seed=seed, device=device.best())
+        return SpectrogramGenerator.by_solver(data, p, seed=seed, device=best_device())
+    return SpectrogramGenerator.load(data, steps=1 if method == "cd_1" else 2, seed=seed, device=best_device())
 
 
 def name_of(labels: Labels) -> str:

@@ -14,15 +14,15 @@ class Parameterized(Protocol):
     def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
-def best() -> torch.device:
+def best_device() -> torch.device:
     """The GPU where there is one, else the processor."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def peak_memory_mb(place: torch.device) -> float:
+def peak_memory_mb(device: torch.device) -> float:
     """Most memory so far [MB]: of the tensors on a GPU, of the whole process where the processor computes."""
-    if place.type == "cuda":
-        return torch.cuda.max_memory_allocated(place) / 1e6
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6  # Linux tells KiB
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from echoes import draws
+from echoes import batch_noise
 from echoes.diffusion.denoiser import Denoiser, Network, expand, per_sample
 from echoes.diffusion.paths import VP
 from echoes.errors import InputError
@@ -117,10 +117,10 @@ class Ddpm(nn.Module):
         return self._error(denoiser, clean, self._draw(clean), condition)
 
     def _draw(self, clean: Tensor) -> Tensor:
-        step = draws.integers(len(self.sigmas), len(clean), clean.device)
+        step = batch_noise.integers(len(self.sigmas), len(clean), clean.device)
         return self.sigmas[step].to(clean.dtype)
 
     def _error(self, denoiser: Denoiser, clean: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
-        noise, level = draws.normal_like(clean), expand(sigma, clean)
+        noise, level = batch_noise.normal_like(clean), expand(sigma, clean)
         wanted = noise if self.prediction == "epsilon" else (noise - level * clean) / (1 + level**2).sqrt()
         return per_sample(self.said(denoiser.network, clean + level * noise, sigma, condition) - wanted)

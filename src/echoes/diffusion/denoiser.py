@@ -125,7 +125,7 @@ class Denoiser(nn.Module):
         return self.parameterization.denoised(self.network, noisy, sigma, condition)
 
 
-def given(model: Conditional, condition: Condition) -> Denoise:
+def bind(model: Conditional, condition: Condition) -> Denoise:
     """A denoiser, or a consistency model, under one condition that was encoded beforehand."""
     return lambda noisy, sigma: model(noisy, sigma, condition)
 

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from echoes import draws
+from echoes import batch_noise
 from echoes.diffusion.denoiser import Denoiser, Network, expand, per_sample
 from echoes.diffusion.paths import VE
 from echoes.errors import InputError
@@ -33,7 +33,7 @@ class EdmLoss:
             raise InputError(f"std: expected more than 0, got {self.std}")
 
     def draw(self, count: int, device: torch.device) -> Tensor:
-        return torch.exp(self.mean + self.std * draws.normal(count, device=device))
+        return torch.exp(self.mean + self.std * batch_noise.normal(count, device=device))
 
 
 @dataclass(frozen=True)
@@ -116,5 +116,5 @@ class Edm(nn.Module):
         return self._error(denoiser, clean, sigma, condition) * weight("karras", sigma, self.sigma_data)
 
     def _error(self, denoiser: Denoiser, clean: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
-        noisy = clean + draws.normal_like(clean) * expand(sigma, clean)
+        noisy = clean + batch_noise.normal_like(clean) * expand(sigma, clean)
         return per_sample(denoiser(noisy, sigma, condition) - clean)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from echoes import draws
+from echoes import batch_noise
 from echoes.diffusion.denoiser import Denoiser, Network, expand, per_sample
 from echoes.diffusion.paths import FLOW
 from echoes.errors import InputError
@@ -35,7 +35,7 @@ class LogitNormal:
 
     def draw(self, count: int, device: torch.device) -> Tensor:
         """(count,) times, as sigma."""
-        return torch.exp(-self.mean - self.std * draws.normal(count, device=device))
+        return torch.exp(-self.mean - self.std * batch_noise.normal(count, device=device))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Flow(nn.Module):
 
     def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition, p: FlowLoss) -> Tensor:
         """(B,) square error of the velocity at times drawn uniformly."""
-        time = EDGE + (1 - 2 * EDGE) * draws.uniform(len(clean), device=clean.device)
+        time = EDGE + (1 - 2 * EDGE) * batch_noise.uniform(len(clean), device=clean.device)
         said, velocity = self._velocities(denoiser, clean, FLOW.sigma(time), condition)
         return per_sample(said - velocity)
 
@@ -92,6 +92,6 @@ class Flow(nn.Module):
         self, denoiser: Denoiser, clean: Tensor, sigma: Tensor, condition: Condition
     ) -> tuple[Tensor, Tensor]:
         """What the network says, and what it should have said."""
-        noise = draws.normal_like(clean)
+        noise = batch_noise.normal_like(clean)
         noisy = clean + expand(sigma, clean) * noise
         return self.velocity(denoiser.network, noisy, sigma, condition), clean - noise

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from echoes.diffusion.denoiser import Conditional, Denoise, expand, given
+from echoes.diffusion.denoiser import Conditional, Denoise, bind, expand
 from echoes.errors import InputError
 from echoes.nets.conditions import Condition, joined
 
@@ -32,7 +32,7 @@ def guided(model: Conditional, condition: Condition, null: Condition, guidance: 
     sides of the interval; those inside ride twice in the one call.
     """
     if guidance.weight == 1:
-        return given(model, condition)
+        return bind(model, condition)
 
     def denoise(noisy: Tensor, sigma: Tensor) -> Tensor:
         inside = (sigma > guidance.low) & (sigma <= guidance.high)

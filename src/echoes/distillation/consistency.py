@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from echoes import draws
+from echoes import batch_noise
 from echoes.diffusion.denoiser import UNCONDITIONED, Denoise, Denoiser, expand
 from echoes.diffusion.heun import heun_step
 from echoes.diffusion.paths import Path
@@ -62,7 +62,7 @@ def loss(
                                trained (Song et al. 2023, Algorithm 2). target: a running average of it.
     clean (B, C, *S), high and low (B,) neighbouring noise levels; path: the teacher's.
     """
-    noisy = clean + draws.normal_like(clean) * expand(high, clean)
+    noisy = clean + batch_noise.normal_like(clean) * expand(high, clean)
     with torch.no_grad():
         goal = target(heun_step(teacher, noisy, high, low, path), low)
     return pseudo_huber(student(noisy, high) - goal)

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from echoes import draws
+from echoes import batch_noise
 
 
 def neighbours(sigmas: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -10,5 +10,5 @@ def neighbours(sigmas: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
     sigmas (N,); returns high and low, (count,) each.
     """
-    i = draws.integers(len(sigmas) - 1, count, sigmas.device)
+    i = batch_noise.integers(len(sigmas) - 1, count, sigmas.device)
     return sigmas[i], sigmas[i + 1]

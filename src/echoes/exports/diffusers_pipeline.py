@@ -163,6 +163,6 @@ def _numbers(count: int, generator: torch.Generator | list[torch.Generator] | No
     most = 2**62
     if isinstance(generator, list):
         return [int(torch.randint(most, (1,), generator=g, device=g.device)) for g in generator]
-    place = generator.device if generator is not None else torch.device("cpu")
-    drawn: list[int] = torch.randint(most, (count,), generator=generator, device=place).tolist()
+    device = generator.device if generator is not None else torch.device("cpu")
+    drawn: list[int] = torch.randint(most, (count,), generator=generator, device=device).tolist()
     return drawn

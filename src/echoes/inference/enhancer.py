@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from echoes import latentstore, params
-from echoes.compute.device import best
+from echoes.compute.device import best_device
 from echoes.compute.precision import autocast
 from echoes.dataset.metadata import CloudMetadata
 from echoes.errors import InputError
@@ -85,11 +85,11 @@ class Enhancer:
 
         Raises InputError where the track is not trained, or its two models do not belong together.
         """
-        place = best() if device is None else device
+        device = best_device() if device is None else device
         vae_path, cd_path = Path(folder, "vae.safetensors"), Path(folder, "cd.safetensors")
         require_files(vae_path, cd_path)
-        vae, vae_header = autoencoders.load(vae_path, place)
-        model, of, header = students.load_cd(cd_path, place)
+        vae, vae_header = autoencoders.load(vae_path, device)
+        model, of, header = students.load_cd(cd_path, device)
         require_parent(cd_path, header, vae_path, vae_header)
         told: CloudMetadata = params.build_subset(CloudMetadata, vae_header.content, f"{vae_path}: header")
         if not told.task.enhances:
@@ -103,7 +103,7 @@ class Enhancer:
         return cls(
             call=OneCall(sampler),
             through_vae=of.denoiser.condition.by == "vae",
-            fusion=Fusion(students.readout(header), Placement(grid, told.scaling, told.task), place),
+            fusion=Fusion(students.readout(header), Placement(grid, told.scaling, told.task), device),
             choice=readout,
             samples=samples,
             threshold=students.calibrated(header, "threshold"),

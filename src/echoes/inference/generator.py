@@ -9,7 +9,7 @@ import torch
 
 from echoes import latentstore, params
 from echoes.autoencoder.vae import Vae
-from echoes.compute.device import best
+from echoes.compute.device import best_device
 from echoes.dataset.metadata import SpectrogramMetadata
 from echoes.errors import InputError
 from echoes.grids import Axis
@@ -49,9 +49,9 @@ class SpectrogramGenerator:
 
         Raises InputError where the track is not trained, is of another family, or its models do not match.
         """
-        path, place = Path(folder, "cd.safetensors"), best() if device is None else device
-        vae, vae_header = _autoencoder(path, place)
-        model, of, header = students.load_cd(path, place)
+        path, device = Path(folder, "cd.safetensors"), best_device() if device is None else device
+        vae, vae_header = _autoencoder(path, device)
+        model, of, header = students.load_cd(path, device)
         between = [students.calibrated(header, "second_sigma")] * (steps - 1)
         decoder = _decoder(vae, vae_header, header, path)
         sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latentstore.shape(header), seed)
@@ -62,9 +62,9 @@ class SpectrogramGenerator:
         cls, folder: str | Path, p: SampleParams, *, seed: int = 0, device: torch.device | None = None
     ) -> "SpectrogramGenerator":
         """The denoiser of a trained track and a solver, which take longer; p: the section `<track>.sample`."""
-        path, place = Path(folder, "ldm.safetensors"), best() if device is None else device
-        vae, vae_header = _autoencoder(path, place)
-        denoiser, header = denoisers.load_ldm(path, place)
+        path, device = Path(folder, "ldm.safetensors"), best_device() if device is None else device
+        vae, vae_header = _autoencoder(path, device)
+        denoiser, header = denoisers.load_ldm(path, device)
         decoder = _decoder(vae, vae_header, header, path)
         sampler = Sampler(denoiser, p.steps(denoiser), p.guidance, decoder, latentstore.shape(header), seed)
         return cls.of(sampler, header, path)
@@ -120,11 +120,11 @@ class SpectrogramGenerator:
         return shares if spectrograms.shape[1] == 3 else floor_db + shares * (ceiling_db - floor_db)
 
 
-def _autoencoder(path: Path, place: torch.device) -> tuple[Vae, Header]:
+def _autoencoder(path: Path, device: torch.device) -> tuple[Vae, Header]:
     """That of the same track as the model at `path`."""
     vae_path = path.with_name("vae.safetensors")
     require_files(vae_path, path)
-    vae, header = autoencoders.load(vae_path, place)
+    vae, header = autoencoders.load(vae_path, device)
     if "labels" not in header.content:
         raise InputError(f"{vae_path}: expected a track of labelled spectrograms, got one of radar clouds")
     return vae, header

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from echoes import draws
+from echoes import batch_noise
 from echoes.autoencoder.latents import Whitening
 from echoes.latentstore import LatentStore
 from echoes.models.conditions import Conditions, rows_or_mirrored, unmirrored
@@ -25,7 +25,7 @@ class LatentBatch:
     def draw(self, whitening: Whitening, device: torch.device) -> Tensor:
         """Whitened latents drawn from their posteriors."""
         mean, std = self.mean.to(device), self.std.to(device)
-        return whitening.whiten(mean + std * draws.normal_like(mean))
+        return whitening.whiten(mean + std * batch_noise.normal_like(mean))
 
 
 def load_latents(

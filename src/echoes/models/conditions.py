@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from torch import Tensor
 
-from echoes.diffusion.denoiser import Denoise, Model, given
+from echoes.diffusion.denoiser import Denoise, Model, bind
 from echoes.diffusion.guidance import Guidance, guided
 from echoes.latentstore import LatentStore
 
@@ -17,7 +17,7 @@ def conditioned(model: Model, cond: Tensor, guidance: Guidance) -> Denoise:
     """A model under a condition (B, ...), guided away from what it says without any."""
     condition = model.condition(cond)
     if guidance.weight == 1:
-        return given(model, condition)  # nothing to guide with: the null is not even encoded
+        return bind(model, condition)  # nothing to guide with: the null is not even encoded
     return guided(model, condition, model.unconditional(cond), guidance)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from echoes.autoencoder.latents import Whitening
 from echoes.diffusion import schedules
-from echoes.diffusion.denoiser import Denoiser, given
+from echoes.diffusion.denoiser import Denoiser, bind
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation import consistency as objective
@@ -70,9 +70,9 @@ def distillation(
         clean, cond = batch.draw(whitening, device), batch.cond.to(device)
         high, low = curriculum.neighbours(sigmas, len(clean))
         with torch.no_grad():
-            goal = given(target, target.condition(cond))
+            goal = bind(target, target.condition(cond))
             guide = conditioned(teacher, cond, p.guidance)
-        return objective.loss(given(student, student.condition(cond)), goal, guide, clean, high, low, teacher.path)
+        return objective.loss(bind(student, student.condition(cond)), goal, guide, clean, high, low, teacher.path)
 
     return loss
 

@@ -58,7 +58,7 @@ class Extraction:
 
     @torch.no_grad()
     def _encode(self, dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        place = device_of(self._vae)
-        with autocast(place):
-            posterior = self._vae.encode(torch.from_numpy(dense).to(place))
+        device = device_of(self._vae)
+        with autocast(device):
+            posterior = self._vae.encode(torch.from_numpy(dense).to(device))
         return posterior.mean.cpu().numpy(), posterior.std.cpu().numpy()

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from echoes import draws, seeds
+from echoes import batch_noise, seeds
 from echoes.autoencoder.latents import Whitening
 from echoes.dataset.frames import batches_of
 from echoes.diffusion.ddpm import DdpmLoss
@@ -77,7 +77,7 @@ def denoising(
 
     def loss(batch: LatentBatch) -> Tensor:
         clean = batch.draw(whitening, device)
-        drop = draws.uniform(len(clean), denoiser.parts, device=device) < p.loss.drop
+        drop = batch_noise.uniform(len(clean), denoiser.parts, device=device) < p.loss.drop
         condition = denoiser.condition(batch.cond.to(device), drop)
         return denoiser.parameterization.loss(denoiser, clean, condition, p.of_noise)
 

@@ -144,8 +144,8 @@ def calls(sampler: Sampler, cond: Tensor) -> int:
     return count
 
 
-def clock(place: torch.device) -> float:
+def clock(device: torch.device) -> float:
     """Seconds, once all that was started on the device is done."""
-    if place.type == "cuda":
-        torch.cuda.synchronize(place)
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
     return time.perf_counter()

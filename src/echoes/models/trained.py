@@ -64,7 +64,7 @@ class Trained:
     of: CdArchitecture
     header: Header
     conditions: Conditions
-    place: torch.device
+    device: torch.device
 
     @property
     def decoder(self) -> Decoder:
@@ -99,15 +99,15 @@ def require_files(*paths: Path) -> None:
             raise InputError(f"{path}: no such file; expected a trained track, from `dvc repro` or `dvc pull`")
 
 
-def load(data: Path, grids: Grids | Spectrograms, place: torch.device) -> Trained:
+def load(data: Path, grids: Grids | Spectrograms, device: torch.device) -> Trained:
     """Raises InputError where an artifact of the folder `data` was not made from the one it is used with."""
     latents = latentstore.read(data / "latents")
-    vae, vae_header = autoencoders.load(data / "vae.safetensors", place)
-    denoiser, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", place)
-    model, of, header = students.load_cd(data / "cd.safetensors", place)
+    vae, vae_header = autoencoders.load(data / "vae.safetensors", device)
+    denoiser, ldm_header = denoisers.load_ldm(data / "ldm.safetensors", device)
+    model, of, header = students.load_cd(data / "cd.safetensors", device)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", ldm_header, data / "latents", latents.header)
     require_parent(data / "cd.safetensors", header, data / "ldm.safetensors", ldm_header)
     given = families.conditioning(grids.family).conditions(grids, latents, of.denoiser.condition.by)
-    return Trained(vae, denoiser, model, of, header, given, place)
+    return Trained(vae, denoiser, model, of, header, given, device)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from echoes.draws import Dropout
+from echoes.batch_noise import Dropout
 from echoes.nets.attention import everywhere
 from echoes.nets.layers import ResBlock, conv, norm, space_to_depth
 from echoes.nets.positions import rotation

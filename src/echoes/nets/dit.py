@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from echoes import params
-from echoes.draws import Dropout
+from echoes.batch_noise import Dropout
 from echoes.errors import InputError
 from echoes.nets.attention import Mix, require_axis, steps
 from echoes.nets.blocks import Block

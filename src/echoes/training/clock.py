@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from echoes.compute.device import best, peak_memory_mb
+from echoes.compute.device import best_device, peak_memory_mb
 
 
 class Clock:
@@ -13,7 +13,7 @@ class Clock:
 
     def __init__(self, batch: int) -> None:
         """batch: samples of a step."""
-        self._batch, self._place = batch, best()
+        self._batch, self._place = batch, best_device()
         self._before_s, self._began_s, self._lap_s = 0.0, time.monotonic(), time.monotonic()
         self._idle_mb, self._peak_mb = 0.0, 0.0
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from echoes import draws, seeds, terms
+from echoes import batch_noise, seeds, terms
 from echoes.compute import distributed, shares
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast, kind
@@ -101,7 +101,7 @@ def train(
             for _ in range(share.stop - share.start):
                 part, batch = next(batches)
                 torch.manual_seed(seeds.number(schedule.seed, name, "step", step))
-                with draws.rows(part.start, part.stop, part.total):
+                with batch_noise.rows(part.start, part.stop, part.total):
                     with cast, terms.listening() as noted:
                         losses = loss(batch)
                     _require_finite("loss", losses, part)

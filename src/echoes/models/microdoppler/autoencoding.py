@@ -18,7 +18,7 @@ def task(
     loss: LossWeights | SpectrogramLoss,
     mirror: bool,
     schedule: StageSchedule,
-    place: torch.device,
+    device: torch.device,
 ) -> Task:
     """Spectrograms; where latents are aligned, the map to the teacher's features is trained too. May train a teacher.
 
@@ -31,8 +31,8 @@ def task(
     if mirror:
         raise InputError("mirror: expected false for spectrograms, whose velocities have a sign, got true")
     aligned = loss.alignment.weight
-    teacher = teachers.teacher(data, loss.alignment, place) if aligned or loss.perceptual else None
-    aligner = fitting.align(vae, data, teacher, loss, schedule.seed, place) if teacher and aligned else None
+    teacher = teachers.teacher(data, loss.alignment, device) if aligned or loss.perceptual else None
+    aligner = fitting.align(vae, data, teacher, loss, schedule.seed, device) if teacher and aligned else None
     parts = nn.ModuleList([vae] if aligner is None else [vae, aligner])
-    objective = fitting.spectrogram_objective(vae, loss, teacher, aligner, place)
+    objective = fitting.spectrogram_objective(vae, loss, teacher, aligner, device)
     return Task(parts, fitting.load_spectrograms(data), objective)

@@ -72,10 +72,10 @@ class Comparison:
     generator pleases both by one trick.
     """
 
-    def __init__(self, data: Spectrograms, path: Path, p: SpectrogramEvaluation, place: torch.device) -> None:
+    def __init__(self, data: Spectrograms, path: Path, p: SpectrogramEvaluation, device: torch.device) -> None:
         """Raises InputError unless the samples at `path` were made from `data`."""
         samples = Samples(path, data)
-        self.data, self._p, self._place = data, p, place
+        self.data, self._p, self._place = data, p, device
         self._classes = tuple(len(names) for names in data.label_names.values())
         train, test = data.frames("train"), data.frames("test")
         self.spectrograms = {"real": (data.target_batch(test), data.labels(test))}

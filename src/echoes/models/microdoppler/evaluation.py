@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from echoes.compute import device
+from echoes.compute.device import best_device
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models.microdoppler import figures
 from echoes.models.microdoppler.comparison import Comparison, SpectrogramEvaluation
@@ -20,7 +20,7 @@ def evaluate(
     folder: Path,
 ) -> dict[str, Any]:
     """The report; draws its figures into `folder`."""
-    comparison = Comparison(data, samples, p, device.best())
+    comparison = Comparison(data, samples, p, best_device())
     report = comparison.report(timings)
     figures.draw(comparison, p.panels, folder)
     return report

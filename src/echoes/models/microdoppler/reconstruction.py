@@ -44,14 +44,14 @@ def reconstruct(vae: Vae, data: Spectrograms, frames: np.ndarray) -> Tensor:
 
 def _encoded(vae: Vae, clean: Tensor) -> Tensor:
     """(B, Z, *S / factor) the mean of their posteriors."""
-    place = _place(vae)
-    with autocast(place):
-        return vae.encode(clean.to(place)).mean
+    device = _place(vae)
+    with autocast(device):
+        return vae.encode(clean.to(device)).mean
 
 
 def _decoded(vae: Vae, raw_latents: Tensor) -> Tensor:
-    place = _place(vae)
-    with autocast(place):
+    device = _place(vae)
+    with autocast(device):
         return vae.decode(raw_latents)
 
 

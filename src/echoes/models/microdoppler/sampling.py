@@ -65,7 +65,7 @@ class Sampling:
         return sampler.timed(drawing, self._cond(numbers), numbers.tolist())
 
     def _cond(self, numbers: np.ndarray) -> Tensor:
-        return torch.from_numpy(self.labels[numbers]).to(self._trained.place)
+        return torch.from_numpy(self.labels[numbers]).to(self._trained.device)
 
     def _repeated(self, frames: np.ndarray) -> Iterator[Tensor]:
         times = self._milliseconds["vae_bound"] = []

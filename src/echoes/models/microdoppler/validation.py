@@ -58,18 +58,18 @@ def _distance(decoder: Decoder, data: Spectrograms, conditions: Conditions) -> C
 
 @torch.no_grad()
 def _encoded(decoder: Decoder, data: Spectrograms, frames: np.ndarray) -> np.ndarray:
-    place = device_of(decoder.vae)
-    with autocast(place):
-        raw_latents = decoder.vae.encode(torch.from_numpy(data.target_batch(frames)).to(place)).mean
+    device = device_of(decoder.vae)
+    with autocast(device):
+        raw_latents = decoder.vae.encode(torch.from_numpy(data.target_batch(frames)).to(device)).mean
     return pooled(decoder.whitening.whiten(raw_latents))
 
 
 @torch.no_grad()
 def _sampled(sampler: Sampler, conditions: Conditions, frames: np.ndarray, sample_ids: Sequence[int]) -> np.ndarray:
     """Under the conditions of `frames`, (B,) both; sample_ids name the noise."""
-    place = sampler.device
-    noise, cond = sampler.noise(sample_ids, "validation"), conditions(frames, unmirrored(frames)).to(place)
-    with autocast(place):
+    device = sampler.device
+    noise, cond = sampler.noise(sample_ids, "validation"), conditions(frames, unmirrored(frames)).to(device)
+    with autocast(device):
         return pooled(sampler.latents(cond, noise, sample_ids))
 
 

@@ -19,7 +19,7 @@ def task(
     loss: LossWeights | SpectrogramLoss,
     mirror: bool,
     schedule: StageSchedule,
-    place: torch.device,
+    device: torch.device,
 ) -> Task:
     """Targets of clouds. Before the first average is taken: the untrained head gives the share of occupied cells.
 
@@ -33,4 +33,4 @@ def task(
     require_weights(loss, channels, "vae.loss")
     vae.set_prior(channels.index(OCCUPANCY), grids.occupied_share)
     load = fitting.load_targets(grids, mirror, schedule.seed, schedule.steps)
-    return Task(vae, load, fitting.objective(vae, channels, grids.occupied_share, loss, place))
+    return Task(vae, load, fitting.objective(vae, channels, grids.occupied_share, loss, device))

@@ -55,7 +55,7 @@ class Settled:
     cost: float
 
 
-def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Readout:
+def fit(say: Say, grids: Grids, names: Sequence[str], device: torch.device, seed: int) -> Readout:
     """The readout that is best on validation frames.
 
     Beside a regression the latent model must lower the cost by WORTH, or it is not used: it doubles the time.
@@ -64,21 +64,21 @@ def fit(say: Say, grids: Grids, names: Sequence[str], place: torch.device, seed:
     """
     frames = evenly_spaced(grids.frames("val"), FRAMES)
     said = list(_said(say, frames))
-    both = _settled(said, grids, names, place, seed)
+    both = _settled(said, grids, names, device, seed)
     if REGRESSION not in names or not both.readout.uses_latent:
         return both.readout
-    alone = _settled([v.without(names.index(LATENT)) for v in said], grids, names, place, seed)
+    alone = _settled([v.without(names.index(LATENT)) for v in said], grids, names, device, seed)
     return both.readout if both.cost < alone.cost * (1 - WORTH) else alone.readout
 
 
-def _settled(said: Sequence[Validated], grids: Grids, names: Sequence[str], place: torch.device, seed: int) -> Settled:
+def _settled(said: Sequence[Validated], grids: Grids, names: Sequence[str], device: torch.device, seed: int) -> Settled:
     fitted = fit_gate(said, grids, names, seed)
     readout = Readout(fitted, 0.5, 0.0, LEVELS[0], LEVELS[0], 0.5, (True, True, True))
-    probable = _probabilities(readout, said, grids, place)
+    probable = _probabilities(readout, said, grids, device)
     targets = [clouds.target(grids, v.frame) for v in said]
     listed = [(np.argwhere(p >= DECIDE[0]), p[p >= DECIDE[0]]) for p in probable]
     readout = replace(readout, decide=choose_threshold(listed, targets, DECIDE))
-    return _placed(readout, said, probable, grids, place, seed)
+    return _placed(readout, said, probable, grids, device, seed)
 
 
 def fit_gate(said: Sequence[Validated], grids: Grids, names: Sequence[str], seed: int) -> Gate:
@@ -104,7 +104,7 @@ def _placed(
     said: Sequence[Validated],
     probable: Sequence[np.ndarray],
     grids: Grids,
-    place: torch.device,
+    device: torch.device,
     seed: int,
 ) -> Settled:
     """The thresholds of the points with the least cost, and the bands in which these are nearer to the LiDAR.
@@ -115,7 +115,7 @@ def _placed(
     truths = [truth(grids, v.frame, seed) for v in said]
 
     def scores(candidate: Readout) -> list[dict[str, float]]:
-        fusion = Fusion(candidate, Placement.of(grids), place)
+        fusion = Fusion(candidate, Placement.of(grids), device)
         return [
             points.evaluate_points(restrict(_fused(fusion, p, v, grids), region), true, grids.grid.diagonal_m)
             for p, v, (true, region) in zip(probable, said, truths, strict=True)
@@ -180,9 +180,9 @@ def _said(say: Say, frames: np.ndarray) -> Iterator[Validated]:
             yield Validated(int(frame), weighed[i], measured[i])
 
 
-def _probabilities(readout: Readout, said: Sequence[Validated], grids: Grids, place: torch.device) -> list[np.ndarray]:
-    fusion = Fusion(readout, Placement.of(grids), place)
+def _probabilities(readout: Readout, said: Sequence[Validated], grids: Grids, device: torch.device) -> list[np.ndarray]:
+    fusion = Fusion(readout, Placement.of(grids), device)
     return [
-        fusion.probability(torch.from_numpy(v.weighed[None].astype(np.float32)).to(place))[0].cpu().numpy()
+        fusion.probability(torch.from_numpy(v.weighed[None].astype(np.float32)).to(device))[0].cpu().numpy()
         for v in said
     ]

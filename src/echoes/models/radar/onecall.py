@@ -82,11 +82,11 @@ class OneCall:
 
 def of_frames(call: OneCall, grids: Grids, conditions: Conditions, latent: bool) -> Callable[[np.ndarray], Said]:
     """frames (B,) -> what the networks say of them, from one sample; latent: whether the latent model is called."""
-    place = call.sampler.device
+    device = call.sampler.device
 
     def say(frames: np.ndarray) -> Said:
-        radar = torch.from_numpy(grids.input_batch(frames)).to(place)
-        cond = conditions(frames, unmirrored(frames)).to(place)
+        radar = torch.from_numpy(grids.input_batch(frames)).to(device)
+        cond = conditions(frames, unmirrored(frames)).to(device)
         return call(radar, cond, frames.tolist(), 1, latent)
 
     return say

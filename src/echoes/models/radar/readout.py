@@ -123,13 +123,13 @@ class Placement:
 class Fusion:
     """A readout on a grid, for a task whose cloud keeps the returns that go in."""
 
-    def __init__(self, readout: Readout, placement: Placement, place: torch.device) -> None:
+    def __init__(self, readout: Readout, placement: Placement, device: torch.device) -> None:
         self.readout, self.placement = readout, placement
         self._grid, self._task, self._bands = placement.grid, placement.task, bands(placement.grid)
         weights = np.array([band.weights for band in readout.gate.bands], np.float32)[self._bands]
         biases = np.array([band.bias for band in readout.gate.bands], np.float32)[self._bands]
-        self._weights = torch.from_numpy(np.moveaxis(weights, 2, 0)[None, :, None]).to(place)
-        self._biases = torch.from_numpy(biases).to(place)
+        self._weights = torch.from_numpy(np.moveaxis(weights, 2, 0)[None, :, None]).to(device)
+        self._biases = torch.from_numpy(biases).to(device)
 
     @torch.no_grad()
     def probability(self, weighed: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ def error(vae: Vae, grids: Grids) -> float:
 @torch.no_grad()
 def reconstruct(vae: Vae, grids: Grids, frames: np.ndarray, threshold: float) -> list[clouds.Cloud]:
     """The targets of `frames` through encoder and decoder, by the mean of the posterior."""
-    place = device_of(vae)
-    with autocast(place):
-        decoded = vae.decode(vae.encode(torch.from_numpy(grids.target_batch(frames)).to(place)).mean)
+    device = device_of(vae)
+    with autocast(device):
+        decoded = vae.decode(vae.encode(torch.from_numpy(grids.target_batch(frames)).to(device)).mean)
     return clouds.from_decoded(decoded, threshold, grids)

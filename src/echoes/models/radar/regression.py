@@ -82,11 +82,11 @@ def objective(
     require_weights(weights, channels, "ldm.loss.regression")
 
     def loss(network: nn.Module, batch: RegressionBatch) -> Tensor:
-        place = device_of(network)
-        target, offsets = batch.target.to(place), batch.offsets.to(place)
-        regressed = network(batch.given.to(place))
+        device = device_of(network)
+        target, offsets = batch.target.to(device), batch.offsets.to(device)
+        regressed = network(batch.given.to(device))
         values, places = regressed.split([len(channels), len(OFFSETS)], dim=1)
-        error = target_loss(values, target, channels, batch.observed.to(place), rate, weights, 1.0)
+        error = target_loss(values, target, channels, batch.observed.to(device), rate, weights, 1.0)
         occupied = target[:, :1].expand_as(offsets)
         of_offset = weights.offset * masked_huber(places, offsets, occupied)
         terms.note(offset=of_offset)

@@ -136,7 +136,7 @@ class Sampling:
         return placed, said.seconds
 
     def _cond(self, frames: np.ndarray) -> Tensor:
-        cond: Tensor = self._trained.conditions(frames, unmirrored(frames)).to(self._trained.place)
+        cond: Tensor = self._trained.conditions(frames, unmirrored(frames)).to(self._trained.device)
         return cond
 
     def _centred(self, found: list[Cloud]) -> list[Made]:
