@@ -42,8 +42,7 @@ def main(track: str) -> None:
     scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, device)
     drawn = previews.by_solver(Decoder(vae, whitening), latentstore.shape(latents.header), p.schedule.seed)
     draw = previews.of(drawn, grids, given)
-    parents = {"latents": latents.header.identity, "init": init.identity}
-    error = lambda model: scores(model)["val_loss"]
+    parents, error = {"latents": latents.header.identity, "init": init.identity}, lambda m: scores(m)["val_loss"]
     with training_run(Path(__file__), track, p, runtime, parents, {"ema": ema}, error) as training:
         frames = grids.frames("train")
         steps = loop.train("train_ldm", denoiser, load, loss, frames, p.schedule, training.checkpoints, training.rate)

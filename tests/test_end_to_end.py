@@ -44,7 +44,7 @@ TERMS = {  # of the loss of each training
         "train_vae": (*OF_CELLS, "bottleneck"),
         "train_ldm": ("denoising", *(f"regression_{name}" for name in (*OF_CELLS, "offset"))),
     },
-    "microdoppler": {"train_vae": ("absolute", "similarity", "bottleneck", "equivariance")},
+    "microdoppler": {"train_vae": ("absolute", "similarity", "perceptual", "bottleneck", "equivariance")},
 }
 USERS = ("1", "3")  # of the simulated people, for a short run
 

@@ -109,7 +109,7 @@ def test_a_codebook_leaves_latents_as_they_were_encoded(people_vq):
     every = np.arange(len(people_vq.grids))
     assert not people_vq.latents.rows("std", every).any()
     latents = torch.from_numpy(people_vq.latents.rows("latents", every))
-    assert (people_vq.vae.bottleneck.snap(latents) - latents).abs().max() > 0
+    assert (people_vq.vae.bottleneck.quantize(latents) - latents).abs().max() > 0
 
 
 def test_the_metrics_are_flat_and_finite(case):

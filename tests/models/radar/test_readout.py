@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import expit
 
 import tracks
 from echoes import params, seeds
@@ -64,7 +65,8 @@ def test_the_probability_is_that_of_the_gate_in_the_band_of_each_cell():
     band = np.broadcast_to(readout.bands(GRID), GRID.shape).ravel()
     assert set(band) == {0, 1, 2}
     for one, logits in zip(found, weighed.numpy(), strict=True):
-        expected = GATE.probability(logits.reshape(4, -1).T, band)
+        weights, bias = np.array([of.weights for of in GATE.bands]), np.array([of.bias for of in GATE.bands])
+        expected = expit((weights[band].T * logits.reshape(4, -1)).sum(axis=0) + bias[band])
         np.testing.assert_allclose(one.numpy().ravel(), expected, rtol=1e-5, atol=1e-6)
 
 
