@@ -90,7 +90,11 @@ def parse(text: str, kind: str, path: Path) -> Header:
             f"{path}: expected a header of identity {expected[:12]}, got {header.identity[:12]}; it was changed after "
             f"it was written"
         )
-    return replace(header, content=formats.content(header.content, header.format))
+    return replace(
+        header,
+        content=formats.content(header.content, header.format),
+        architecture=formats.architecture(header.architecture, header.format),
+    )
 
 
 def _require_format(fields: Any, path: Path) -> None:

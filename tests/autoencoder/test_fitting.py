@@ -24,6 +24,7 @@ from echoes.autoencoder.vq import CodebookTraining, VqConfig
 from echoes.errors import InputError
 from echoes.models.microdoppler import autoencoding as spectrograms
 from echoes.models.radar import autoencoding as clouds
+from echoes.nets.stem import StemConfig
 from echoes.training.decay import Constant
 from echoes.training.ema import Ema
 from echoes.training.loop import train
@@ -31,6 +32,7 @@ from echoes.training.schedule import Schedule
 
 INDICES = np.arange(7)
 CPU = torch.device("cpu")
+NO_STEM = StemConfig("none", 8, 2)
 SCHEDULE = Schedule(
     steps=30,
     batch=8,
@@ -48,10 +50,10 @@ OCCUPANCY = LossWeights(
 )
 
 
-def autoencoder(rank, channels, variant="kl"):
+def autoencoder(rank, channels, variant="kl", stem=NO_STEM):
     torch.manual_seed(0)
     config = VaeConfig((8, 8), (1, 1), 2)
-    return Vae(rank, channels, config, bottlenecks.build(variant, 2, VqConfig(16), FsqConfig((5, 5))))
+    return Vae(rank, channels, config, bottlenecks.build(variant, 2, VqConfig(16), FsqConfig((5, 5))), stem)
 
 
 def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0):
@@ -68,7 +70,7 @@ def grids(tmp_path_factory):
 
 def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_trained(grids):
     config = VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2)
-    vae = Vae(3, grids.channels, config, bottlenecks.build("kl", 2, VqConfig(16), FsqConfig((5, 5))))
+    vae = Vae(3, grids.channels, config, bottlenecks.build("kl", 2, VqConfig(16), FsqConfig((5, 5))), NO_STEM)
     with pytest.raises(
         InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .* got \[8, 16, 8\]$"
     ):
@@ -226,3 +228,16 @@ def test_the_loss_of_another_family_and_mirrored_spectrograms_are_refused(grids,
         spectrograms.task(autoencoder(2, 1), crops, OCCUPANCY, False, SCHEDULE, CPU)
     with pytest.raises(InputError, match="mirror: expected false for spectrograms"):
         spectrograms.task(autoencoder(2, 1), crops, spectrogram_loss(), True, SCHEDULE, CPU)
+
+
+@pytest.mark.parametrize("convolution", ["dense", "sparse"])
+def test_an_autoencoder_learns_with_a_stem(grids, convolution):
+    """In the second step: in the first, blocks that start at nothing hold back the gradients of what is within."""
+    vae = autoencoder(3, grids.channels, stem=StemConfig(convolution, 4, 2))
+    task = clouds.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
+    short = replace(SCHEDULE, steps=2)
+    for _ in train("train_vae", task.module, task.load, task.loss, grids.frames("train"), short):
+        pass
+    assert all(parameter.grad.isfinite().all() for parameter in vae.parameters())
+    assert [name for name, parameter in vae.stem.named_parameters() if not parameter.grad.any()] == []
+    assert len(list(vae.stem.parameters())) == 6

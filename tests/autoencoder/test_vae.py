@@ -16,16 +16,18 @@ from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
 from echoes.autoencoder.vq import CodebookTraining, VqConfig
 from echoes.errors import InputError
 from echoes.nets.layers import depth_to_space
+from echoes.nets.stem import StemConfig
 
 CONFIG = VaeConfig(channels=(8, 12), blocks=(1, 1), latent_channels=3)
 GRIDS = {2: (16, 32), 3: (8, 16, 32)}
 FACTORS = {"tiny": 4, "ultra_lightweight": 4, "lightweight": 4, "standard": 4, "f8d4": 8, "f16d32": 16}
+NO_STEM = StemConfig("none", 8, 2)
 CODES = VqConfig(16), FsqConfig((8, 5, 5))
 WEIGHTS = SimpleNamespace(kl=0.25, vq=CodebookTraining(0.9, 0.25, 10))
 
 
 def autoencoder(rank, channels, config=CONFIG):
-    return Vae(rank, channels, config, GaussianBottleneck(config.latent_channels))
+    return Vae(rank, channels, config, GaussianBottleneck(config.latent_channels), NO_STEM)
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +83,7 @@ def test_each_level_halves_the_latents_and_every_weight_learns(rank, levels, fac
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 @pytest.mark.parametrize("rank", [2, 3])
 def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder(rank, variant):
-    vae = Vae(rank, 1, CONFIG, bottlenecks.build(variant, 3, *CODES))
+    vae = Vae(rank, 1, CONFIG, bottlenecks.build(variant, 3, *CODES), NO_STEM)
     x = torch.randn(2, 1, *GRIDS[rank])
     posterior = vae.encode(x)
     vae.bottleneck.update(posterior.sample(), WEIGHTS)
@@ -100,7 +102,7 @@ def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder
 
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_weights_rebuild_an_autoencoder_that_decodes_the_same(variant):
-    vae, other = (Vae(2, 1, CONFIG, bottlenecks.build(variant, 3, *CODES)) for _ in range(2))
+    vae, other = (Vae(2, 1, CONFIG, bottlenecks.build(variant, 3, *CODES), NO_STEM) for _ in range(2))
     latents = 0.5 * torch.randn(2, 3, 4, 8)
     vae.bottleneck.update(latents, WEIGHTS)
     other.load_state_dict(vae.state_dict())
@@ -212,7 +214,7 @@ def test_every_input_cell_reaches_the_latents_and_every_latent_the_output():
 
 
 def test_the_head_is_the_only_layer_at_full_size():
-    """Full resolution is never convolved: each layer sees at most the folded grid."""
+    """Without a stem full resolution is never convolved: each layer sees at most the folded grid."""
     vae, seen = autoencoder(3, 5), []
     for module in vae.modules():
         if isinstance(module, torch.nn.Conv3d):

@@ -27,7 +27,7 @@ LDM = tracks.changed(
 )
 CONDITIONS = {
     "labels": {"by": "labels", "features": 8},
-    "vae": {"by": "vae", "width": 8, "blocks": 1, "features": 8},
+    "vae": {"by": "vae", "width": 8, "blocks": 1, "features": 8, "stem": tracks.STEM},
 }
 SIGMAS = {"spacing": "karras", "steps": 6, "low": 0.004, "high": 160.0, "rho": 7.0, "shift": 1.0}
 CD = tracks.changed(tracks.CD, {"sigmas": SIGMAS, "mirror": False, "target_ema": 0.9})

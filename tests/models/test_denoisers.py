@@ -216,6 +216,15 @@ def test_a_condition_of_no_width_is_refused_by_its_key(condition, message):
         built(condition=condition)
 
 
+@pytest.mark.parametrize("convolution", ["dense", "sparse"])
+def test_the_radar_goes_through_the_stem_of_its_encoder(track, convolution):
+    condition = {**tracks.CONDITION, "stem": {**tracks.STEM, "convolution": convolution}}
+    denoiser = denoisers.build(track.latents.header, built(condition=condition))
+    cond = torch.from_numpy(track.grids.input_batch([0, 1]))
+    denoiser.condition(cond).field.square().sum().backward()
+    assert denoiser.conditioner.encoder.stem.first.weight.grad.any()
+
+
 def test_a_regression_beside_labels_is_refused_by_its_key(people):
     p = built(tracks.PEOPLE_LDM, regression=tracks.REGRESSION)
     with pytest.raises(InputError, match=r"ldm\.architecture\.regression\.kind: expected none, .*, got birdseye$"):

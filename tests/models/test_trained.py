@@ -127,3 +127,27 @@ def test_a_model_from_before_tasks_were_told_is_one_that_enhances(kind, track, t
     assert found.content.get("second_sigma") == header.content.get("second_sigma")
     state = (model.denoiser if kind == "cd" else model).state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())
+
+
+@pytest.mark.parametrize("name", ["track", "track_vae", "people"])
+@pytest.mark.parametrize("kind", ["vae", "ldm", "cd"])
+def test_a_model_from_before_stems_is_one_without(kind, name, request, tmp_path):
+    track = request.getfixturevalue(name)
+    load = {"vae": autoencoders.load, "ldm": denoisers.load_ldm, "cd": students.load_cd}[kind]
+    tensors, header = weights.load(track.data / f"{kind}.safetensors", kind)
+    weights.save(tensors, replace(header, architecture=without_stems(header.architecture), format=1), tmp_path / "old")
+    model, *_, found = load(tmp_path / "old", CPU)
+    state = (model.denoiser if kind == "cd" else model).state_dict()
+    assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())
+    none = {"convolution": "none", "channels": 8, "layers": 2}
+    assert stems(found.architecture) == [none] * len(stems(header.architecture))
+
+
+def stems(told):
+    """Of an architecture, however deep they lie."""
+    inner = [stem for part in told.values() if isinstance(part, dict) for stem in stems(part)]
+    return [*inner, told["stem"]] if "stem" in told else inner
+
+
+def without_stems(told):
+    return {key: without_stems(part) if isinstance(part, dict) else part for key, part in told.items() if key != "stem"}

@@ -32,6 +32,7 @@ from echoes.models.sampler import Decoder, Sampler, Steps
 from echoes.tasks import RADAR_FROM_LIDAR
 
 CPU = torch.device("cpu")
+STEM = {"convolution": "none", "channels": 4, "layers": 2}
 SCHEDULE = {
     "steps": 3,
     "batch": 2,
@@ -79,6 +80,7 @@ VAE = {
         "vq": {"codes": 16},
         "fsq": {"levels": [5, 5, 5, 5]},
         "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
+        "stem": STEM,
     },
     "loss": OCCUPANCY,
     "mirror": True,
@@ -100,7 +102,7 @@ UNET = {
     "dropout": 0.0,
 }
 REGRESSION = {"kind": "birdseye", "unet": UNET}
-CONDITION = {"by": "encoder", "width": 8, "blocks": 1, "features": 6}
+CONDITION = {"by": "encoder", "width": 8, "blocks": 1, "features": 6, "stem": STEM}
 LDM = {
     "architecture": {
         "parameterization": "edm",

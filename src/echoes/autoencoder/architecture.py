@@ -7,6 +7,7 @@ from echoes.autoencoder import bottlenecks
 from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
 from echoes.autoencoder.vq import VqConfig
+from echoes.nets.stem import StemConfig
 
 
 @dataclass(frozen=True)
@@ -15,15 +16,18 @@ class VaeArchitecture:
 
     variant  what lies between encoder and decoder: a Gaussian (kl), a learned codebook (vq), finite scalars (fsq).
     size     a name, or explicit numbers.
+    stem     of the encoder.
     """
 
     variant: Literal["kl", "vq", "fsq"]
     vq: VqConfig
     fsq: FsqConfig
     size: Literal["tiny", "ultra_lightweight", "lightweight", "standard", "f8d4", "f16d32"] | VaeConfig
+    stem: StemConfig
 
 
 def build(p: VaeArchitecture, rank: int, channels: int) -> Vae:
     """A new autoencoder for (B, channels, *S) with `rank` axes."""
     config = p.size if isinstance(p.size, VaeConfig) else SIZES[p.size]
-    return Vae(rank, channels, config, bottlenecks.build(p.variant, config.latent_channels, p.vq, p.fsq))
+    bottleneck = bottlenecks.build(p.variant, config.latent_channels, p.vq, p.fsq)
+    return Vae(rank, channels, config, bottleneck, p.stem)

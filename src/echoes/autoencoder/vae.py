@@ -10,9 +10,11 @@ from echoes import params
 from echoes.autoencoder.bottlenecks import Bottleneck
 from echoes.autoencoder.posteriors import Point, Posterior
 from echoes.errors import InputError
+from echoes.nets import stem
 from echoes.nets.layers import ResBlock, conv, depth_to_space, norm, space_to_depth
+from echoes.nets.stem import StemConfig
 
-PATCH = 2  # cells folded into channels before the first convolution: full resolution is never convolved
+PATCH = 2  # cells folded into channels before all but the stem: no other layer convolves full resolution
 STRIDE = 2  # between two levels
 
 
@@ -60,13 +62,16 @@ SIZES = {
 class Vae(nn.Module):
     """(B, C, *S) <-> (B, Z, *S / factor), by folding blocks of cells, strided convolutions and residual blocks."""
 
-    def __init__(self, rank: int, channels: int, config: VaeConfig, bottleneck: Bottleneck) -> None:
+    def __init__(
+        self, rank: int, channels: int, config: VaeConfig, bottleneck: Bottleneck, stem_config: StemConfig
+    ) -> None:
         super().__init__()
         self.rank, self.factor, self.latent_channels = rank, config.factor, config.latent_channels
         cells = channels * PATCH**rank
         levels = list(zip(config.channels, config.blocks, strict=True))
+        self.stem = stem.build(stem_config, rank, channels, "vae.architecture.stem")
         self.encoder = nn.Sequential(
-            conv(rank, cells, config.channels[0]),
+            conv(rank, stem_config.out(channels) * PATCH**rank, config.channels[0]),
             *self._down(levels),
             norm(config.channels[-1]),
             nn.SiLU(),
@@ -79,7 +84,7 @@ class Vae(nn.Module):
     def encode(self, x: Tensor) -> Posterior | Point:
         """(B, C, *S) in network range -> the posterior of its latents; raises InputError for sizes it cannot divide."""
         expected = self.latent_shape(tuple(x.shape[2:]))
-        moments = self.encoder(space_to_depth(x, PATCH)).float()
+        moments = self.encoder(space_to_depth(self.stem(x), PATCH)).float()
         posterior = self.bottleneck.posterior(moments)
         assert posterior.mean.shape[1:] == expected
         return posterior

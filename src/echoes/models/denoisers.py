@@ -21,6 +21,7 @@ from echoes.nets.conditions import FieldConditioner, LabelConditioner, NoConditi
 from echoes.nets.dit import DiT, DiTConfig
 from echoes.nets.layers import conv
 from echoes.nets.radar_encoder import RadarEncoder
+from echoes.nets.stem import StemConfig
 from echoes.nets.unet import UNet
 from echoes.nets.unet_config import UNetConfig
 from echoes.provenance import Header
@@ -34,12 +35,14 @@ class CloudCondition:
     by        `encoder`: by an encoder of its own, of `width` with `blocks` residual blocks; `vae`: through the
               autoencoder.
     features  channels that the network sees.
+    stem      of the encoder of its own.
     """
 
     by: Literal["encoder", "vae"]
     width: int
     blocks: int
     features: int
+    stem: StemConfig
 
     def __post_init__(self) -> None:
         params.require_counts(width=self.width, features=self.features)
@@ -146,7 +149,8 @@ def _conditioner(
     encoder: nn.Module
     if condition.by == "encoder":
         inputs, factor = len(task(latents).input), _compression(latents)
-        encoder = RadarEncoder(rank, inputs, condition.width, condition.blocks, condition.features, factor)
+        sizes = condition.width, condition.blocks, condition.features, factor
+        encoder = RadarEncoder(rank, inputs, *sizes, condition.stem)
     else:
         encoder = conv(rank, channels, condition.features)
     return FieldConditioner(encoder, condition.features)
