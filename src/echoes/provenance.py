@@ -90,6 +90,11 @@ def parse(text: str, kind: str, path: Path) -> Header:
             f"{path}: expected a header of identity {expected[:12]}, got {header.identity[:12]}; it was changed after "
             f"it was written"
         )
+    return migrated(header)
+
+
+def migrated(header: Header) -> Header:
+    """The header as it would be told today, whatever its format."""
     return replace(
         header,
         content=formats.content(header.content, header.format),

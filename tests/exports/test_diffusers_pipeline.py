@@ -23,6 +23,7 @@ from echoes.models.trained import SampleParams
 pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
 
 from echoes.exports import diffusers_folder
+from echoes.exports.diffusers_models import Autoencoder
 from echoes.exports.diffusers_pipeline import SpectrogramPipeline
 
 WALKER = {"user": "3", "activity": "walk"}
@@ -243,3 +244,10 @@ def test_a_loaded_pipeline_can_be_saved_again(ldm: Path, tmp_path: Path):
     index = json.loads((tmp_path / "again" / "model_index.json").read_text())
     assert index["_class_name"] == ["pipeline", "SpectrogramPipeline"]
     assert SpectrogramPipeline.from_pretrained(tmp_path / "again").labels == labelled.LABELS
+
+
+def test_an_autoencoder_exported_before_stems_is_one_without(ldm: Path):
+    _, header = autoencoders.load(ldm.parent / "data" / "vae.safetensors", labelled.CPU)
+    fewer = {key: part for key, part in header.architecture.items() if key != "stem"}
+    found = Autoencoder(header=vars(replace(header, architecture=fewer, format=1)))
+    assert list(found.model.stem.parameters()) == []

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import autoencoders, denoisers, students
 from echoes.nets.conditions import Condition
-from echoes.provenance import Header
+from echoes.provenance import Header, migrated
 
 CONFIG = Path("config.json")
 
@@ -24,7 +24,7 @@ class Autoencoder(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(self, header: dict[str, Any]) -> None:
         super().__init__()
-        self.header = Header(**header)
+        self.header = migrated(Header(**header))
         self.model = autoencoders.from_header(self.header, CONFIG)
 
     def decode(self, raw_latents: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class LatentDenoiser(ModelMixin, ConfigMixin):
     @register_to_config
     def __init__(self, header: dict[str, Any]) -> None:
         super().__init__()
-        self.header = Header(**header)
+        self.header = migrated(Header(**header))
         self.model: nn.Module
         if self.header.kind == "cd":
             of = students.architecture(self.header, CONFIG)
