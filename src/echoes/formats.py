@@ -1,7 +1,9 @@
 """What headers of older formats mean today, so that what was published loads.
 
 1   before tasks were told: a track of clouds enhanced a radar's. `second_sigma` was called `middle`. No encoder had a
-    stem.
+    stem, a U-Net had one attention, at its lowest level, and a transformer full attention.
+
+A stranger's header may tell anything: what is no section is left as it is, and whoever builds from it refuses it.
 """
 
 from collections.abc import Mapping
@@ -9,6 +11,9 @@ from dataclasses import asdict
 from typing import Any
 
 from echoes.tasks import ENHANCE
+
+NO_STEM = {"convolution": "none", "channels": 8, "layers": 2}
+GROUPS = {"kind": "group", "groups": 8}
 
 
 def content(told: Mapping[str, Any], format: int) -> dict[str, Any]:
@@ -22,23 +27,41 @@ def content(told: Mapping[str, Any], format: int) -> dict[str, Any]:
     return found
 
 
-NO_STEM = {"convolution": "none", "channels": 8, "layers": 2}
-
-
 def architecture(told: Mapping[str, Any], format: int) -> dict[str, Any]:
     """The architecture in a header of that format, as it is told today."""
-    found = dict(told)
-    if format < 2:
-        if "variant" in found:  # of an autoencoder
-            found["stem"] = NO_STEM
-        if isinstance(found.get("denoiser"), Mapping):  # of a consistency model
-            found["denoiser"] = _conditioned_without_stem(found["denoiser"])
-        found = _conditioned_without_stem(found)
+    if format >= 2:
+        return dict(told)
+    if "variant" in told:  # of an autoencoder
+        return {**told, "stem": NO_STEM}
+    if isinstance(told.get("denoiser"), Mapping):  # of a consistency model
+        return {**told, "denoiser": _denoiser(told["denoiser"])}
+    return _denoiser(told)
+
+
+def _denoiser(section: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(section)
+    condition, regression, transformer = (found.get(name) for name in ("condition", "regression", "dit"))
+    if isinstance(condition, Mapping) and condition.get("by") in ("encoder", "vae"):
+        found["condition"] = {**condition, "stem": NO_STEM}
+    if isinstance(regression, Mapping) and "unet" in regression:
+        found["regression"] = {**regression, "unet": unet(regression["unet"])}
+    if isinstance(transformer, Mapping):
+        found["dit"] = {"attention": "full", "window": 1, "keep": 1, **transformer}
+    if "unet" in found:
+        found["unet"] = unet(found["unet"])
     return found
 
 
-def _conditioned_without_stem(denoiser: Mapping[str, Any]) -> dict[str, Any]:
-    condition = denoiser.get("condition")
-    if isinstance(condition, Mapping) and condition.get("by") in ("encoder", "vae"):
-        return {**denoiser, "condition": {**condition, "stem": NO_STEM}}
-    return dict(denoiser)
+def unet(section: Any) -> Any:
+    """The section `unet` of format 1, as it is told today."""
+    if not isinstance(section, Mapping) or not isinstance(channels := section.get("channels"), list):
+        return section
+    size = {
+        "channels": channels,
+        "blocks": section.get("blocks"),
+        "attention": [*["none"] * (len(channels) - 1), section.get("attention")],
+        "norm": GROUPS,
+        "convolution": "dense",
+    }
+    kept = {key: value for key, value in section.items() if key not in ("channels", "blocks", "attention")}
+    return {**kept, "size": size, "strides": "full", "least": 1, "keep": 1}

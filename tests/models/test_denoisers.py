@@ -124,7 +124,7 @@ def test_artifacts_of_format_1_are_the_same_models_today(name, request, tmp_path
         assert written.format == 1
         assert torch.equal(said(found, noisy, cond), said(model, noisy, cond))
     teacher = denoisers.load_ldm(tmp_path / "ldm", CPU)[1]
-    students.save_cd(track.model, track.cd_params, teacher, {"middle": 1.0}, tmp_path / "new")
+    students.save_cd(track.model, track.cd_params, teacher, {"second_sigma": 1.0}, tmp_path / "new")
     student, *_, written = students.load_cd(tmp_path / "new", CPU)
     assert written.format == 2
     assert torch.equal(said(student, noisy, cond), said(track.model, noisy, cond))

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import networks
-from echoes import params
+from echoes import formats, params
 from echoes.errors import InputError
 from echoes.nets.attention import Kind
 from echoes.nets.conditions import Condition
 from echoes.nets.strides import NAMES
 from echoes.nets.unet import UNet
-from echoes.nets.unet_config import SIZES, UNetConfig, of_format_1
+from echoes.nets.unet_config import SIZES, UNetConfig
 
 SECTION = asdict(networks.unet())
 
@@ -143,13 +143,13 @@ OLD = {"channels": [8, 16], "blocks": 2, "heads": 4, "attention": "window", "win
 
 def test_a_section_of_format_1_is_the_same_network_today():
     expected = networks.unet(blocks=2, attention="window", heads=4, window=4, dropout=0.1, least=1, keep=1)
-    assert params.build(UNetConfig, of_format_1(OLD), "unet") == expected
+    assert params.build(UNetConfig, formats.unet(OLD), "unet") == expected
 
 
 @pytest.mark.parametrize("damaged", [None, 3, [], {}, {"channels": 3}, {"channels": []}, {**OLD, "attention": 3}])
 def test_a_section_of_format_1_that_is_none_is_refused_in_one_line(damaged):
     with pytest.raises(InputError, match=r"^unet[.:\w\[\]]* "):
-        params.build(UNetConfig, of_format_1(damaged), "unet")
+        params.build(UNetConfig, formats.unet(damaged), "unet")
 
 
 @st.composite

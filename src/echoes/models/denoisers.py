@@ -16,7 +16,6 @@ from echoes.diffusion.denoiser import Denoiser, Parameterization
 from echoes.errors import InputError
 from echoes.models.radar import regressor
 from echoes.models.radar.regressor import BirdseyeRegression, NoRegression
-from echoes.nets import unet_config
 from echoes.nets.conditions import FieldConditioner, LabelConditioner, NoConditioner
 from echoes.nets.dit import DiT, DiTConfig
 from echoes.nets.layers import conv
@@ -187,22 +186,8 @@ def load_ldm(path: Path, device: torch.device) -> tuple[Denoiser, Header]:
 
 def architecture(header: Header, path: Path) -> LdmArchitecture:
     """That of the denoiser in the file `path`, an ldm."""
-    told = as_of_now(header.architecture, header.format)
-    p: LdmArchitecture = params.build(LdmArchitecture, told, f"{path}: architecture")
+    p: LdmArchitecture = params.build(LdmArchitecture, header.architecture, f"{path}: architecture")
     return p
-
-
-def as_of_now(section: Any, of_format: int) -> Any:
-    """The section `architecture` of a denoiser as it is today, from that of a header of any format."""
-    if of_format > 1 or not isinstance(section, Mapping):
-        return section
-    regression, transformer = section.get("regression"), section.get("dit")
-    if isinstance(regression, Mapping) and "unet" in regression:
-        regression = {**regression, "unet": unet_config.of_format_1(regression["unet"])}
-    if isinstance(transformer, Mapping):
-        transformer = {"attention": "full", "window": 1, "keep": 1, **transformer}
-    unet = unet_config.of_format_1(section.get("unet"))
-    return {**section, "unet": unet, "dit": transformer, "regression": regression}
 
 
 def whitening(header: Header) -> Whitening:

@@ -81,10 +81,7 @@ def load_cd(path: Path, device: torch.device) -> tuple[ConsistencyModel, CdArchi
 
 def architecture(header: Header, path: Path) -> CdArchitecture:
     """What the header of the file `path`, a cd, tells of it."""
-    told = {**header.architecture}
-    if "denoiser" in told:
-        told["denoiser"] = denoisers.as_of_now(told["denoiser"], header.format)
-    of: CdArchitecture = params.build(CdArchitecture, told, f"{path}: architecture")
+    of: CdArchitecture = params.build(CdArchitecture, header.architecture, f"{path}: architecture")
     return of
 
 

@@ -1,13 +1,12 @@
 """What a U-Net is: the section `unet`, its sizes by name, and the grids that it takes."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from echoes import params
 from echoes.errors import InputError
 from echoes.nets.attention import Kind, require_axis
-from echoes.nets.layers import GROUPS, Convolution, Norm
+from echoes.nets.layers import Convolution, Norm
 from echoes.nets.strides import NAMES, Named, Strides, levels, written_out
 
 
@@ -168,22 +167,3 @@ class UNetConfig:
 
 def _lists(of: Strides) -> list[list[int]]:
     return [list(step) for step in of]
-
-
-def of_format_1(section: Any) -> Any:
-    """The section as it is now, from that of headers of format 1, which had one attention, at the lowest level.
-
-    What is no such section is left as it is: whoever builds it refuses it.
-    """
-    if not isinstance(section, Mapping) or not isinstance(channels := section.get("channels"), list):
-        return section
-    moved = {"channels", "blocks", "attention"}
-    size = {
-        "channels": channels,
-        "blocks": section.get("blocks"),
-        "attention": [*["none"] * (len(channels) - 1), section.get("attention")],
-        "norm": asdict(GROUPS),
-        "convolution": "dense",
-    }
-    kept = {key: value for key, value in section.items() if key not in moved}
-    return {**kept, "size": size, "strides": "full", "least": 1, "keep": 1}
