@@ -22,7 +22,7 @@ class Waves:
         return self._waves.shape[2:]
 
     @property
-    def facts(self):
+    def metadata(self):
         return {name: self.header.content[name] for name in ("family", "axes", "kinds", "labels")}
 
     def require_mirror(self, section, mirror):

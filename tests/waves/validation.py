@@ -1,10 +1,10 @@
 from echoes.models import second_step
-from echoes.models.conditions import straight
+from echoes.models.conditions import unmirrored
 
 
 def error(once, data, conditions):
     frames = data.frames("val")
-    made = once(conditions(frames, straight(frames)).to(once.device), frames.tolist())
+    made = once(conditions(frames, unmirrored(frames)).to(once.device), frames.tolist())
     return float(made.abs().mean())
 
 
