@@ -13,22 +13,22 @@ class Clock:
 
     def __init__(self, batch: int) -> None:
         """batch: samples of a step."""
-        self._batch, self._place = batch, best_device()
+        self._batch, self._device = batch, best_device()
         self._before_s, self._began_s, self._lap_s = 0.0, time.monotonic(), time.monotonic()
         self._idle_mb, self._peak_mb = 0.0, 0.0
 
     def start(self) -> None:
         """Time and memory of what comes from now on."""
         self._began_s = self._lap_s = time.monotonic()
-        if self._place.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self._place)
+        if self._device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self._device)
         else:
-            self._idle_mb = peak_memory_mb(self._place)
+            self._idle_mb = peak_memory_mb(self._device)
 
     @property
     def peak_mb(self) -> float:
         """Most memory so far [MB]: what tensors took of a GPU, what the process grew by on a processor."""
-        self._peak_mb = max(self._peak_mb, peak_memory_mb(self._place) - self._idle_mb)
+        self._peak_mb = max(self._peak_mb, peak_memory_mb(self._device) - self._idle_mb)
         return self._peak_mb
 
     def lap(self, steps: int) -> dict[str, float]:

@@ -75,7 +75,7 @@ class Comparison:
     def __init__(self, data: Spectrograms, path: Path, p: SpectrogramEvaluation, device: torch.device) -> None:
         """Raises InputError unless the samples at `path` were made from `data`."""
         samples = Samples(path, data)
-        self.data, self._p, self._place = data, p, device
+        self.data, self._p, self._device = data, p, device
         self._classes = tuple(len(names) for names in data.label_names.values())
         train, test = data.frames("train"), data.frames("test")
         self.spectrograms = {"real": (data.target_batch(test), data.labels(test))}
@@ -124,7 +124,7 @@ class Comparison:
         return self.classified["real" if name == "reference" else name].labels
 
     def _fit(self, x: np.ndarray, labels: np.ndarray, architecture: classifiers.Architecture, name: str) -> Classifier:
-        return classifiers.fit(x, labels, self._classes, architecture, self._p.judge, name, self._place)
+        return classifiers.fit(x, labels, self._classes, architecture, self._p.judge, name, self._device)
 
     def _classified(self, x: np.ndarray, labels: np.ndarray) -> Classified:
         data, power = self.data, x.mean(axis=1)  # of pictures in colour, their brightness

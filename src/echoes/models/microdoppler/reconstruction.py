@@ -44,16 +44,11 @@ def reconstruct(vae: Vae, data: Spectrograms, frames: np.ndarray) -> Tensor:
 
 def _encoded(vae: Vae, clean: Tensor) -> Tensor:
     """(B, Z, *S / factor) the mean of their posteriors."""
-    device = _place(vae)
+    device = device_of(vae)
     with autocast(device):
         return vae.encode(clean.to(device)).mean
 
 
 def _decoded(vae: Vae, raw_latents: Tensor) -> Tensor:
-    device = _place(vae)
-    with autocast(device):
+    with autocast(device_of(vae)):
         return vae.decode(raw_latents)
-
-
-def _place(vae: Vae) -> torch.device:
-    return device_of(vae)

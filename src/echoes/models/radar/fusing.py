@@ -20,8 +20,8 @@ class Fusing:
     """Weighs by the gate what the networks say, and compares its probability with what was there as it goes."""
 
     def __init__(self, call: OneCall, settled: Readout, grids: Grids, conditions: Conditions) -> None:
-        self._place = call.sampler.device
-        self._fusion = Fusion(settled, Placement.of(grids), self._place)
+        self._device = call.sampler.device
+        self._fusion = Fusion(settled, Placement.of(grids), self._device)
         self._say = of_frames(call, grids, conditions, settled.uses_latent)
         self._grids, self._reliability = grids, Reliability()
 
@@ -48,9 +48,9 @@ class Fusing:
     def _weighed(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """(B, D, H, W) probability by the gate, (B, C + 3, D, H, W) measurements, and the seconds in the networks."""
         said = self._say(frames)
-        start = sampler.clock(self._place)
+        start = sampler.clock(self._device)
         probability = self._fusion.probability(said.weighed)
-        seconds = said.seconds + sampler.clock(self._place) - start
+        seconds = said.seconds + sampler.clock(self._device) - start
         return probability.cpu().numpy(), said.measured.cpu().numpy(), seconds
 
     def _judge(self, frames: np.ndarray, probability: np.ndarray) -> None:
