@@ -1,4 +1,4 @@
-"""Flow matching on the unmirrored path (Lipman et al. 2023; Ma et al. 2024): the network says the velocity.
+"""Flow matching on the straight path (Lipman et al. 2023; Ma et al. 2024): the network says the velocity.
 
 state = t clean + (1 - t) noise, t from 0 (noise) to 1 (data); velocity = clean - noise; sigma = (1 - t) / t.
 """

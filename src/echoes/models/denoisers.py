@@ -73,7 +73,7 @@ class LdmArchitecture:
 
     parameterization  how a network becomes a denoiser: edm, flow, or ddpm, with a section of each one's numbers.
     network           unet or dit, likewise.
-    regression        from the radar unmirrored to the target's cells, beside the denoiser.
+    regression        from what goes in straight to the target's cells, beside the denoiser.
     """
 
     parameterization: Literal["edm", "flow", "ddpm"]
