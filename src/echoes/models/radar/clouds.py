@@ -121,4 +121,4 @@ def target(grids: Grids, frame: int) -> Target:
     """What was there, as evaluation takes it."""
     channels, cells = grids.task.target, grids.cells("target", frame)
     valid = cells.features[:, channels.index(VALID) - 1] > 0 if VALID in channels else np.ones(len(cells.indices), bool)
-    return Target(wanted(grids, frame).predicted(), valid, grids.observed(frame))
+    return Target(from_cells(cells, channels, channels).predicted(), valid, grids.observed(frame))

@@ -147,12 +147,11 @@ def panels(samples: Samples, grids: Grids, count: int) -> list[list[Panel]]:
     """
     rows = []
     for i in evenly_spaced(np.arange(len(samples.frames)), count):
-        truth = grids.cells("target", int(samples.frames[i]))
         known = clouds.target(grids, int(samples.frames[i]))
         row = []
         for method, title in ((m, t) for m, t in TITLES.items() if m in samples.methods):
             cloud = samples.cloud(method, int(i))
             error_m = evaluate_frame(cloud.predicted(), known, grids.grid)["chamfer_m"]
             row.append(Panel(title, samples.points(method, int(i))[:, :3], None, f"Chamfer {error_m:.2f} m"))
-        rows.append([*row, Panel("target", grids.grid.centres(truth.indices), None, "")])
+        rows.append([*row, Panel("target", grids.grid.centres(known.cells.indices), None, "")])
     return rows
