@@ -91,7 +91,7 @@ def channels(track: str) -> int:
 def task(track: str) -> Task:
     """Of a track of clouds."""
     layout: GridParams = params.load(GridParams, f"{track}.grid")
-    return layout.channels()
+    return layout.roles()
 
 
 def autoencoder(track: str, device: torch.device) -> Training:

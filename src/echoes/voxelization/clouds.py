@@ -41,7 +41,7 @@ def write(
     chosen = views(usable, splits, layout.augmentation)
     stretch_of = dict(zip(usable, stretches(usable, split).tolist(), strict=True))
     work = partial(pairs.prepare, reader.read, root, source, layout)
-    task = layout.channels()
+    task = layout.roles()
     statistics = Statistics(task, len(listed), len(listed) - len(usable), splits.count("purged"), jumps)
     grids = GridsWriter(writer, grid, task)
     found = ordered(work, chosen, source.workers, source.scheduler)

@@ -16,7 +16,7 @@ from echoes.rasters.scaling import Scaling
 from echoes.readers import ego_motion
 from echoes.readers.catalog import CloudSource, sensor_of
 from echoes.readers.frames import Entry, Frame
-from echoes.tasks import ENHANCE, TASKS, Task
+from echoes.tasks import TASKS, Task
 from echoes.voxelization.cloud_grids import FrameCells
 from echoes.voxelization.views import Augmentation, View, disturbed, rotated
 
@@ -47,12 +47,13 @@ class GridParams:
     def grid(self) -> Grid:
         return Grid.of(self.z, self.y, self.x)
 
-    def channels(self) -> Task:
+    def roles(self) -> Task:
+        """What goes in and what is to come out."""
         return TASKS[self.task]
 
     def ground_m(self) -> float:
         """How far above its plane the ground reaches that is taken out of the target; a radar keeps its returns."""
-        return ground.height_of(self.ground) if self.channels() is ENHANCE else 0.0
+        return ground.height_of(self.ground) if self.roles().enhances else 0.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, en
     if not grid.cells(radar)[1].any():
         return None
     assert frame.target is not None, "checked before"
-    lidar, enhances = frame.target, params.channels() is ENHANCE
+    lidar, enhances = frame.target, params.roles().enhances
     solid = lidar if plane is None else lidar[ground.above(lidar, plane, ground.height_of(params.ground))]
     taken_out = plane if plane is not None and enhances else _below(grid, params.ground_m())
     found = (_enhancing if enhances else _reversed)(frame, radar, solid, params, taken_out)
