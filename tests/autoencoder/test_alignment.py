@@ -5,23 +5,13 @@ import math
 import pytest
 import torch
 
+import tracks
+from echoes import params
 from echoes.autoencoder.alignment import Aligner, adaptive_weight, cosine_loss, distance_loss
 from echoes.autoencoder.loss_weights import AlignmentConfig, TeacherFile, TeacherTraining
 from echoes.errors import InputError
-from echoes.training.decay import Constant
 
-TRAINING = TeacherTraining(
-    steps=2,
-    batch=4,
-    lr=1e-2,
-    warmup=0,
-    decay=Constant("constant"),
-    weight_decay=0.0,
-    clip=1.0,
-    precision="float32",
-    seed=0,
-    width=4,
-)
+TRAINING = params.build(TeacherTraining, {**tracks.SCHEDULE, "steps": 2, "batch": 4, "lr": 1e-2, "width": 4}, "t")
 SHAPES = {2: (2, 3, 4, 5), 3: (2, 3, 2, 4, 5)}
 
 

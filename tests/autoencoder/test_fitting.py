@@ -8,6 +8,8 @@ import torch
 
 import artifacts
 import steps
+import tracks
+from echoes import params
 from echoes.autoencoder import bottlenecks, equivariance, fitting, perceptual, teachers
 from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.loss_weights import (
@@ -25,7 +27,6 @@ from echoes.errors import InputError
 from echoes.models.microdoppler import autoencoding as spectrograms
 from echoes.models.radar import autoencoding as clouds
 from echoes.nets.stem import StemConfig
-from echoes.training.decay import Constant
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import Schedule
@@ -33,17 +34,7 @@ from echoes.training.schedule import Schedule
 INDICES = np.arange(7)
 CPU = torch.device("cpu")
 NO_STEM = StemConfig("none", 8, 2)
-SCHEDULE = Schedule(
-    steps=30,
-    batch=8,
-    lr=3e-3,
-    warmup=0,
-    decay=Constant("constant"),
-    weight_decay=0.0,
-    clip=1.0,
-    precision="float32",
-    seed=0,
-)
+SCHEDULE = params.build(Schedule, {**tracks.SCHEDULE, "steps": 30, "batch": 8, "lr": 3e-3}, "schedule")
 CODEBOOK = CodebookTraining(decay=0.9, commitment=0.25, restart=5)
 OCCUPANCY = LossWeights(
     kind="occupancy", measured={"reflectivity": 3.0, "doppler": 3.0, "power": 3.0}, unobserved=0.2, kl=1e-4, vq=CODEBOOK
