@@ -37,7 +37,7 @@ def main(track: str) -> None:
     with training_run(
         Path(__file__), track, p, runtime, parents, averages, lambda model: reconstruction.error(model, grids)
     ) as training:
-        frames, of_task = grids.frames("train"), (task.module, task.load, task.loss)
+        frames, of_task = grids.targets(), (task.module, task.load, task.loss)
         steps = train("train_vae", *of_task, frames, p.schedule, training.checkpoints, training.rate)
         training.fit(steps, draw, vae.bottleneck.usage)
         chosen = training.selection.into(architecture.build(p.architecture, grids.rank, grids.channels).to(device))

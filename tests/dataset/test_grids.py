@@ -134,6 +134,20 @@ def test_stretches_and_the_ground_come_back(tmp_path):
     assert found.ground_m == 0.3
 
 
+def test_an_autoencoder_learns_from_unpaired_frames_too_and_nothing_else_does(tmp_path):
+    splits = ("train", "unpaired", "val", "unpaired", "test")
+    found = artifacts.write_grids(tmp_path / "grids.zarr", splits)
+    assert found.targets().tolist() == [0, 1, 3]
+    assert {split: found.frames(split).tolist() for split in ("train", "val", "test")} == {
+        "train": [0],
+        "val": [2],
+        "test": [4],
+    }
+    assert found.occupied_share == len(artifacts.target(0).indices) / np.prod(artifacts.GRID.shape)
+    with pytest.raises(InputError, match=r"expected a validation or test frame, .* got 1$"):
+        found.points("target", 1)
+
+
 def test_every_occupied_target_cell_is_observed(grids):
     for frame in range(len(grids)):
         assert grids.observed(frame)[tuple(grids.cells("target", frame).indices.T)].all()

@@ -9,7 +9,7 @@ import pytest
 
 from echoes import params
 from echoes.errors import InputError
-from echoes.readers import mixed, simulated
+from echoes.readers import catalog, mixed, simulated
 from echoes.voxelization import pairs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,14 @@ STREET = {
     "workers": 1,
     "scheduler": "",
 }
+LIDAR = {
+    "reader": "lidar",
+    "period_s": 0.1,
+    "position_m": [0.0, 0.0, 0.0],
+    "reflectivity_max": 1.0,
+    "workers": 1,
+    "scheduler": "",
+}
 SECTION = {
     "reader": "mixed",
     "measured": "town",
@@ -30,6 +38,7 @@ SECTION = {
         "suburb": {**STREET, "sequences": 4, "seed": 1},
     },
     "weights": {"town": 1.0, "suburb": 0.5},
+    "unpaired": [],
     "workers": 1,
     "scheduler": "",
 }
@@ -53,7 +62,7 @@ def test_every_frame_of_every_source_is_listed_once_with_its_source_in_the_name(
         *(f"town-street-{i:03d}" for i in range(3)),
         *(f"suburb-street-{i:03d}" for i in range(4)),
     ]
-    assert {mixed.name_of(entry) for entry in entries} == {"town", "suburb"}
+    assert {built().name_of(entry) for entry in entries} == {"town", "suburb"}
     assert len({entry.key for entry in entries}) == len(entries) == 14
 
 
@@ -66,14 +75,14 @@ def test_a_frame_is_that_of_its_own_reader(root):
     np.testing.assert_array_equal(frame.radar, alone.radar)
     np.testing.assert_array_equal(frame.target, alone.target)
     assert frame.sequence == entry.sequence == f"suburb-{alone.sequence}"
-    assert mixed.single(source, entry) is single
+    assert catalog.sensor_of(source, entry) is single
 
 
 def test_the_doppler_of_a_frame_is_put_over_ground_as_its_own_source_says(root):
     source = built()  # the town knows no velocity of its own, the suburb has recorded one
     for entry in (mixed.index(root, source)[0], mixed.index(root, source)[-1]):
         velocity = pairs.over_ground(mixed.read(root, source, entry), source, entry)[1]
-        assert np.isfinite(velocity).all() == (mixed.name_of(entry) == "suburb")
+        assert np.isfinite(velocity).all() == (source.name_of(entry) == "suburb")
 
 
 def test_the_sensor_of_a_mixed_track_is_that_of_the_measured_source():
@@ -89,6 +98,11 @@ def test_the_sensor_of_a_mixed_track_is_that_of_the_measured_source():
         ({"measured": "village"}, r"^real\.source\.measured: expected one of town, suburb, the sources, got village$"),
         ({"weights": {"town": 1.0}}, r"^real\.source\.weights: expected one for each of town, suburb, got town$"),
         ({"weights": {"town": 1.0, "suburb": 0}}, r"^real\.source\.weights\.suburb: expected more than 0, got 0$"),
+        ({"unpaired": ["town"]}, r"^real\.source\.unpaired: expected some of suburb, got town$"),
+        (
+            {"sources": {**SECTION["sources"], "suburb": LIDAR}},
+            r"^real\.source\.unpaired: expected suburb in it, whose reader gives no radar$",
+        ),
         ({"sources": {"town": SECTION}}, r"^real\.source\.sources\.town\.reader: expected one of simulated, astyx, "),
     ],
 )

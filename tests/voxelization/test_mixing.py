@@ -19,8 +19,8 @@ REAL = [Entry(f"town-{i // 10}", i / 10, f"town/{i}") for i in range(100)]
 OTHERS = [Entry(f"suburb-{i // 10}", i / 10, f"suburb/{i}") for i in range(70)]
 
 
-def source(weight: float) -> mixed.Source:
-    section = {**test_mixed.SECTION, "weights": {"town": 2.0, "suburb": weight}}
+def source(weight: float, unpaired: tuple[str, ...] = ()) -> mixed.Source:
+    section = {**test_mixed.SECTION, "weights": {"town": 2.0, "suburb": weight}, "unpaired": list(unpaired)}
     built: mixed.Source = params.build(mixed.Source, section, "real.source")
     return built
 
@@ -40,6 +40,13 @@ def test_the_others_are_trained_on_in_their_share_evenly_spaced(weight, frames):
     assert (kept[0], kept[-1]) == (0, len(OTHERS) - 1)
     gaps = {b - a for a, b in pairwise(kept)}
     assert max(gaps) - min(gaps) <= 1
+
+
+def test_frames_of_an_unpaired_source_are_no_training_frames_of_the_pairs():
+    paired, unpaired = (assigned([*REAL, *OTHERS], source(1.0, names), SPLIT) for names in ((), ("suburb",)))
+    assert unpaired[: len(REAL)] == paired[: len(REAL)]
+    told = {"train": "unpaired", "purged": "purged"}
+    assert unpaired[len(REAL) :] == [told[split] for split in paired[len(REAL) :]]
 
 
 @pytest.mark.parametrize("weight", [2.4, 0.001])

@@ -66,6 +66,21 @@ def prepare(given, ego="none", layout=PARAMS):
     return found
 
 
+def test_an_unpaired_frame_is_its_lidar_alone_whether_there_is_a_radar_or_not():
+    given, unpaired = frame(), replace(VIEW, split="unpaired")
+    paired = prepare(given)
+    for radar in (given.radar, given.radar[:0]):
+        seen = replace(given, radar=radar, ego_velocity=None)
+        (found,) = pairs.prepare(lambda *_, seen=seen: seen, ROOT, source("estimated"), PARAMS, [unpaired])
+        assert (found.points, len(found.cells.input.indices), len(found.cells.input_points)) == (0, 0, 0)
+        np.testing.assert_array_equal(found.cells.target.indices, paired.cells.target.indices)
+        np.testing.assert_array_equal(found.cells.target.features[:, 0], paired.cells.target.features[:, 0])
+        assert not found.cells.target.features[:, 1:].any()
+        np.testing.assert_array_equal(found.cells.observed, paired.cells.observed)
+    with pytest.raises(InputError, match=r"^source\.unpaired: expected none for grid\.task: radar_from_lidar"):
+        pairs.prepare(lambda *_: given, ROOT, source(), replace(PARAMS, task="radar_from_lidar"), [unpaired])
+
+
 def test_a_pair_holds_the_cells_that_the_rasters_make_of_the_points():
     given, grid = frame(), PARAMS.grid()
     found = prepare(given)

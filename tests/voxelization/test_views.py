@@ -23,6 +23,12 @@ def frame() -> Frame:
     return Frame("drive", 1.5, radar, target, (1.0, 0.0, 0.5), velocity)
 
 
+def test_an_unpaired_frame_has_the_copies_of_a_training_frame():
+    augmentation = Augmentation(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0)
+    trained, unpaired = (views(ENTRIES[:1], [split], augmentation)[0] for split in ("train", "unpaired"))
+    assert [view.rotation_rad for view in unpaired] == [view.rotation_rad for view in trained]
+
+
 def test_only_training_frames_have_copies_and_purged_ones_are_left_out():
     by_entry = views(ENTRIES, SPLITS, Augmentation(2, 0.2, 0.5, 0.0, 0.0, 0.0, 0))
     assert [len(of_entry) for of_entry in by_entry] == [3, 1, 3, 1]

@@ -6,7 +6,7 @@ from typing import Any
 from echoes import params
 from echoes.commands.sections import tracks
 from echoes.errors import InputError
-from echoes.readers.catalog import CLOUDS, READERS, family_of
+from echoes.readers.catalog import CLOUDS, READERS, SeveralSources, family_of
 from echoes.readers.frames import Entry
 
 
@@ -23,7 +23,7 @@ def chosen(command: str, reader: str, track: str, path: Path) -> Any:
     source: Any = load(name, path)
     if reader and source.reader != reader:
         raise InputError(f"{name}.source.reader: expected {reader} as in --reader, got {source.reader}")
-    return source.sensor if source.reader == "mixed" and not reader else source
+    return source.sensor if isinstance(source, SeveralSources) and not reader else source
 
 
 def load(track: str, path: Path = Path("params.yaml")) -> Any:

@@ -6,13 +6,16 @@ from echoes.arrays import Reader
 from echoes.errors import InputError
 
 SPLITS = ("train", "val", "test")
+MEASURED = ("val", "test")  # whose points are kept, because models are measured by them
+UNPAIRED = "unpaired"  # a target alone, which the autoencoder learns from; not every track has such frames
+NUMBERS = {name: number for number, name in enumerate((*SPLITS, UNPAIRED))}  # as artifacts tell the split
 
 
 def split_numbers(reader: Reader) -> np.ndarray:
     """(N,) number of the split of each frame; raises InputError for another number, or a split without any."""
     reader.require("split", "u", None)
     found = reader.all("split")
-    if np.unique(found).tolist() != list(range(len(SPLITS))):
+    if [number for number in np.unique(found).tolist() if number != NUMBERS[UNPAIRED]] != list(range(len(SPLITS))):
         raise InputError(f"{reader.path}/split: expected frames of 0 to {len(SPLITS) - 1}, got {np.unique(found)}")
     return found
 

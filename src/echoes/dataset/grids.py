@@ -11,7 +11,7 @@ import numpy as np
 
 from echoes import params
 from echoes.arrays import Reader
-from echoes.dataset.frames import SPLITS, split_numbers
+from echoes.dataset.frames import MEASURED, NUMBERS, UNPAIRED, split_numbers
 from echoes.dataset.metadata import CloudMetadata
 from echoes.errors import InputError
 from echoes.grids import Grid
@@ -75,7 +75,11 @@ class Grids:
 
     def frames(self, split: str) -> np.ndarray:
         """(N,) indices of the frames of a split, in the order of the recording."""
-        return np.flatnonzero(self._split == SPLITS.index(split))
+        return np.flatnonzero(self._split == NUMBERS[split])
+
+    def targets(self) -> np.ndarray:
+        """(N,) indices of the frames that an autoencoder learns from, those without an input among them."""
+        return np.concatenate([self.frames("train"), self.frames(UNPAIRED)])
 
     def __len__(self) -> int:
         return len(self._split)
@@ -118,7 +122,7 @@ class Grids:
 
         Raises InputError for a training frame, whose points are not kept.
         """
-        if frame in self.frames("train"):
+        if not any(frame in self.frames(split) for split in MEASURED):
             raise InputError(f"{self.path}: expected a validation or test frame, whose points are kept, got {frame}")
         return self._reader.ragged(f"{self._arrays[role]}_points", frame)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from echoes import params
 from echoes.arrays import Reader
-from echoes.dataset.frames import SPLITS, split_numbers
+from echoes.dataset.frames import NUMBERS, split_numbers
 from echoes.dataset.metadata import SpectrogramMetadata
 from echoes.errors import InputError
 
@@ -76,7 +76,11 @@ class Spectrograms:
 
     def frames(self, split: str) -> np.ndarray:
         """(N,) indices of the crops of a split, recording after recording."""
-        return np.flatnonzero(self._split == SPLITS.index(split))
+        return np.flatnonzero(self._split == NUMBERS[split])
+
+    def targets(self) -> np.ndarray:
+        """(N,) indices of the crops that an autoencoder learns from."""
+        return self.frames("train")
 
     def __len__(self) -> int:
         return len(self._split)

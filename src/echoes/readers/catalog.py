@@ -3,10 +3,10 @@
 A module is imported when it is asked for, so that a stage depends on the readers of its track alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from echoes.errors import InputError
 from echoes.readers.ego_motion import Doppler
@@ -20,6 +20,7 @@ MODULES = {
         "raflow": "echoes.readers.raflow",
         "ntu4dradlm": "echoes.readers.ntu4dradlm",
         "vod": "echoes.readers.vod",
+        "lidar": "echoes.readers.lidar",
         "mixed": "echoes.readers.mixed",
     },
     "microdoppler": {
@@ -51,6 +52,28 @@ class CloudSource(Source, Protocol):
     def ego_motion(self) -> EgoMotion: ...
     @property
     def doppler(self) -> Doppler: ...
+
+
+@runtime_checkable
+class SeveralSources(CloudSource, Protocol):
+    """Recordings of several sources, trained on together.
+
+    measured  the name of the one whose sensor the track is for; sensor: that source.
+    sources   by name; weights: training frames of each, in any unit that is the same for all.
+    unpaired  names of those that the autoencoder alone learns from.
+    """
+
+    @property
+    def measured(self) -> str: ...
+    @property
+    def sensor(self) -> CloudSource: ...
+    @property
+    def sources(self) -> Mapping[str, CloudSource]: ...
+    @property
+    def weights(self) -> Mapping[str, float]: ...
+    @property
+    def unpaired(self) -> Collection[str]: ...
+    def name_of(self, entry: Entry) -> str: ...
 
 
 class Readers(Mapping[str, ModuleType]):
@@ -93,5 +116,4 @@ def family_of(reader: str, key: str) -> str:
 
 def sensor_of(source: CloudSource, entry: Entry) -> CloudSource:
     """The source that a frame comes from: one of several where these are mixed."""
-    found: CloudSource = CLOUDS["mixed"].single(source, entry) if source.reader == "mixed" else source
-    return found
+    return source.sources[source.name_of(entry)] if isinstance(source, SeveralSources) else source

@@ -3,7 +3,8 @@
     <name>/...   a folder for each name in `sources`, as its own reader expects it
 
 One of them, `measured`, is the sensor that the track is for: its frames are split into train, val and test, those of
-the others are trained on only (see voxelization/mixing.py). Sequences are named `<name>-<sequence>`.
+the others are trained on only (see voxelization/mixing.py), and those of `unpaired` by the autoencoder alone, which
+needs no radar. Sequences are named `<name>-<sequence>`.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ from types import ModuleType
 from typing import Literal
 
 from echoes.errors import InputError
-from echoes.readers import astyx, ntu4dradlm, raflow, simulated, vod
+from echoes.readers import astyx, lidar, ntu4dradlm, raflow, simulated, vod
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import EgoMotion, Entry, Frame
 
@@ -22,8 +23,9 @@ READERS: dict[str, ModuleType] = {
     "raflow": raflow,
     "ntu4dradlm": ntu4dradlm,
     "vod": vod,
+    "lidar": lidar,
 }
-Single = simulated.Source | astyx.Source | raflow.Source | ntu4dradlm.Source | vod.Source
+Single = simulated.Source | astyx.Source | raflow.Source | ntu4dradlm.Source | vod.Source | lidar.Source
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,14 @@ class Source:
     measured  the name of the source that is validated and tested on.
     sources   name -> source, with a reader of its own.
     weights   name -> training frames of a source, in any unit that is the same for all.
+    unpaired  names of sources of whose frames only the LiDAR is learned from, by the autoencoder.
     """
 
     reader: Literal["mixed"]
     measured: str
     sources: dict[str, Single]
     weights: dict[str, float]
+    unpaired: tuple[str, ...]
     workers: int
     scheduler: str
 
@@ -51,6 +55,13 @@ class Source:
         for name, weight in self.weights.items():
             if not weight > 0:
                 raise InputError(f"weights.{name}: expected more than 0, got {weight:g}")
+        others = [name for name in self.sources if name != self.measured]
+        for name in self.unpaired:
+            if name not in others:
+                raise InputError(f"unpaired: expected some of {', '.join(others) or 'none'}, got {name}")
+        for name, single in self.sources.items():
+            if isinstance(single, lidar.Source) and name not in self.unpaired:
+                raise InputError(f"unpaired: expected {name} in it, whose reader gives no radar")
 
     @property
     def sensor(self) -> Single:
@@ -64,6 +75,10 @@ class Source:
     @property
     def doppler(self) -> Doppler:
         return self.sensor.doppler
+
+    def name_of(self, entry: Entry) -> str:
+        """The source of a frame that `index` listed."""
+        return entry.key.split("/", 1)[0]
 
 
 def index(root: Path, source: Source) -> list[Entry]:
@@ -82,13 +97,3 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
     own = replace(entry, sequence=entry.sequence.removeprefix(f"{name}-"), key=key)
     frame: Frame = READERS[single.reader].read(root / name, single, own)
     return replace(frame, sequence=entry.sequence)
-
-
-def name_of(entry: Entry) -> str:
-    """The source of a frame that `index` listed."""
-    return entry.key.split("/", 1)[0]
-
-
-def single(source: Source, entry: Entry) -> Single:
-    """The source that a frame comes from."""
-    return source.sources[name_of(entry)]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from echoes.arrays import Writer
-from echoes.dataset.frames import SPLITS
+from echoes.dataset.frames import MEASURED, NUMBERS, SPLITS
 from echoes.dataset.grids import FAMILY
 from echoes.errors import InputError
 from echoes.grids import Grid
@@ -49,7 +49,7 @@ class GridsWriter:
     def __init__(self, writer: Writer, grid: Grid, task: Task) -> None:
         self._writer, self._grid, self._task = writer, grid, task
         self.sequences: list[str] = []
-        self.frames = dict.fromkeys(SPLITS, 0)
+        self.frames = dict.fromkeys(NUMBERS, 0)
         self._occupied = 0
 
     def append(self, frame: FrameCells, split: str, stretch: int) -> None:
@@ -61,14 +61,14 @@ class GridsWriter:
             self._writer.append_ragged(f"{name}_features", cells.features.astype(np.float32))
         self._writer.append_ragged("target_offsets", frame.offsets.astype(np.float32))
         for name, points in ((self._task.given, frame.input_points), ("target", frame.target_points)):
-            kept = points[:0] if split == "train" else points
+            kept = points if split in MEASURED else points[:0]
             self._writer.append_ragged(f"{name}_points", kept.astype(np.float32))
         self._writer.append("observed", frame.observed[None])
         self._writer.append("ground", frame.ground[None].astype(np.float64))
         self._writer.append("stamp", np.array([frame.stamp], np.float64))
         self._writer.append("sequence", np.array([self.sequences.index(frame.sequence)], np.int32))
         self._writer.append("stretch", np.array([stretch], np.int32))
-        self._writer.append("split", np.array([SPLITS.index(split)], np.uint8))
+        self._writer.append("split", np.array([NUMBERS[split]], np.uint8))
         self.frames[split] += 1
         self._occupied += len(frame.target.indices) if split == "train" else 0
 
@@ -81,9 +81,10 @@ class GridsWriter:
         parents: dict[str, str],
     ) -> None:
         """Close with the header; raises InputError unless every split has a frame and train an occupied cell."""
-        for split, count in self.frames.items():
+        counts = {split: self.frames[split] for split in SPLITS}
+        for split, count in counts.items():
             if count == 0:
-                raise InputError(f"split: expected frames in every split, got none in {split} ({self.frames})")
+                raise InputError(f"split: expected frames in every split, got none in {split} ({counts})")
         if self._occupied == 0:
             raise InputError("grid: expected target points inside the grid, got none in any training frame")
         content = {

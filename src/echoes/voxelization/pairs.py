@@ -1,12 +1,13 @@
 """A frame as a reader gives it -> its cells: what goes in, the target and what was observed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from echoes.dataset.frames import UNPAIRED
 from echoes.errors import InputError
 from echoes.grids import Grid, Range
 from echoes.rasters import ground, visibility, voxels
@@ -70,10 +71,15 @@ def prepare(
 ) -> list[Pair | None]:
     """Read an entry once and voxelize all of its views; None for a view without radar points, or without what goes in.
 
-    Raises InputError for a recording without a target, and what the reader raises.
+    An unpaired entry has its LiDAR's cells alone. Raises InputError for a recording without a target, an unpaired entry
+    of a task whose target is a radar's, and what the reader raises.
     """
-    entry = views[0].entry
+    entry, unpaired = views[0].entry, views[0].split == UNPAIRED
+    if unpaired and not params.roles().enhances:
+        raise InputError(f"source.unpaired: expected none for grid.task: {params.task}, whose target is the radar's")
     frame = read(root, source, entry)
+    if unpaired:
+        frame = replace(frame, radar=frame.radar[:0])
     if frame.target is None:
         raise InputError(f"{root}: expected a LiDAR recording beside the radar's to train on, got none for {entry.key}")
     plane = ground.fit(frame.target, params.ground)
@@ -83,56 +89,45 @@ def prepare(
             None if plane is None else ground.rotated(plane, view.rotation_rad),
             source,
             params,
-            entry,
+            view,
         )
         for view in views
     ]
 
 
-def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, entry: Entry) -> Pair | None:
-    grid = params.grid()
-    radar, velocity = over_ground(frame, source, entry)
-    if not grid.cells(radar)[1].any():
+def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, view: View) -> Pair | None:
+    grid, unpaired = params.grid(), view.split == UNPAIRED
+    radar, velocity = (frame.radar, np.full(3, np.nan)) if unpaired else over_ground(frame, source, view.entry)
+    if not unpaired and not grid.cells(radar)[1].any():
         return None
     assert frame.target is not None, "checked before"
     lidar, enhances = frame.target, params.roles().enhances
     solid = lidar if plane is None else lidar[ground.above(lidar, plane, ground.height_of(params.ground))]
     taken_out = plane if plane is not None and enhances else _below(grid, params.ground_m())
-    found = (_enhancing if enhances else _reversed)(frame, radar, solid, params, taken_out)
-    return Pair(found, velocity, len(radar)) if len(found.input.indices) else None
-
-
-def _enhancing(frame: Frame, radar: np.ndarray, lidar: np.ndarray, params: GridParams, taken_out: Plane) -> FrameCells:
-    """The radar in, the LiDAR's surfaces out, of which rays tell what they saw."""
-    grid = params.grid()
-    assert frame.target is not None, "checked before"
-    return FrameCells(
+    if enhances:  # the radar in, the LiDAR's surfaces out, of which rays tell what they saw
+        given, wanted = radar, solid
+        entered = voxels.radar_cells(radar, grid)
+        target = voxels.lidar_and_radar_cells(solid, grid, radar, params.radius_m)
+        observed = visibility.observed(lidar, frame.target_origin, grid)
+    else:  # the LiDAR in, the radar out, with its ground; where it has no return it saw none
+        given, wanted = solid, radar
+        entered = voxels.lidar_cells(solid, grid)
+        target = voxels.radar_cells(radar, grid)
+        observed = np.ones(grid.shape, bool)
+    if not unpaired and not len(entered.indices):
+        return None
+    cells = FrameCells(
         frame.sequence,
         frame.stamp,
-        voxels.radar_cells(radar, grid),
-        voxels.lidar_and_radar_cells(lidar, grid, radar, params.radius_m),
-        voxels.mean_offsets(lidar, grid),
-        pack(visibility.observed(frame.target, frame.target_origin, grid)),
-        radar[grid.cells(radar)[1]],
-        lidar[grid.cells(lidar)[1], :3],
+        entered,
+        target,
+        voxels.mean_offsets(wanted, grid),
+        pack(observed),
+        given[grid.cells(given)[1]],
+        wanted[grid.cells(wanted)[1], :3],
         np.array(taken_out),
     )
-
-
-def _reversed(frame: Frame, radar: np.ndarray, lidar: np.ndarray, params: GridParams, taken_out: Plane) -> FrameCells:
-    """The LiDAR in, the radar out, with its ground; where it has no return it saw none."""
-    grid = params.grid()
-    return FrameCells(
-        frame.sequence,
-        frame.stamp,
-        voxels.lidar_cells(lidar, grid),
-        voxels.radar_cells(radar, grid),
-        voxels.mean_offsets(radar, grid),
-        pack(np.ones(grid.shape, bool)),
-        lidar[grid.cells(lidar)[1]],
-        radar[grid.cells(radar)[1], :3],
-        np.array(taken_out),
-    )
+    return Pair(cells, velocity, len(radar))
 
 
 def _below(grid: Grid, height_m: float) -> Plane:

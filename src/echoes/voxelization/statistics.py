@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 
+from echoes.dataset.frames import UNPAIRED
 from echoes.rasters.cells import Cells
 from echoes.tasks import VALID, Task
 from echoes.voxelization.pairs import Pair
@@ -26,6 +27,8 @@ class Statistics:
             self._counts["frames_empty"] += 1
             return
         self._splits[split] += 1
+        if split == UNPAIRED:  # what is reported is of pairs
+            return
         target = self._features(pair.cells.target, self._task.target)
         radar = self._features(pair.cells.input, self._task.input) if self._task.given == "radar" else target
         found = {
@@ -49,7 +52,7 @@ class Statistics:
 
     def summary(self) -> dict[str, float]:
         """Counts, and means over frames; says so where frames were skipped."""
-        frames = sum(self._splits.values())
+        frames = sum(count for split, count in self._splits.items() if split != UNPAIRED)
         if self._counts["frames_empty"]:
             logging.info("voxelize: %d frames without points skipped", self._counts["frames_empty"])
         means = {f"mean_{name}": value / max(1, frames) for name, value in self._sums.items()}

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from echoes import seeds
+from echoes.dataset.frames import UNPAIRED
 from echoes.errors import InputError
 from echoes.readers.frames import Entry, Frame
 
@@ -61,13 +62,13 @@ class View:
 
 
 def views(entries: Sequence[Entry], splits: Sequence[str], augmentation: Augmentation) -> list[list[View]]:
-    """Each entry that was not purged, and beside a training entry its altered copies."""
+    """Each entry that was not purged, and beside an entry to train on its altered copies."""
     listed: list[list[View]] = []
     for entry, split in zip(entries, splits, strict=True):
         if split == "purged":
             continue
         listed.append([View(entry, split, 0.0, 1.0, 0.0, 0.0, 0.0)])
-        if split == "train":
+        if split in ("train", UNPAIRED):
             rng = seeds.rng(augmentation.seed, "copies", entry.sequence, entry.key)
             most_rad = augmentation.max_rotation_rad
             turns = rng.uniform(-most_rad, most_rad, augmentation.copies).tolist()
