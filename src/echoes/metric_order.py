@@ -6,7 +6,7 @@ from typing import Any
 METRIC_ORDER = (
     *("chamfer_m", "f1@1.0m", "iou_bev", "iou_3d", "jsd_bev", "count_ratio"),
     *("points_chamfer_m", "points_chamfer_ratio", "points_f1@1.0m", "points_f1_ratio"),
-    "points_worse_than_radar",
+    *("points_worse_than_radar", "points_worse_than_lidar"),
     *("frechet", "kid", "precision", "recall", "coverage"),
     *("activity_accuracy", "user_accuracy", "train_on_generated_accuracy"),
     *("envelope_w1_mps", "cadence_w1_hz", "latency_ms", "calls"),

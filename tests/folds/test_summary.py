@@ -52,6 +52,12 @@ def test_a_method_that_is_everywhere_so_many_times_as_good_has_that_ratio_for_ce
     assert (found["ldm"]["points_worse_than_radar"], found["radar"]["points_worse_than_radar"]) == (0, 0)
 
 
+def test_a_track_that_is_given_a_lidar_is_compared_with_it():
+    found = summarise(rows({0: 1.0, 1: 1.0}, "lidar") + rows({0: 0.5, 1: 2.0}), 0, 100)["ldm"]
+    assert (found["points_worse_than_lidar"], "points_worse_than_radar" in found) == (1, False)
+    assert found["points_chamfer_ratio"] == pytest.approx((6 * 0.5 * LONG + 4 * 2 * SHORT) / (6 * LONG + 4 * SHORT))
+
+
 def test_a_ratio_is_of_the_means_over_all_frames_and_its_interval_spans_the_folds():
     found = summarise(RADAR + rows({0: 0.5, 1: 2.0}), 0, 1000)["ldm"]
     assert found["points_chamfer_ratio"] == pytest.approx((6 * 0.5 * LONG + 4 * 2 * SHORT) / (6 * LONG + 4 * SHORT))
