@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from echoes import params
 from echoes.autoencoder import architecture
 from echoes.autoencoder.architecture import VaeArchitecture
-from echoes.autoencoder.fitting import VaeParams, objective, spectrogram_objective
+from echoes.autoencoder.fitting import CloudBatch, SpectrogramBatch, VaeParams, objective, spectrogram_objective
 from echoes.autoencoder.latents import Whitening
 from echoes.autoencoder.loss_weights import LossWeights
 from echoes.commands import sources
@@ -102,12 +102,13 @@ def autoencoder(track: str, device: torch.device) -> Training:
     if isinstance(p.loss, LossWeights):
         target = (torch.rand(batch_size, channels(track), *shape) < 0.02).float()
         batch, loss = (
-            (target, torch.ones(batch_size, *shape), 1.0),
+            CloudBatch(target, target, torch.ones(batch_size, *shape), 1.0),
             objective(vae, task(track).target, 0.02, p.loss, device),
         )
     else:  # without a teacher, which learns from recordings
         plain = replace(p.loss, perceptual=0.0)
-        batch = torch.rand(batch_size, channels(track), *shape) * 2 - 1
+        clean = torch.rand(batch_size, channels(track), *shape) * 2 - 1
+        batch = SpectrogramBatch(clean, clean)
         loss = spectrogram_objective(vae, plain, None, None, device)
     return Training(vae, [vae.encoder, vae.decoder], [Ema(vae, p.schedule.ema)], loss, batch, p.schedule)
 

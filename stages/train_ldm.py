@@ -9,7 +9,7 @@ from echoes.compute import distributed
 from echoes.compute.device import best_device
 from echoes.dataset import catalog
 from echoes.models import autoencoders, batches, denoisers, families, objectives, previews
-from echoes.models.radar import regression
+from echoes.models.radar import augmenting, regression
 from echoes.models.sampler import Decoder
 from echoes.models.starting import start
 from echoes.provenance import require_parent
@@ -30,7 +30,7 @@ def main(track: str) -> None:
     torch.manual_seed(seeds.number(p.schedule.seed, "train_ldm", "init"))
     denoiser = denoisers.build(latents.header, p.architecture).to(device)
     regression.set_prior(denoiser.regression, grids)
-    init = start(denoiser, data / "init", "ldm")
+    init, frames = start(denoiser, data / "init", "ldm"), grids.frames("train")
     ema, whitening = Ema(denoiser, p.schedule.ema), denoisers.whitening(latents.header)
     if runtime.sharding == "full":
         sharding.shard(denoiser, ema.model)
@@ -39,12 +39,12 @@ def main(track: str) -> None:
     loss = objectives.denoising(denoiser, p, whitening, device)
     flips = batches.flips(p.mirror, "train_ldm", p.schedule.seed)
     load, loss = regression.joined(denoiser.regression, grids, p.loss.regression, load, loss, flips)
+    load = augmenting.inputs(load, grids, p.augmentation, p.schedule.seed)
     scores = objectives.validation(p, latents, grids.frames("val"), given, whitening, device)
     drawn = previews.by_solver(Decoder(vae, whitening), latentstore.shape(latents.header), p.schedule.seed)
     draw = previews.of(drawn, grids, given)
     parents, error = {"latents": latents.header.identity, "init": init.identity}, lambda m: scores(m)["val_loss"]
     with training_run(Path(__file__), track, p, runtime, parents, {"ema": ema}, error) as training:
-        frames = grids.frames("train")
         steps = loop.train("train_ldm", denoiser, load, loss, frames, p.schedule, training.checkpoints, training.rate)
         training.fit(steps, draw)
         chosen = training.selection.into(denoisers.build(latents.header, p.architecture).to(device))

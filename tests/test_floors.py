@@ -12,7 +12,7 @@ FLOORS = [
     {"formats"},
     {"params", "grids", "seeds", "batch_noise", "terms", "provenance", "metrics", "metric_order"},
     {"entry", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
-    {"training", "latentstore", "dataset"},
+    {"training", "latentstore", "dataset", "augmentation"},
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},
     {"models"},

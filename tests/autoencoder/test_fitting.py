@@ -10,6 +10,8 @@ import artifacts
 import steps
 import tracks
 from echoes import params
+from echoes.augmentation.clouds import CloudAugmentation
+from echoes.augmentation.spectrograms import SpectrogramAugmentation
 from echoes.autoencoder import bottlenecks, equivariance, fitting, perceptual, teachers
 from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.loss_weights import (
@@ -35,6 +37,8 @@ INDICES = np.arange(7)
 CPU = torch.device("cpu")
 NO_STEM = StemConfig("none", 8, 2)
 SCHEDULE = params.build(Schedule, {**tracks.SCHEDULE, "steps": 30, "batch": 8, "lr": 3e-3}, "schedule")
+AS_IT_IS = params.build(CloudAugmentation, tracks.VAE["augmentation"], "augmentation")
+UNALTERED = params.build(SpectrogramAugmentation, tracks.UNALTERED, "augmentation")
 CODEBOOK = CodebookTraining(decay=0.9, commitment=0.25, restart=5)
 OCCUPANCY = LossWeights(
     kind="occupancy", measured={"reflectivity": 3.0, "doppler": 3.0, "power": 3.0}, unobserved=0.2, kl=1e-4, vq=CODEBOOK
@@ -54,6 +58,11 @@ def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0):
     return SpectrogramLoss("spectrogram", 1.0, 0.5, perceptual, 1e-4, CODEBOOK, equivariant, aligned)
 
 
+def as_it_is(x):
+    """A batch of spectrograms of which nothing is disturbed."""
+    return fitting.SpectrogramBatch(x, x)
+
+
 @pytest.fixture(scope="module")
 def grids(tmp_path_factory):
     return artifacts.write_grids(tmp_path_factory.mktemp("data") / "grids.zarr")
@@ -65,25 +74,26 @@ def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_tr
     with pytest.raises(
         InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .* got \[8, 16, 8\]$"
     ):
-        clouds.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
+        clouds.task(vae, grids, OCCUPANCY, True, AS_IT_IS, SCHEDULE, CPU)
 
 
 def test_without_mirror_a_batch_is_the_training_frames_as_they_are(grids):
-    target, observed, done = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole([4, 1], 3))
-    np.testing.assert_array_equal(target, grids.target_batch([4, 1]))
-    np.testing.assert_array_equal(observed, grids.observed_batch([4, 1]))
-    assert done == pytest.approx(0.3)
+    batch = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole([4, 1], 3))
+    np.testing.assert_array_equal(batch.target, grids.target_batch([4, 1]))
+    np.testing.assert_array_equal(batch.observed, grids.observed_batch([4, 1]))
+    assert batch.given is batch.target
+    assert batch.done == pytest.approx(0.3)
 
 
 def test_with_mirror_a_frame_comes_as_it_is_or_with_left_and_right_swapped_and_with_its_mask(grids):
     load = fitting.load_targets(grids, mirror=True, seed=0, steps=10)
     mirrored = 0
     for step in range(30):
-        target, observed, _ = load(steps.whole(INDICES, step))
+        batch = load(steps.whole(INDICES, step))
         for i in INDICES:
             unmirrored = torch.from_numpy(grids.target_batch([i])[0]), torch.from_numpy(grids.observed_batch([i])[0])
             flipped = tuple(a.flip(-2) for a in unmirrored)
-            same = [all(map(torch.equal, (target[i], observed[i]), pair)) for pair in (unmirrored, flipped)]
+            same = [all(map(torch.equal, (batch.target[i], batch.observed[i]), pair)) for pair in (unmirrored, flipped)]
             assert sum(same) == 1
             mirrored += same[1]
     assert 0.35 < mirrored / (30 * len(INDICES)) < 0.65
@@ -93,17 +103,17 @@ def test_a_step_is_the_same_batch_in_any_order_of_steps_and_another_step_another
     load = fitting.load_targets(grids, mirror=True, seed=0, steps=10)
     first, later = load(steps.whole(INDICES, 2)), load(steps.whole(INDICES, 3))
     again = fitting.load_targets(grids, mirror=True, seed=0, steps=10)(steps.whole(INDICES, 2))
-    assert torch.equal(again[0], first[0])
-    assert not torch.equal(later[0], first[0])
+    assert torch.equal(again.target, first.target)
+    assert not torch.equal(later.target, first.target)
 
 
 def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_first_half(grids):
     objective = fitting.objective(autoencoder(3, 5), grids.task.target, grids.occupied_share, OCCUPANCY, CPU)
-    target, observed, _ = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole(INDICES))
+    batch = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole(INDICES))
 
     def found(done):
         torch.manual_seed(0)
-        return objective((target, observed, done))
+        return objective(replace(batch, done=done))
 
     assert found(0.0).shape == (7,)
     start, quarter, half, end = (found(done).mean().item() for done in (0.0, 0.25, 0.5, 1.0))
@@ -112,23 +122,23 @@ def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_
     assert half > start + 0.1
 
 
-def test_spectrograms_are_never_altered(crops):
+def test_spectrograms_are_loaded_as_they_are(crops):
     load = fitting.load_spectrograms(crops)
     for step in range(5):
         frames = crops.frames("train")[[4, 1]]
-        np.testing.assert_array_equal(load(steps.whole(frames, step)), crops.target_batch(frames))
+        np.testing.assert_array_equal(load(steps.whole(frames, step)).clean, crops.target_batch(frames))
 
 
 def test_without_further_terms_the_loss_of_spectrograms_is_reconstruction_and_penalty(crops):
     vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
-    found = fitting.spectrogram_objective(vae, spectrogram_loss(), None, None, CPU)(x)
+    found = fitting.spectrogram_objective(vae, spectrogram_loss(), None, None, CPU)(as_it_is(x))
     torch.testing.assert_close(found, reconstruction(vae.decode(vae.encode(x).mean), x, 1.0, 0.5))
 
 
 def test_the_equivariance_counts_with_its_weight(crops):
     vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
     with_term, without = (
-        fitting.spectrogram_objective(vae, spectrogram_loss(w), None, None, CPU)(x) for w in (0.5, 0.0)
+        fitting.spectrogram_objective(vae, spectrogram_loss(w), None, None, CPU)(as_it_is(x)) for w in (0.5, 0.0)
     )
     expected = equivariance.equivariance_loss(vae.decode, vae.encode(x).mean, x, 4, 0.5)
     torch.testing.assert_close(with_term - without, 0.5 * expected)
@@ -138,7 +148,8 @@ def test_the_perceptual_term_counts_with_its_weight_and_teaches_the_decoder(crop
     vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
     teacher = teachers.teacher(crops, spectrogram_loss().alignment, CPU)
     with_term, without = (
-        fitting.spectrogram_objective(vae, spectrogram_loss(perceptual=w), teacher, None, CPU)(x) for w in (0.7, 0.0)
+        fitting.spectrogram_objective(vae, spectrogram_loss(perceptual=w), teacher, None, CPU)(as_it_is(x))
+        for w in (0.7, 0.0)
     )
     decoded = vae.decode(vae.encode(x).mean)
     torch.testing.assert_close(
@@ -152,7 +163,7 @@ def test_a_perceptual_weight_alone_is_enough_to_get_a_teacher(crops):
     found = []
     for weight in (0.0, 0.5):
         task = spectrograms.task(
-            autoencoder(2, 1, "fsq"), crops, spectrogram_loss(perceptual=weight), False, SCHEDULE, CPU
+            autoencoder(2, 1, "fsq"), crops, spectrogram_loss(perceptual=weight), False, UNALTERED, SCHEDULE, CPU
         )
         found.append(task.loss(task.load(steps.whole(INDICES))))
     assert (found[1] > found[0]).all()
@@ -164,8 +175,8 @@ def test_the_alignment_weighs_in_the_encoder_what_its_weight_says_of_the_reconst
     weights = spectrogram_loss(alignment=0.3)
     teacher = teachers.teacher(crops, weights.alignment, CPU)
     aligner, last = fitting.align(vae, crops, teacher, weights, 0, CPU), vae.encoder[-1].weight
-    whole = fitting.spectrogram_objective(vae, weights, teacher, aligner, CPU)(x).mean()
-    alone = fitting.spectrogram_objective(vae, weights, teacher, None, CPU)(x).mean()
+    whole = fitting.spectrogram_objective(vae, weights, teacher, aligner, CPU)(as_it_is(x)).mean()
+    alone = fitting.spectrogram_objective(vae, weights, teacher, None, CPU)(as_it_is(x)).mean()
     total, rest = (torch.autograd.grad(loss, last, retain_graph=True)[0] for loss in (whole, alone))
     assert ((total - rest).norm() / rest.norm()).item() == pytest.approx(0.3, rel=0.02)
 
@@ -173,7 +184,7 @@ def test_the_alignment_weighs_in_the_encoder_what_its_weight_says_of_the_reconst
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_every_variant_learns_spectrograms_with_all_terms(crops, variant):
     vae = autoencoder(2, 1, variant)
-    task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
+    task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, UNALTERED, SCHEDULE, CPU)
     ema = Ema(vae, 0.9)
     losses = []
     for step, numbers in train("train_vae", task.module, task.load, task.loss, crops.frames("train"), SCHEDULE):
@@ -196,7 +207,7 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
     found = []
     for _ in range(2):
         vae = autoencoder(2, 1, "vq")
-        task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, SCHEDULE, CPU)
+        task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, UNALTERED, SCHEDULE, CPU)
         short = replace(SCHEDULE, steps=4)
         done = train("train_vae", task.module, task.load, task.loss, crops.frames("train"), short)
         found.append([value for _, value in done])
@@ -205,7 +216,7 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
 
 def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
     vae = autoencoder(3, 5)
-    task = clouds.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
+    task = clouds.task(vae, grids, OCCUPANCY, True, AS_IT_IS, SCHEDULE, CPU)
     decoded = vae.decode(torch.randn(1, 2, 2, 4, 2))[:, grids.task.target.index("occupancy")]
     assert decoded.sigmoid().mean().item() == pytest.approx(grids.occupied_share, rel=1e-4)
     assert task.module is vae
@@ -214,18 +225,22 @@ def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
 
 def test_the_loss_of_another_family_and_mirrored_spectrograms_are_refused(grids, crops):
     with pytest.raises(InputError, match=r"loss\.kind: expected occupancy, for grids of radar, got spectrogram"):
-        clouds.task(autoencoder(3, 5), grids, spectrogram_loss(), False, SCHEDULE, CPU)
+        clouds.task(autoencoder(3, 5), grids, spectrogram_loss(), False, UNALTERED, SCHEDULE, CPU)
     with pytest.raises(InputError, match=r"loss\.kind: expected spectrogram, for grids of spectrograms, got occupancy"):
-        spectrograms.task(autoencoder(2, 1), crops, OCCUPANCY, False, SCHEDULE, CPU)
+        spectrograms.task(autoencoder(2, 1), crops, OCCUPANCY, False, UNALTERED, SCHEDULE, CPU)
+    with pytest.raises(InputError, match=r"augmentation\.of: expected clouds, for grids of radar, got spectrograms"):
+        clouds.task(autoencoder(3, 5), grids, OCCUPANCY, False, UNALTERED, SCHEDULE, CPU)
+    with pytest.raises(InputError, match=r"augmentation\.of: expected spectrograms, .*, got clouds"):
+        spectrograms.task(autoencoder(2, 1), crops, spectrogram_loss(), False, AS_IT_IS, SCHEDULE, CPU)
     with pytest.raises(InputError, match="mirror: expected false for spectrograms"):
-        spectrograms.task(autoencoder(2, 1), crops, spectrogram_loss(), True, SCHEDULE, CPU)
+        spectrograms.task(autoencoder(2, 1), crops, spectrogram_loss(), True, UNALTERED, SCHEDULE, CPU)
 
 
 @pytest.mark.parametrize("convolution", ["dense", "sparse"])
 def test_an_autoencoder_learns_with_a_stem(grids, convolution):
     """In the second step: in the first, blocks that start at nothing hold back the gradients of what is within."""
     vae = autoencoder(3, grids.channels, stem=StemConfig(convolution, 4, 2))
-    task = clouds.task(vae, grids, OCCUPANCY, True, SCHEDULE, CPU)
+    task = clouds.task(vae, grids, OCCUPANCY, True, AS_IT_IS, SCHEDULE, CPU)
     short = replace(SCHEDULE, steps=2)
     for _ in train("train_vae", task.module, task.load, task.loss, grids.frames("train"), short):
         pass

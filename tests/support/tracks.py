@@ -74,6 +74,17 @@ SPECTROGRAM = {
     "equivariance": {"weight": 0.0, "scales": [0.5]},
     "alignment": ALIGNMENT,
 }
+UNDISTURBED = {"dropout": 0.0, "doppler_mps": 0.0, "power_db": 0.0, "clutter": 0.0, "noise": 0.0, "cutout": 0.0}
+UNMOVED = {"flip_x": 0.0, "flip_z": 0.0, "quarter_turn": 0.0}
+UNALTERED = {
+    "of": "spectrograms",
+    "shift_s": 0.0,
+    "shift": "circular",
+    "gain_db": 0.0,
+    "noise_db": 0.0,
+    "time_mask_s": 0.0,
+    "velocity_mask_mps": 0.0,
+}
 VAE = {
     "architecture": {
         "variant": "kl",
@@ -84,6 +95,7 @@ VAE = {
     },
     "loss": OCCUPANCY,
     "mirror": True,
+    "augmentation": {"of": "clouds", **UNDISTURBED, "mixup": 0.0, "unphysical": UNMOVED},
     "schedule": STAGE_SCHEDULE,
 }
 UNET = {
@@ -127,6 +139,7 @@ LDM = {
         "drop": 0.5,
     },
     "mirror": True,
+    "augmentation": UNDISTURBED,
     "schedule": STAGE_SCHEDULE,
 }
 LATENTS = {"format": "safetensors", "batch": 4}
@@ -144,7 +157,7 @@ SAMPLE = {
 }
 LABELS = {"by": "labels", "features": 8}
 # Of spectrograms, which no mirror is of.
-PEOPLE_VAE = {**VAE, "loss": SPECTROGRAM, "mirror": False}
+PEOPLE_VAE = {**VAE, "loss": SPECTROGRAM, "mirror": False, "augmentation": UNALTERED}
 PEOPLE_LDM = {
     "architecture": {
         **LDM["architecture"],
@@ -154,6 +167,7 @@ PEOPLE_LDM = {
     },
     "loss": {**LDM["loss"], "regression": None},
     "mirror": False,
+    "augmentation": None,
     "schedule": STAGE_SCHEDULE,
 }
 PEOPLE_CD = {**CD, "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}, "mirror": False}

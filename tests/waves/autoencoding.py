@@ -5,7 +5,7 @@ import torch
 from echoes.autoencoder.fitting import Task
 
 
-def task(vae, data, loss, mirror, schedule, device):
+def task(vae, data, loss, mirror, augmentation, schedule, device):
     def error(clean):
         posterior = vae.encode(clean.to(device))
         decoded = vae.decode(posterior.sample())

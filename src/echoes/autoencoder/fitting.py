@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from echoes import seeds, terms
+from echoes.augmentation.clouds import CloudAugmentation
+from echoes.augmentation.spectrograms import SpectrogramAugmentation
 from echoes.autoencoder import equivariance, perceptual, spectrogram_loss
 from echoes.autoencoder.alignment import Aligner, adaptive_weight
 from echoes.autoencoder.architecture import VaeArchitecture
@@ -31,6 +33,7 @@ class VaeParams:
     architecture: VaeArchitecture
     loss: LossWeights | SpectrogramLoss
     mirror: bool
+    augmentation: CloudAugmentation | SpectrogramAugmentation
     schedule: StageSchedule
 
     def __post_init__(self) -> None:
@@ -42,7 +45,25 @@ class VaeParams:
             raise InputError(f"schedule.accumulate: expected 1 where latents are aligned, got {parts}")
 
 
-Batch = tuple[Tensor, Tensor, float]  # target, observed, share of the training that is done
+@dataclass(frozen=True)
+class CloudBatch:
+    """given (B, C, D, H, W) what is encoded, target (B, C, D, H, W) what is to be decoded, observed (B, D, H, W).
+
+    done  share of the training that is done.
+    """
+
+    given: Tensor
+    target: Tensor
+    observed: Tensor
+    done: float
+
+
+@dataclass(frozen=True)
+class SpectrogramBatch:
+    """given (B, C, F, T) what is encoded, clean (B, C, F, T) what is to be decoded."""
+
+    given: Tensor
+    clean: Tensor
 
 
 @dataclass(frozen=True)
@@ -65,46 +86,52 @@ def require_shardable(loss: LossWeights | SpectrogramLoss) -> None:
         )
 
 
-def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[MicroBatch], Batch]:
+def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[MicroBatch], CloudBatch]:
     """part -> batch; with `mirror` half of the frames swap left and right.
 
     The mirror is the one flip that is physical for a forward-looking radar: Doppler stays as it is.
     """
 
-    def load(part: MicroBatch) -> Batch:
+    def load(part: MicroBatch) -> CloudBatch:
         target, observed = grids.target_batch(part.frames), grids.observed_batch(part.frames)
         if mirror:
             flipped = part.flipped(seed, "train_vae", "mirror")
             target[flipped] = np.flip(target[flipped], Y_AXIS)
             observed[flipped] = np.flip(observed[flipped], Y_AXIS)
-        return torch.from_numpy(target), torch.from_numpy(observed), part.step / steps
+        whole = torch.from_numpy(target)
+        return CloudBatch(whole, whole, torch.from_numpy(observed), part.step / steps)
 
     return load
 
 
 def objective(
     vae: Vae, channels: Sequence[str], rate: float, weights: LossWeights, device: torch.device
-) -> Callable[[Batch], Tensor]:
+) -> Callable[[CloudBatch], Tensor]:
     """batch -> (B,) loss; the regressions come in over the first half of the training.
 
     channels  of the target; rate: share of occupied cells in the train split.
     """
 
-    def loss(batch: Batch) -> Tensor:
-        target, observed = batch[0].to(device), batch[1].to(device)
-        posterior = vae.encode(target)
+    def loss(batch: CloudBatch) -> Tensor:
+        target, observed = batch.target.to(device), batch.observed.to(device)
+        posterior = vae.encode(target if batch.given is batch.target else batch.given.to(device))
         raw_latents = posterior.sample()
         vae.bottleneck.update(raw_latents, weights)
         decoded, penalty = vae.decode(raw_latents), vae.bottleneck.penalty(posterior, weights)
         terms.note(bottleneck=penalty)
-        return target_loss(decoded, target, channels, observed, rate, weights, min(1.0, 2 * batch[2])) + penalty
+        return target_loss(decoded, target, channels, observed, rate, weights, min(1.0, 2 * batch.done)) + penalty
 
     return loss
 
 
-def load_spectrograms(data: Spectrograms) -> Callable[[MicroBatch], Tensor]:
-    """part -> (n, C, F, T). Never altered: a flip turns velocity or time around."""
-    return lambda part: torch.from_numpy(data.target_batch(part.frames))
+def load_spectrograms(data: Spectrograms) -> Callable[[MicroBatch], SpectrogramBatch]:
+    """part -> batch, as it was recorded."""
+
+    def load(part: MicroBatch) -> SpectrogramBatch:
+        clean = torch.from_numpy(data.target_batch(part.frames))
+        return SpectrogramBatch(clean, clean)
+
+    return load
 
 
 def spectrogram_objective(
@@ -113,7 +140,7 @@ def spectrogram_objective(
     teacher: ConvClassifier | None,
     aligner: Aligner | None,
     device: torch.device,
-) -> Callable[[Tensor], Tensor]:
+) -> Callable[[SpectrogramBatch], Tensor]:
     """batch -> (B,) loss; a term of weight 0 is not computed.
 
     teacher  frozen; for the perceptual term, None where it has no weight.
@@ -121,9 +148,9 @@ def spectrogram_objective(
     last = vae.encoder[-1].weight
     assert isinstance(last, Tensor)
 
-    def loss(batch: Tensor) -> Tensor:
-        clean = batch.to(device)
-        posterior = vae.encode(clean)
+    def loss(batch: SpectrogramBatch) -> Tensor:
+        clean = batch.clean.to(device)
+        posterior = vae.encode(clean if batch.given is batch.clean else batch.given.to(device))
         raw_latents = posterior.sample()
         vae.bottleneck.update(raw_latents, weights)
         decoded = vae.decode(raw_latents)

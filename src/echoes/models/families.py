@@ -41,7 +41,15 @@ class Autoencoding(Protocol):
     """How the autoencoder is trained."""
 
     def task(
-        self, vae: "Vae", data: Any, loss: Any, mirror: bool, schedule: "StageSchedule", device: "torch.device", /
+        self,
+        vae: "Vae",
+        data: Any,
+        loss: Any,
+        mirror: bool,
+        augmentation: Any,
+        schedule: "StageSchedule",
+        device: "torch.device",
+        /,
     ) -> "Task": ...
 
 

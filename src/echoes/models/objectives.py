@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from echoes import batch_noise, seeds
+from echoes.augmentation.clouds import InputAugmentation
 from echoes.autoencoder.latents import Whitening
 from echoes.dataset.frames import batches_of
 from echoes.diffusion.ddpm import DdpmLoss
@@ -48,14 +49,19 @@ class LdmLoss:
 
 @dataclass(frozen=True)
 class LdmParams:
-    """The section `<track>.ldm`."""
+    """The section `<track>.ldm`. augmentation: of the cells that are the condition; null where it is none."""
 
     architecture: LdmArchitecture
     loss: LdmLoss
     mirror: bool
+    augmentation: InputAugmentation | None
     schedule: StageSchedule
 
     def __post_init__(self) -> None:
+        by = self.architecture.condition.by
+        if by != "encoder" and self.augmentation is not None and self.augmentation.disturbs:
+            told = "expected null or 0 everywhere, as the condition is no cloud of cells"
+            raise InputError(f"augmentation: {told} with architecture.condition.by: {by}, got others")
         if isinstance(self.architecture.regression, BirdseyeRegression) and self.loss.regression is None:
             raise InputError("loss.regression: expected its weights, as architecture.regression asks for one, got null")
 

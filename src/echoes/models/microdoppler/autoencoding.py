@@ -3,7 +3,9 @@
 import torch
 from torch import nn
 
-from echoes.autoencoder import fitting, teachers
+from echoes.augmentation.clouds import CloudAugmentation
+from echoes.augmentation.spectrograms import SpectrogramAugmentation
+from echoes.autoencoder import augmenting, fitting, teachers
 from echoes.autoencoder.fitting import Task
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
 from echoes.autoencoder.vae import Vae
@@ -17,17 +19,20 @@ def task(
     data: Spectrograms,
     loss: LossWeights | SpectrogramLoss,
     mirror: bool,
+    augmentation: CloudAugmentation | SpectrogramAugmentation,
     schedule: StageSchedule,
     device: torch.device,
 ) -> Task:
     """Spectrograms; where latents are aligned, the map to the teacher's features is trained too. May train a teacher.
 
-    Raises InputError for the loss of another family, for mirrored spectrograms, and for a size that the autoencoder
-    cannot divide.
+    Raises InputError for the loss or the augmentation of another family, for mirrored spectrograms, and for a size
+    that the autoencoder cannot divide.
     """
     vae.latent_shape(data.shape)
     if not isinstance(loss, SpectrogramLoss):
         raise InputError(f"loss.kind: expected spectrogram, for grids of spectrograms, got {loss.kind}")
+    if not isinstance(augmentation, SpectrogramAugmentation):
+        raise InputError(f"augmentation.of: expected spectrograms, for grids of spectrograms, got {augmentation.of}")
     if mirror:
         raise InputError("mirror: expected false for spectrograms, whose velocities have a sign, got true")
     aligned = loss.alignment.weight
@@ -35,4 +40,5 @@ def task(
     aligner = fitting.align(vae, data, teacher, loss, schedule.seed, device) if teacher and aligned else None
     parts = nn.ModuleList([vae] if aligner is None else [vae, aligner])
     objective = fitting.spectrogram_objective(vae, loss, teacher, aligner, device)
-    return Task(parts, fitting.load_spectrograms(data), objective)
+    load = augmenting.of_spectrograms(fitting.load_spectrograms(data), data, augmentation, schedule.seed)
+    return Task(parts, load, objective)

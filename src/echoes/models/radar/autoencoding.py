@@ -2,7 +2,9 @@
 
 import torch
 
-from echoes.autoencoder import fitting
+from echoes.augmentation.clouds import CloudAugmentation
+from echoes.augmentation.spectrograms import SpectrogramAugmentation
+from echoes.autoencoder import augmenting, fitting
 from echoes.autoencoder.fitting import Task
 from echoes.autoencoder.loss import require_weights
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
@@ -18,19 +20,24 @@ def task(
     grids: Grids,
     loss: LossWeights | SpectrogramLoss,
     mirror: bool,
+    augmentation: CloudAugmentation | SpectrogramAugmentation,
     schedule: StageSchedule,
     device: torch.device,
 ) -> Task:
     """Targets of clouds. Before the first average is taken: the untrained head gives the share of occupied cells.
 
-    Raises InputError for the loss of another family or of other channels, and for a grid that the autoencoder cannot
-    divide.
+    Raises InputError for the loss or the augmentation of another family, for weights of other channels, and for a grid
+    that the autoencoder cannot divide or that cannot be turned.
     """
     vae.latent_shape(grids.shape)
     if not isinstance(loss, LossWeights):
         raise InputError(f"loss.kind: expected occupancy, for grids of radar, got {loss.kind}")
+    if not isinstance(augmentation, CloudAugmentation):
+        raise InputError(f"augmentation.of: expected clouds, for grids of radar, got {augmentation.of}")
+    augmenting.require_turnable(grids, augmentation)
     channels = grids.task.target
     require_weights(loss, channels, "vae.loss")
     vae.set_prior(channels.index(OCCUPANCY), grids.occupied_share)
     load = fitting.load_targets(grids, mirror, schedule.seed, schedule.steps)
+    load = augmenting.of_clouds(load, grids, augmentation, schedule.seed)
     return Task(vae, load, fitting.objective(vae, channels, grids.occupied_share, loss, device))
