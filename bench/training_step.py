@@ -103,7 +103,7 @@ def autoencoder(track: str, device: torch.device) -> Training:
         target = (torch.rand(batch_size, channels(track), *shape) < 0.02).float()
         batch, loss = (
             CloudBatch(target, target, torch.ones(batch_size, *shape), 1.0),
-            objective(vae, task(track).target, 0.02, p.loss, device),
+            objective(vae, task(track).target, 0.02, p.loss, None, device),
         )
     else:  # without a teacher, which learns from recordings
         plain = replace(p.loss, perceptual=0.0)

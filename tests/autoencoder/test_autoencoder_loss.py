@@ -6,15 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+import tracks
+from echoes import params
 from echoes.autoencoder import loss
 from echoes.autoencoder.loss_weights import LossWeights
-from echoes.autoencoder.vq import CodebookTraining
 from echoes.errors import InputError
 from echoes.tasks import LIDAR_AND_RADAR, RADAR
 
 SHAPES = {2: (40, 50), 3: (10, 20, 10)}
 MEASURED = {"reflectivity": 3.0, "doppler": 5.0, "power": 2.0}
-WEIGHTS = LossWeights(kind="occupancy", measured=MEASURED, unobserved=0.2, kl=1e-4, vq=CodebookTraining(0.99, 0.25, 20))
+WEIGHTS = params.build(LossWeights, {**tracks.OCCUPANCY, "measured": MEASURED}, "loss")
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +68,7 @@ def test_the_share_of_occupied_cells_in_every_cell_costs_its_entropy_and_almost_
     occupied = torch.zeros(1, 100, 400)
     occupied.view(-1)[torch.randperm(40_000)[: round(rate * 40_000)]] = 1
     logit = torch.full_like(occupied, math.log(rate / (1 - rate)))
-    found = loss.occupancy_loss(logit, occupied, torch.ones_like(occupied), rate).item()
+    found = loss.occupancy_loss(logit, occupied, torch.ones_like(occupied), torch.ones_like(occupied), rate).item()
     entropy = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
     count = round(rate * 40_000)
     dice = 1 - (2 * rate * count + 1) / (2 * count + 1)
@@ -81,7 +82,7 @@ def test_dice_measures_the_overlap():
     logit = torch.full((1, 1000), -60.0)
     logit[:, 50:200] = 60.0
     cross_entropy = (50 + 100) * 60 / 1000 / (2 * 0.1)
-    found = loss.occupancy_loss(logit, occupied, torch.ones_like(occupied), 0.1).item()
+    found = loss.occupancy_loss(logit, occupied, torch.ones_like(occupied), torch.ones_like(occupied), 0.1).item()
     assert found - cross_entropy == pytest.approx(1 - (2 * 50 + 1) / (150 + 100 + 1), abs=1e-4)
 
 
@@ -101,7 +102,7 @@ def test_an_unknown_cell_counts_as_much_as_its_weight_says():
     entropies = []
     for unobserved in (0.0, 0.2, 1.0):
         weight = torch.cat([torch.ones(1, 50), torch.full((1, 50), unobserved)], 1)
-        found = loss.occupancy_loss(logit, occupied, weight, rate=0.5).item()
+        found = loss.occupancy_loss(logit, occupied, weight, weight, rate=0.5).item()
         dice = 1 - 1 / (0.5 * (50 + 50 * unobserved) + 1)
         entropies.append((found - dice) / math.log(2))
     assert entropies == pytest.approx([0.5, 0.6, 1.0], abs=1e-5)

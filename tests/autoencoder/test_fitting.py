@@ -23,12 +23,15 @@ from echoes.autoencoder.loss_weights import (
     TeacherTraining,
 )
 from echoes.autoencoder.spectrogram_loss import reconstruction
+from echoes.autoencoder.structure import gradient_error
 from echoes.autoencoder.vae import Vae, VaeConfig
 from echoes.autoencoder.vq import CodebookTraining, VqConfig
 from echoes.errors import InputError
+from echoes.models import autoencoders
 from echoes.models.microdoppler import autoencoding as spectrograms
 from echoes.models.radar import autoencoding as clouds
 from echoes.nets.stem import StemConfig
+from echoes.tasks import RADAR_FROM_LIDAR
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import Schedule
@@ -40,9 +43,7 @@ SCHEDULE = params.build(Schedule, {**tracks.SCHEDULE, "steps": 30, "batch": 8, "
 AS_IT_IS = params.build(CloudAugmentation, tracks.VAE["augmentation"], "augmentation")
 UNALTERED = params.build(SpectrogramAugmentation, tracks.UNALTERED, "augmentation")
 CODEBOOK = CodebookTraining(decay=0.9, commitment=0.25, restart=5)
-OCCUPANCY = LossWeights(
-    kind="occupancy", measured={"reflectivity": 3.0, "doppler": 3.0, "power": 3.0}, unobserved=0.2, kl=1e-4, vq=CODEBOOK
-)
+OCCUPANCY = params.build(LossWeights, tracks.OCCUPANCY, "loss")
 
 
 def autoencoder(rank, channels, variant="kl", stem=NO_STEM):
@@ -51,11 +52,11 @@ def autoencoder(rank, channels, variant="kl", stem=NO_STEM):
     return Vae(rank, channels, config, bottlenecks.build(variant, 2, VqConfig(16), FsqConfig((5, 5))), stem)
 
 
-def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0):
+def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0, structure=0.0):
     trained = TeacherTraining(width=2, **vars(replace(SCHEDULE, steps=1)))
     aligned = AlignmentConfig(alignment, 0.0, 0.0, "trained", trained, TeacherFile(""))
     equivariant = EquivarianceConfig(scale_weight, (0.5,))
-    return SpectrogramLoss("spectrogram", 1.0, 0.5, perceptual, 1e-4, CODEBOOK, equivariant, aligned)
+    return SpectrogramLoss("spectrogram", 1.0, 0.5, structure, perceptual, 1e-4, CODEBOOK, equivariant, aligned)
 
 
 def as_it_is(x):
@@ -108,7 +109,7 @@ def test_a_step_is_the_same_batch_in_any_order_of_steps_and_another_step_another
 
 
 def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_first_half(grids):
-    objective = fitting.objective(autoencoder(3, 5), grids.task.target, grids.occupied_share, OCCUPANCY, CPU)
+    objective = fitting.objective(autoencoder(3, 5), grids.task.target, grids.occupied_share, OCCUPANCY, None, CPU)
     batch = fitting.load_targets(grids, mirror=False, seed=0, steps=10)(steps.whole(INDICES))
 
     def found(done):
@@ -120,6 +121,42 @@ def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_
     assert quarter - start == pytest.approx((half - start) / 2, rel=1e-4)
     assert end == pytest.approx(half)
     assert half > start + 0.1
+
+
+def test_what_a_trained_autoencoder_sees_counts_with_its_weight_and_teaches_the_decoder(grids, tmp_path):
+    earlier, path = autoencoder(3, 5), tmp_path / "vae.safetensors"
+    size = {"architecture.size": {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 2}}
+    p = params.build(fitting.VaeParams, tracks.changed(tracks.VAE, {**size, "architecture.stem.channels": 8}), "vae")
+    autoencoders.save(earlier, p, grids, {"grids": grids.header.identity}, path)
+    vae, tasks, found = autoencoder(3, 5), [], []
+    for weight in (0.7, 0.0):
+        seen = tracks.changed(tracks.OCCUPANCY, {"perceptual": {"weight": weight, "vae": str(path)}})
+        tasks.append(clouds.task(vae, grids, params.build(LossWeights, seen, "x"), False, AS_IT_IS, SCHEDULE, CPU))
+    for task in tasks:
+        torch.manual_seed(0)
+        found.append(task.loss(task.load(steps.whole(INDICES))))
+    torch.manual_seed(0)
+    target = torch.from_numpy(grids.target_batch(INDICES))
+    said = perceptual.expected(vae.decode(vae.encode(target).sample()), grids.task.target)
+    apart = perceptual.distance(perceptual.depths(earlier, said), perceptual.depths(earlier, target))
+    torch.testing.assert_close(found[0] - found[1], 0.7 * apart, rtol=1e-3, atol=1e-4)
+    (found[0] - found[1]).sum().backward()
+    assert vae.head.weight.grad.abs().sum() > 0
+    unlike = tracks.changed(tracks.OCCUPANCY, {"perceptual": {"weight": 1.0, "vae": str(path)}})
+    other = artifacts.write_grids(tmp_path / "grids.zarr", task=RADAR_FROM_LIDAR)
+    weights = params.build(LossWeights, {**unlike, "measured": dict.fromkeys(other.task.target[1:], 1.0)}, "loss")
+    with pytest.raises(InputError, match=r"vae\.safetensors: expected an autoencoder of the task .*, got "):
+        clouds.task(autoencoder(3, 4), other, weights, False, AS_IT_IS, SCHEDULE, CPU)
+
+
+def test_the_edges_of_spectrograms_count_with_their_weight(crops):
+    vae, x = autoencoder(2, 1, "fsq"), torch.from_numpy(crops.target_batch([0, 1, 2]))
+    with_term, without = (
+        fitting.spectrogram_objective(vae, spectrogram_loss(structure=w), None, None, CPU)(as_it_is(x))
+        for w in (0.6, 0.0)
+    )
+    decoded = vae.decode(vae.encode(x).mean)
+    torch.testing.assert_close(with_term - without, 0.6 * gradient_error(decoded - x), rtol=1e-4, atol=1e-6)
 
 
 def test_spectrograms_are_loaded_as_they_are(crops):

@@ -5,8 +5,12 @@ import math
 import pytest
 import torch
 
-from echoes.autoencoder.perceptual import distance
+import tracks
+from echoes import params
+from echoes.autoencoder.architecture import VaeArchitecture, build
+from echoes.autoencoder.perceptual import depths, distance, expected
 from echoes.nets.classifiers import ConvClassifier
+from echoes.tasks import LIDAR_AND_RADAR
 
 
 def vectors(*places):
@@ -50,3 +54,25 @@ def test_a_blurred_line_is_further_from_a_line_than_another_gain():
     brighter = clean + error
     apart = [distance(teacher.depths(x), teacher.depths(clean)).item() for x in (blurred, brighter)]
     assert apart[0] > 1.5 * apart[1]
+
+
+def test_an_encoder_is_seen_after_each_of_its_residual_blocks():
+    torch.manual_seed(0)
+    vae = build(params.build(VaeArchitecture, tracks.VAE["architecture"], "vae"), 3, 5)
+    x = torch.rand(2, 5, 4, 8, 8)
+    seen = depths(vae, x)
+    assert [tuple(maps.shape) for maps in seen] == [(2, 8, 2, 4, 4), (2, 16, 1, 2, 2)]
+    last = vae.encoder[-3:](seen[-1])
+    torch.testing.assert_close(last[:, :4], vae.encode(x).mean)
+
+
+def test_a_decoder_that_is_sure_is_seen_as_the_cloud_it_means_and_one_that_knows_nothing_as_half_of_it():
+    goal = torch.zeros(1, 5, 2, 4, 4)
+    goal[:, :, 0, 1] = torch.tensor([1.0, 0.3, -0.5, 1.0, 0.8])[:, None]
+    said = goal.clone()
+    said[:, [0, 3]] = 40 * goal[:, [0, 3]] - 20
+    torch.testing.assert_close(expected(said, LIDAR_AND_RADAR), goal, atol=1e-6, rtol=0)
+    said[:, [0, 3]] = 0  # a chance of a half, of occupancy and of validity within it
+    factors = torch.tensor([0.5, 0.5, 0.25, 0.25, 0.25])
+    found = expected(said, LIDAR_AND_RADAR)[0, :, 0, 1, 0]
+    torch.testing.assert_close(found, factors * torch.tensor([1.0, 0.3, -0.5, 1.0, 0.8]))

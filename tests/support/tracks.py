@@ -55,7 +55,15 @@ SIGMAS = {"spacing": "karras", "steps": 6, "low": 0.004, "high": 160.0, "rho": 7
 UNGUIDED = {"weight": 1.0, "low": 0.0, "high": 1000.0}
 CODEBOOK = {"decay": 0.9, "commitment": 0.25, "restart": 5}
 MEASURED = {"measured": {"reflectivity": 3.0, "doppler": 3.0, "power": 3.0}, "unobserved": 0.2}
-OCCUPANCY = {"kind": "occupancy", **MEASURED, "kl": 1e-4, "vq": CODEBOOK}
+PLAIN = {"focal": 0.0, "occupied": 1.0, "border": 1.0, "coarse": 0.0, "factors": [2, 4], "structure": 0.0}
+OCCUPANCY = {
+    "kind": "occupancy",
+    **MEASURED,
+    "kl": 1e-4,
+    "vq": CODEBOOK,
+    "occupancy": PLAIN,
+    "perceptual": {"weight": 0.0, "vae": ""},
+}
 ALIGNMENT = {
     "weight": 0.0,
     "distance_margin": 0.0,
@@ -68,6 +76,7 @@ SPECTROGRAM = {
     "kind": "spectrogram",
     "l1": 1.0,
     "ssim": 0.2,
+    "structure": 0.0,
     "perceptual": 0.0,
     "kl": 1e-3,
     "vq": CODEBOOK,
@@ -135,6 +144,7 @@ LDM = {
             "offset": 0.5,
             "unobserved": 1.0,
             "every": 1,
+            "occupancy": PLAIN,
         },
         "drop": 0.5,
     },

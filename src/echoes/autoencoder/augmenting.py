@@ -50,9 +50,7 @@ def of_clouds(
         if not p.disturbs:
             return batch
         rows = zip(_rows(batch.target), rngs, strict=True)
-        return replace(
-            batch, given=_joined(clouds.disturbed(one, channels, units, p, rng) for one, rng in rows)
-        )
+        return replace(batch, given=_joined(clouds.disturbed(one, channels, units, p, rng) for one, rng in rows))
 
     return altered if p.mixup or p.unphysical.moves or p.disturbs else load
 

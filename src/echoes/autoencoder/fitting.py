@@ -16,6 +16,7 @@ from echoes.autoencoder.alignment import Aligner, adaptive_weight
 from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.autoencoder.loss import target_loss
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
+from echoes.autoencoder.structure import gradient_error
 from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
@@ -66,6 +67,9 @@ class SpectrogramBatch:
     clean: Tensor
 
 
+Features = Callable[[Tensor], list[Tensor]]  # (B, C, *S) -> (B, K, *S') of each depth of a frozen network
+
+
 @dataclass(frozen=True)
 class Task:
     """module  what is trained: the autoencoder and what its loss learns beside it.
@@ -105,11 +109,17 @@ def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[
 
 
 def objective(
-    vae: Vae, channels: Sequence[str], rate: float, weights: LossWeights, device: torch.device
+    vae: Vae,
+    channels: Sequence[str],
+    rate: float,
+    weights: LossWeights,
+    features: Features | None,
+    device: torch.device,
 ) -> Callable[[CloudBatch], Tensor]:
     """batch -> (B,) loss; the regressions come in over the first half of the training.
 
     channels  of the target; rate: share of occupied cells in the train split.
+    features  of a trained network, for the perceptual term, None where it has no weight.
     """
 
     def loss(batch: CloudBatch) -> Tensor:
@@ -119,7 +129,16 @@ def objective(
         vae.bottleneck.update(raw_latents, weights)
         decoded, penalty = vae.decode(raw_latents), vae.bottleneck.penalty(posterior, weights)
         terms.note(bottleneck=penalty)
-        return target_loss(decoded, target, channels, observed, rate, weights, min(1.0, 2 * batch.done)) + penalty
+        error = target_loss(decoded, target, channels, observed, rate, weights, min(1.0, 2 * batch.done)) + penalty
+        if features is None:
+            return error
+        with torch.no_grad():
+            meant = features(target)
+        distance = weights.perceptual.weight * perceptual.distance(
+            features(perceptual.expected(decoded, channels)), meant
+        )
+        terms.note(perceptual=distance)
+        return error + distance
 
     return loss
 
@@ -155,6 +174,10 @@ def spectrogram_objective(
         vae.bottleneck.update(raw_latents, weights)
         decoded = vae.decode(raw_latents)
         error = spectrogram_loss.reconstruction(decoded, clean, weights.l1, weights.ssim)
+        if weights.structure:
+            edges = weights.structure * gradient_error(decoded - clean)
+            terms.note(structure=edges)
+            error = error + edges
         if teacher is not None and weights.perceptual:
             with torch.no_grad():
                 meant = teacher.depths(clean)

@@ -4,9 +4,24 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from echoes import params
+from echoes.autoencoder.occupancy import OccupancyTerms
 from echoes.autoencoder.vq import CodebookTraining
 from echoes.errors import InputError
 from echoes.training.schedule import Schedule
+
+
+@dataclass(frozen=True)
+class SeenByAutoencoder:
+    """weight of the difference that an autoencoder of an earlier run sees, 0 for none; vae: its vae.safetensors."""
+
+    weight: float
+    vae: str
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise InputError(f"weight: expected 0 or more, got {self.weight}")
+        if self.weight and not self.vae:
+            raise InputError("vae: expected the path of a vae.safetensors, as weight is not 0, got none")
 
 
 @dataclass(frozen=True)
@@ -15,6 +30,8 @@ class LossWeights:
     unobserved   weight of a cell no ray reached: a codec repeats it as empty, it is no evidence.
     kl           weight of the mean divergence per latent, where the bottleneck is Gaussian.
     vq           how a codebook is trained, where it is one.
+    occupancy    what the loss of the occupancy weighs and adds.
+    perceptual   in the features of a trained autoencoder.
 
     Power fluctuates from return to return; what it is weighed with is taken from the structure."""
 
@@ -25,6 +42,8 @@ class LossWeights:
     unobserved: float
     kl: float
     vq: CodebookTraining
+    occupancy: OccupancyTerms
+    perceptual: SeenByAutoencoder
 
 
 @dataclass(frozen=True)
@@ -81,13 +100,14 @@ class AlignmentConfig:
 
 @dataclass(frozen=True)
 class SpectrogramLoss:
-    """Weights: l1 of the mean absolute error, ssim of 1 - SSIM, perceptual of the difference that the teacher of the
-    alignment sees, kl of the mean divergence per latent, where the bottleneck is Gaussian; how a codebook is trained,
-    where it is one (vq); and the terms that shape the latents."""
+    """Weights: l1 of the mean absolute error, ssim of 1 - SSIM, structure of the error of the gradients, perceptual of
+    the difference that the teacher of the alignment sees, kl of the mean divergence per latent, where the bottleneck is
+    Gaussian; how a codebook is trained, where it is one (vq); and the terms that shape the latents."""
 
     kind: Literal["spectrogram"]
     l1: float
     ssim: float
+    structure: float
     perceptual: float
     kl: float
     vq: CodebookTraining
@@ -95,6 +115,6 @@ class SpectrogramLoss:
     alignment: AlignmentConfig
 
     def __post_init__(self) -> None:
-        for name in ("l1", "ssim", "perceptual", "kl"):
+        for name in ("l1", "ssim", "structure", "perceptual", "kl"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")

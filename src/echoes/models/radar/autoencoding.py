@@ -1,16 +1,20 @@
 """How the autoencoder of radar clouds is trained."""
 
+from functools import partial
+from pathlib import Path
+
 import torch
 
 from echoes.augmentation.clouds import CloudAugmentation
 from echoes.augmentation.spectrograms import SpectrogramAugmentation
-from echoes.autoencoder import augmenting, fitting
-from echoes.autoencoder.fitting import Task
+from echoes.autoencoder import augmenting, fitting, perceptual
+from echoes.autoencoder.fitting import Features, Task
 from echoes.autoencoder.loss import require_weights
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
 from echoes.autoencoder.vae import Vae
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
+from echoes.models import autoencoders
 from echoes.tasks import OCCUPANCY
 from echoes.training.schedule import StageSchedule
 
@@ -40,4 +44,15 @@ def task(
     vae.set_prior(channels.index(OCCUPANCY), grids.occupied_share)
     load = fitting.load_targets(grids, mirror, schedule.seed, schedule.steps)
     load = augmenting.of_clouds(load, grids, augmentation, schedule.seed)
-    return Task(vae, load, fitting.objective(vae, channels, grids.occupied_share, loss, device))
+    features = _features(Path(loss.perceptual.vae), grids, device) if loss.perceptual.weight else None
+    return Task(vae, load, fitting.objective(vae, channels, grids.occupied_share, loss, features, device))
+
+
+def _features(path: Path, grids: Grids, device: torch.device) -> Features:
+    """What a trained autoencoder sees; raises InputError unless it is of the same channels in the same units."""
+    vae, header = autoencoders.load(path, device)
+    for name in ("task", "scaling"):
+        if header.content.get(name) != grids.header.content[name]:
+            told = f"expected an autoencoder of the {name} {grids.header.content[name]}"
+            raise InputError(f"{path}: {told}, got {header.content.get(name)}")
+    return partial(perceptual.depths, vae)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from echoes import params, terms
 from echoes.autoencoder.loss import masked_huber, require_weights, target_loss
+from echoes.autoencoder.occupancy import OccupancyTerms
 from echoes.compute import shares
 from echoes.compute.device import device_of
 from echoes.dataset.frames import batches_of, evenly_spaced
@@ -33,6 +34,7 @@ class RegressionLoss:
     offset       of where in the cell it lies.
     unobserved   of a cell that no ray reached: it counts as empty.
     every        steps of the denoiser from one of the regression to the next.
+    occupancy    what the loss of the occupancy weighs and adds.
     """
 
     RENAMED: ClassVar = {name: f"measured.{name}" for name in ("reflectivity", "doppler", "power")}
@@ -41,6 +43,7 @@ class RegressionLoss:
     offset: float
     unobserved: float
     every: int
+    occupancy: OccupancyTerms
 
     def __post_init__(self) -> None:
         params.require_counts(every=self.every)
