@@ -202,5 +202,5 @@ def draw_move(p: UnphysicalMoves, rng: np.random.Generator) -> Move:
 
 def moved(field: np.ndarray, move: Move) -> np.ndarray:
     """(..., D, H, W) flipped and turned from x to y; H = W where it is turned."""
-    flipped = np.flip(field, [axis for axis, does in ((-1, move.flip_x), (-3, move.flip_z)) if does])
+    flipped = np.flip(field, tuple(axis for axis, does in ((-1, move.flip_x), (-3, move.flip_z)) if does))
     return np.rot90(flipped, move.quarters, axes=(-1, -2))
