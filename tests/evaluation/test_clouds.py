@@ -48,7 +48,7 @@ def test_a_perfect_prediction_is_perfect():
     truth = scattered(200, "truth")
     values = evaluate_frame(truth, target(truth), GRID)
     for key, value in values.items():
-        distance = key.startswith(POINT_KEYS) or key in ("jsd_bev", "doppler_mae_mps", "power_mae_db", "empty")
+        distance = key.startswith(POINT_KEYS) or key in ("jsd_bev", "doppler_mae_mps", "power_mae_db", "pfa", "empty")
         assert value == (0.0 if distance else 1.0), key
 
 
@@ -66,6 +66,7 @@ def test_values_of_a_small_frame_are_those_by_hand():
     assert values["iou_3d"] == pytest.approx(1 / 4)
     assert values["iou_bev"] == pytest.approx(1 / 3)
     assert values["count_ratio"] == 1.5
+    assert (values["pd"], values["pfa"]) == (0.5, pytest.approx(2 / (4 * 64 * 64 - 2)))
     assert values["doppler_mae_mps"] == 1.5
     assert values["power_mae_db"] == 3.0
 
@@ -122,6 +123,7 @@ def test_an_empty_target_is_missed_by_any_prediction_and_met_by_none():
     assert [right[key] for key in SHARE_KEYS] == [1.0] * len(SHARE_KEYS)
     assert np.isnan(wrong["count_ratio"])
     assert np.isnan(right["count_ratio"])
+    assert np.isnan(right["pd"])
     assert right["jsd_bev"] == 0.0
 
 

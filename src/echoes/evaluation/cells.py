@@ -55,6 +55,15 @@ def iou(shared: int, predicted: int, target: int) -> float:
     return shared / union if union else 1.0
 
 
+def detection(shared: int, predicted: int, target: int, observed: int) -> dict[str, float]:
+    """`pd`, the share of the target's cells that are predicted, and `pfa`, that of the free ones, from sizes of sets.
+
+    NaN where no cell is occupied, or none is free. observed: how many are either.
+    """
+    free = observed - target
+    return {"pd": shared / target if target else math.nan, "pfa": (predicted - shared) / free if free else math.nan}
+
+
 def visible(cells: Cells, observed: np.ndarray) -> Cells:
     """Those of the cells that are observed: (D, H, W) bool."""
     seen = observed[tuple(cells.indices.T)]

@@ -4,9 +4,9 @@ Unknown is not free: predicted cells in unobserved space are dropped, for every 
 anything is measured. Points are the centres of cells.
 
 A number that a frame cannot have is NaN: `doppler_mae_mps` and `power_mae_db` where no cell is occupied in
-both with a valid target Doppler, `count_ratio` of an empty target, and a range band in which the target
-has no cell. Nothing else is ever left out: an empty prediction is `grid.diagonal_m` off with precision 0,
-and where both are empty they agree (distances 0, shares 1).
+both with a valid target Doppler, `count_ratio` and `pd` of an empty target, `pfa` where nothing is free, and a
+range band in which the target has no cell. Nothing else is ever left out: an empty prediction is
+`grid.diagonal_m` off with precision 0, and where both are empty they agree (distances 0, shares 1).
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 
 from echoes.evaluation import geometry
 from echoes.evaluation.bands import BANDS_M, within
-from echoes.evaluation.cells import Cells, Target, count_ratio, flat, iou, visible
+from echoes.evaluation.cells import Cells, Target, count_ratio, detection, flat, iou, visible
 from echoes.evaluation.distributions import jensen_shannon
 from echoes.evaluation.doppler import mean_absolute_error
 from echoes.grids import Grid
@@ -32,6 +32,7 @@ def evaluate_frame(prediction: Cells, target: Target, grid: Grid) -> dict[str, f
         **_distances(prediction.indices, target.cells.indices, grid),
         **_overlaps(predicted, true, grid),
         "count_ratio": count_ratio(predicted, true),
+        **detection(len(i), len(predicted), len(true), int(target.observed.sum())),
         "jsd_bev": jensen_shannon(_columns(predicted, grid), _columns(true, grid)),
         "doppler_mae_mps": _error(prediction.doppler_mps, target.cells.doppler_mps, i[valid], j[valid]),
         "power_mae_db": _error(prediction.power_db, target.cells.power_db, i[valid], j[valid]),
