@@ -159,11 +159,14 @@ def test_every_stage_leaves_its_metrics_and_figures(workspace: Workspace) -> Non
 @of("radar")
 def test_evaluate_reports_the_same_keys_for_every_method(workspace: Workspace) -> None:
     report = metrics.read(workspace.metrics / "evaluate.json")
-    assert set(report) == {*CLOUDS, "frames", "stretches", "range_m"}
+    assert set(report) == {*CLOUDS, "real", "frames", "stretches", "range_m"}
     assert (report["frames"], report["range_m"]) == (2, 40.0)
     keys, chosen = set(report["radar"]), ("regression", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound")
     assert {method for method in CLOUDS if "threshold" in report[method]} == set(chosen)
-    assert all(set(report[method]) == {*keys, "threshold"} for method in chosen)
+    ensemble = {"crps", "member_mae", "energy_score", "spread_skill", "members"}
+    assert all(set(report[method]) - ensemble == {*keys, "threshold"} for method in chosen)
+    assert ensemble <= set(report["cd_1"])
+    assert {"pd", "pfa", "set_frechet"} <= keys
     assert all(set(report[method]) == keys for method in ("nearest_train", "fused"))
     assert {"brier", "ece"} <= set(report["decide"]) - keys
     assert keys <= set(report["decide"])

@@ -10,6 +10,7 @@ METRIC_ORDER = (
     *("frechet", "kid", "precision", "recall", "coverage"),
     *("activity_accuracy", "user_accuracy", "train_on_generated_accuracy"),
     *("envelope_w1_mps", "cadence_w1_hz", "latency_ms", "calls"),
+    *("set_two_sample_accuracy", "set_frechet", "set_jsd_bev"),
 )
 
 

@@ -23,7 +23,7 @@ def each(*stages: str) -> set[str]:
 EDITS = {
     # Distances of points, by which the readout of clouds is calibrated, and no spectrogram.
     "evaluation/geometry.py": {"distill_cd@radar", "evaluate@radar"},
-    "evaluation/manifolds.py": {"evaluate@microdoppler"},
+    "evaluation/manifolds.py": each("evaluate"),
     "reports/figures.py": each("evaluate"),
     "models/radar/comparison.py": {"evaluate@radar"},
     "models/microdoppler/pictures.py": {f"{stage}@microdoppler" for stage in TRAININGS},

@@ -11,6 +11,7 @@ import torch
 import tracks
 from echoes import arrays, metrics, params
 from echoes.errors import InputError
+from echoes.evaluation import ensembles, realism
 from echoes.inference import Enhancer, columns
 from echoes.inference.enhancer import RadarFrame
 from echoes.models import trained
@@ -45,6 +46,10 @@ def made(track, tmp_path_factory):
         running.write(writer)
     samples = comparison.Samples(path, track.grids)
     return SimpleNamespace(path=path, sampling=running, samples=samples, timings=running.timings())
+
+
+def told(samples, track, found, timings):
+    return comparison.report(samples, track.grids, found, comparison.as_sets(samples, track.grids, 0), timings, P)
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +158,26 @@ def test_how_far_the_probability_of_the_gate_can_be_believed_stands_beside_its_c
     assert not any(math.isnan(value) for value in made.timings["decide"].values())  # no cell lies beyond 20 m
 
 
+def test_several_samples_of_one_call_are_scored_against_what_was_there(made, track):
+    frames = made.sampling._members()
+    assert len(frames) == 3
+    observed = track.grids.observed(10)
+    cells = [track.grids.cells("target", 10).indices, made.samples.cloud("cd_1", 0).indices]
+    truth, first = (ensembles.shares(made.sampling._occupied(found), observed) for found in cells)
+    np.testing.assert_array_equal(frames[0][1], truth)
+    np.testing.assert_allclose(frames[0][0][0], first, atol=0.1)  # bfloat16 rounds by the batch
+    assert len({member.tobytes() for member in frames[0][0]}) == 8
+    numbers = made.timings["cd_1"]
+    assert 0 < numbers["crps"] < numbers["member_mae"]
+    assert numbers["spread_skill"] > 0
+
+
+def test_the_samples_hold_features_of_every_method_and_of_the_real_clouds(made):
+    found = {method: made.samples.encoded(method) for method in (*METHODS, comparison.REAL)}
+    assert {features.shape for features in found.values()} == {(3, 8)}
+    assert not np.allclose(found["cd_1"], found[comparison.REAL])
+
+
 def test_the_header_names_every_artifact_it_was_made_from(made, track):
     header = arrays.Reader(made.path, "samples").header
     assert set(header.parents) == {"init", "grids", "vae", "latents", "ldm", "cd"}
@@ -166,13 +191,16 @@ def test_the_header_names_every_artifact_it_was_made_from(made, track):
 
 
 def test_the_report_has_the_same_keys_for_every_method_and_survives_as_metrics(made, measured, track, tmp_path):
-    report = comparison.report(made.samples, track.grids, measured, made.timings, P)
-    assert list(report) == [*METHODS, "frames", "stretches", "range_m"]
+    report = told(made.samples, track, measured, made.timings)
+    assert list(report) == [*METHODS, comparison.REAL, "frames", "stretches", "range_m"]
     assert (report["frames"], report["stretches"], report["range_m"]) == (3, 1, 40.0)
     own = {method: {"threshold"} if method in CHOSEN else set() for method in METHODS}
     own["decide"] = set(made.timings["decide"]) - {"latency_ms", "calls"}
+    own["cd_1"] |= {"crps", "member_mae", "energy_score", "spread_skill", "members"}
     keys = {frozenset(set(report[method]) - own[method]) for method in METHODS}
     assert len(keys) == 1
+    assert set(report[comparison.REAL]) == {key for key in report["ldm"] if key.startswith("set_")}
+    assert len(report[comparison.REAL]) == len(realism.KEYS)
     first = [
         *("chamfer_m", "f1@1.0m", "iou_bev", "iou_3d", "jsd_bev", "count_ratio", "points_chamfer_m"),
         *("points_chamfer_ratio", "points_f1@1.0m", "points_f1_ratio", "latency_ms", "calls"),
@@ -211,12 +239,14 @@ def test_the_points_of_the_lidar_itself_are_0_m_off(made, track, tmp_path):
                 writer.append_ragged(f"{method}_indices", cells.indices)
                 writer.append_ragged(f"{method}_features", cells.features)
                 writer.append_ragged(f"{method}_points", points)
+        for name in ("radar", "lidar", comparison.REAL):
+            writer.append(f"{name}_encoded", np.zeros((3, 2), np.float32))
         writer.append("frame", made.samples.frames)
         content = {"methods": ["radar", "lidar"], "columns": list(cells.columns), "thresholds": {}}
         writer.seal(Header("samples", {}, {"grids": track.grids.header.identity}, content))
     samples = comparison.Samples(tmp_path / "samples.zarr", track.grids)
     found = comparison.measured(samples, track.grids, P)
-    report = comparison.report(samples, track.grids, found, {"radar": {}, "lidar": {}}, P)
+    report = told(samples, track, found, {"radar": {}, "lidar": {}})
     assert report["lidar"]["points_chamfer_m"] == report["lidar"]["points_chamfer_ratio"] == 0
     assert report["lidar"]["points_f1@1.0m"] == report["lidar"]["points_count_ratio"] == 1
     assert report["radar"]["points_chamfer_m"] > 0.3
@@ -232,9 +262,7 @@ def test_a_radar_made_from_a_lidar_is_compared_with_what_went_in_and_keeps_none_
     assert samples.columns == ("probability", "power", "doppler", "doppler_variance")
     frame = int(samples.frames[0])
     np.testing.assert_array_equal(samples.points("lidar", 0)[:, :3], lidar_track.grids.points("input", frame)[:, :3])
-    report = comparison.report(
-        samples, lidar_track.grids, comparison.measured(samples, lidar_track.grids, P), running.timings(), P
-    )
+    report = told(samples, lidar_track, comparison.measured(samples, lidar_track.grids, P), running.timings())
     assert report["lidar"]["points_chamfer_ratio"] == 1
     assert report["vae_bound"]["doppler_mae_mps"] >= 0
 

@@ -14,10 +14,12 @@ from echoes.arrays import Reader
 from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
+from echoes.evaluation import realism
 from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.bootstrap import summarise, summarise_points
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.evaluation.points import Region, evaluate_points, restrict
+from echoes.evaluation.realism import Numbers
 from echoes.metric_order import in_order
 from echoes.models.radar import clouds
 from echoes.models.radar.clouds import Cloud
@@ -49,6 +51,7 @@ class CloudEvaluation:
 TITLES = {"radar": "radar", "lidar": "LiDAR", "fused": "radar and model", "ldm": "LDM", "cd_1": "CD, 1 step"}
 TABLE = "frames.csv"
 CELLS, POINTS = "cells", "points"  # the protocols
+REAL = "real"  # the row of one half of the targets against the other
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Samples:
         told: _Content = params.build_subset(_Content, self._reader.header.content, f"{path}: header")
         self.methods, self.columns, self.thresholds = told.methods, told.columns, told.thresholds
         self.frames = self._reader.all("frame")
+        for method in (*self.methods, REAL):
+            self._reader.require(f"{method}_encoded", "f", len(self.frames), None)
 
     def cloud(self, method: str, i: int) -> Cloud:
         """The cloud of the i-th of `frames`."""
@@ -77,6 +82,10 @@ class Samples:
     def points(self, method: str, i: int) -> np.ndarray:
         """(P, 6) the points of the i-th of `frames`, as `echoes enhance` writes them."""
         return self._reader.ragged(f"{method}_points", i)
+
+    def encoded(self, method: str) -> np.ndarray:
+        """(N, K) features of the clouds of `frames`, of REAL too."""
+        return self._reader.all(f"{method}_encoded")
 
 
 Frames = dict[str, list[dict[str, float]]]  # protocol -> the numbers of each frame
@@ -103,14 +112,30 @@ def measured(samples: Samples, grids: Grids, p: CloudEvaluation) -> dict[str, Fr
     }
 
 
+def as_sets(samples: Samples, grids: Grids, seed: int) -> dict[str, Numbers]:
+    """Method -> its clouds as a set against the real ones, frame by frame not its own, under `set_` names; and REAL."""
+    stretches = grids.stretches()[samples.frames]
+    targets = [grids.cells("target", int(frame)).indices for frame in samples.frames]
+    real = realism.described(targets, samples.encoded(REAL), grids.grid)
+    found = {}
+    for method in samples.methods:
+        cells = [samples.cloud(method, i).indices for i in range(len(samples.frames))]
+        made = realism.described(cells, samples.encoded(method), grids.grid)
+        found[method] = realism.against(real, made, stretches, grids.grid, seed)
+    found[REAL] = realism.against(real, real, stretches, grids.grid, seed)
+    return {method: {f"set_{key}": value for key, value in numbers.items()} for method, numbers in found.items()}
+
+
 def report(
     samples: Samples,
     grids: Grids,
     found: Mapping[str, Frames],
+    sets: Mapping[str, Numbers],
     timings: Mapping[str, Mapping[str, float]],
     p: CloudEvaluation,
 ) -> dict[str, Any]:
-    """A flat block of numbers per method, those of points under `points_` names; frames, stretches and thresholds.
+    """A flat block of numbers per method, those of points under `points_`, those of sets under `set_` names; frames,
+    stretches and thresholds. The row REAL has numbers of sets alone: the floor.
 
     Intervals resample stretches, because the frames of a stretch depend on each other. Beside the points of each method
     stands their ratio to those that go in: `points_chamfer_ratio` below 1 is nearer to the target than these.
@@ -121,7 +146,8 @@ def report(
         cells = summarise(protocols[CELLS], stretches, p.seed, p.resamples)
         points = summarise_points(protocols[POINTS], found[grids.task.given][POINTS], stretches, p.seed, p.resamples)
         level = {"threshold": samples.thresholds[method]} if method in samples.thresholds else {}
-        blocks[method] = in_order({**cells, **points, **level, **timings[method]})
+        blocks[method] = in_order({**cells, **points, **sets[method], **level, **timings[method]})
+    blocks[REAL] = in_order(sets[REAL])
     counts = {"frames": len(samples.frames), "stretches": len(np.unique(stretches)), "range_m": p.range_m}
     return {**blocks, **counts}
 

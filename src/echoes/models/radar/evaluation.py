@@ -18,9 +18,11 @@ def evaluate(
     """The report; draws its figures into `folder`."""
     samples = comparison.Samples(path, grids)
     found = comparison.measured(samples, grids, p)
-    report = comparison.report(samples, grids, found, timings, p)
+    sets = comparison.as_sets(samples, grids, p.seed)
+    report = comparison.report(samples, grids, found, sets, timings, p)
     comparison.write_table(samples, grids, found, folder / comparison.TABLE)
     rows = comparison.panels(samples, grids, p.panels)
     figures.birdseye(rows, grids.grid, folder / "birdseye.png", "height [m]")
-    figures.error_over_range(report, ["chamfer_m", "f1@1.0m"], folder / "error_over_range.png")
+    methods = {method: report[method] for method in samples.methods}
+    figures.error_over_range(methods, ["chamfer_m", "f1@1.0m"], folder / "error_over_range.png")
     return report

@@ -13,20 +13,22 @@ from tqdm import tqdm
 from echoes.arrays import Writer
 from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
+from echoes.evaluation import ensembles
 from echoes.models import sampler
 from echoes.models.conditions import unmirrored
-from echoes.models.radar import baselines, clouds, reconstruction
+from echoes.models.radar import baselines, clouds, encoded, reconstruction
 from echoes.models.radar.clouds import Cloud, Made, from_decoded
 from echoes.models.radar.fusing import Fusing, Produced
 from echoes.models.radar.onecall import OneCall, of_frames
 from echoes.models.radar.readout import Placement
 from echoes.models.radar.thresholds import THRESHOLDS, Validation
-from echoes.models.sampler import UNGUIDED, Sampler
+from echoes.models.sampler import UNGUIDED, Sampler, seed_of
 from echoes.models.trained import SampleParams, Trained
 from echoes.provenance import Header
 from echoes.tasks import OCCUPANCY
 
 THRESHOLD_FRAMES = 32  # of the validation split, for the threshold of each method
+MEMBERS, MEMBERS_FRAMES = 8, 24  # samples of the consistency model for each of so many test frames, evenly spread
 
 
 class Sampling:
@@ -54,12 +56,18 @@ class Sampling:
         return [self._grids.task.given, "nearest_train", *direct, *self._samplers, *fused, "vae_bound"]
 
     def write(self, writer: Writer) -> None:
-        """The clouds of every method, and the frames they belong to."""
+        """The clouds of every method, the frames they belong to, and features of these clouds and of the real ones."""
+        cells = {"real": [self._grids.cells("target", int(frame)).indices for frame in self.frames]}
         for method in self.methods:
+            cells[method] = []
             for made in self.clouds(method):
+                cells[method].append(made.cells.indices)
                 writer.append_ragged(f"{method}_indices", made.cells.indices)
                 writer.append_ragged(f"{method}_features", made.cells.features)
                 writer.append_ragged(f"{method}_points", made.points)
+        for name, indices in cells.items():
+            found = encoded.features(self._trained.vae, self._grids, indices, self._p.batch)
+            writer.append(f"{name}_encoded", found)
         writer.append("frame", self.frames)
         parents = {**self._trained.header.parents, "cd": self._trained.header.identity}
         content: dict[str, Any] = {
@@ -83,20 +91,41 @@ class Sampling:
             times += [1000 * seconds / len(frames)] * len(frames)
             yield from made
 
-    def timings(self) -> dict[str, dict[str, float]]:
-        """Median milliseconds per frame, decoding included, network calls of each method, and how far the probability
-        of the gate can be believed.
+    def timings(self) -> dict[str, dict[str, float | None]]:
+        """Median milliseconds per frame, decoding included, network calls of each method, how far the probability of
+        the gate can be believed, and what several samples of one call are worth.
         """
         cond = self._cond(self._batches[0])
         calls = {name: sampler.calls(one, cond) for name, one in self._samplers.items()}
         calls |= dict.fromkeys(("regression", "decide", "fused"), 1)
-        numbers: dict[str, dict[str, float]] = {
+        numbers: dict[str, dict[str, float | None]] = {
             method: {"latency_ms": median(self._milliseconds[method]), "calls": calls.get(method, 0)}
             for method in self.methods
         }
         if self._fusing is not None:
             numbers["decide"] |= self._fusing.believed()
+        numbers["cd_1"] |= ensembles.summarise(self._members())
         return numbers
+
+    def _members(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Shares of occupied cells of blocks of test frames: (MEMBERS, N) of one-call samples, (N,) of the target."""
+        once, level, found = self._samplers["cd_1"], self.thresholds["cd_1"], []
+        for frames in batches_of(evenly_spaced(self.frames, MEMBERS_FRAMES), self._p.batch):
+            drawn = [replace(once, seed=seed_of(once.seed, k)) for k in range(MEMBERS)]
+            cond, ids = self._cond(frames), frames.tolist()
+            made = [from_decoded(one(cond, ids), level, self._grids) for one in drawn]
+            for i, frame in enumerate(ids):
+                observed = self._grids.observed(frame)
+                truth = self._occupied(self._grids.cells("target", frame).indices)
+                members = np.stack([self._occupied(sample[i].indices) for sample in made])
+                found.append((ensembles.shares(members, observed), ensembles.shares(truth, observed)))
+        return found
+
+    def _occupied(self, indices: np.ndarray) -> np.ndarray:
+        """Cells (M, 3) -> (D, H, W) bool."""
+        occupied = np.zeros(self._grids.shape, bool)
+        occupied[tuple(indices.T)] = True
+        return occupied
 
     def _producer(self, method: str) -> Callable[[np.ndarray], Produced]:
         others: dict[str, Callable[[np.ndarray], Produced]] = {
