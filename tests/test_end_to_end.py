@@ -22,7 +22,7 @@ TRAININGS = ("train_vae", "train_ldm", "distill_cd")
 TRACKS = ("radar", "microdoppler")
 CLOUDS = (
     *("radar", "nearest_train", "regression", "posterior_mean", "ldm", "cd_1", "cd_2"),
-    *("decide", "fused", "vae_bound"),
+    *("decide", "overlap", "count", "blend", "fused", "vae_bound"),
 )
 SPECTROGRAMS = ("real", "ldm", "cd_1", "cd_2", "vae_bound")
 MADE = {
@@ -167,7 +167,7 @@ def test_evaluate_reports_the_same_keys_for_every_method(workspace: Workspace) -
     assert all(set(report[method]) - ensemble == {*keys, "threshold"} for method in chosen)
     assert ensemble <= set(report["cd_1"])
     assert {"pd", "pfa", "set_frechet"} <= keys
-    assert all(set(report[method]) == keys for method in ("nearest_train", "fused"))
+    assert all(set(report[method]) == keys for method in ("nearest_train", "overlap", "count", "blend", "fused"))
     assert {"brier", "ece"} <= set(report["decide"]) - keys
     assert keys <= set(report["decide"])
     wanted = "chamfer_m chamfer_sum_m hausdorff_m mhd_m iou_3d iou_bev count_ratio jsd_bev doppler_mae_mps power_mae_db"
@@ -176,7 +176,7 @@ def test_evaluate_reports_the_same_keys_for_every_method(workspace: Workspace) -
     assert {"chamfer_m_lo", "chamfer_m_hi", "chamfer_m_0-20m", "chamfer_m_20-40m", "chamfer_m_40+m"} <= keys
     assert {"points_chamfer_m", "points_chamfer_ratio", "points_f1@1.0m", "points_chamfer_m_lo"} <= keys
     assert report["radar"]["points_chamfer_ratio"] == 1
-    assert [report[m]["calls"] for m in CLOUDS] == [0, 0, 1, 1, 7, 1, 2, 1, 1, 0]
+    assert [report[m]["calls"] for m in CLOUDS] == [0, 0, 1, 1, 7, 1, 2, 1, 1, 1, 2, 1, 0]
 
 
 @of("microdoppler")
@@ -265,7 +265,7 @@ def test_a_lidar_becomes_a_radar_through_all_stages_by_the_section_of_its_track_
     for stage in ("initialize", *STAGES):
         run(stage, "radar")
     report = metrics.read(Path("metrics", "radar", "evaluate.json"))
-    assert set(CLOUDS) - set(report) == {"radar", "decide", "fused"}
+    assert set(CLOUDS) - set(report) == {"radar", "decide", "overlap", "count", "blend", "fused"}
     assert report["lidar"]["points_chamfer_ratio"] == 1
     samples = arrays.Reader(Path("data", "radar", "samples.zarr"), "samples")
     assert samples.header.content["columns"] == ["probability", "power", "doppler", "doppler_variance"]

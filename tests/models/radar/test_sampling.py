@@ -17,7 +17,7 @@ from echoes.inference.enhancer import RadarFrame
 from echoes.models import trained
 from echoes.models.radar import clouds, comparison, evaluation
 from echoes.models.radar.comparison import CELLS, POINTS, CloudEvaluation
-from echoes.models.radar.sampling import Sampling
+from echoes.models.radar.sampling import FUSED, Sampling
 from echoes.models.radar.thresholds import THRESHOLDS
 from echoes.models.trained import SampleParams
 from echoes.provenance import Header
@@ -26,10 +26,10 @@ from echoes.tasks import ENHANCE
 CPU = torch.device("cpu")
 METHODS = [
     *("radar", "nearest_train", "regression", "posterior_mean", "ldm", "cd_1", "cd_2"),
-    *("decide", "fused", "vae_bound"),
+    *("decide", "overlap", "count", "blend", "fused", "vae_bound"),
 ]
 CHOSEN = {"regression", "posterior_mean", "ldm", "cd_1", "cd_2", "vae_bound"}  # with a threshold of their own
-CALLS = dict(zip(METHODS, (0, 0, 1, 1, 7, 1, 2, 1, 1, 0), strict=True))
+CALLS = dict(zip(METHODS, (0, 0, 1, 1, 7, 1, 2, 1, 1, 1, 2, 1, 0), strict=True))
 P = CloudEvaluation("clouds", resamples=40, seed=0, panels=2, range_m=40.0)
 
 
@@ -110,7 +110,7 @@ def test_the_rows_of_the_gate_are_its_cells_and_the_radar_with_what_is_added(mad
 def test_enhance_writes_the_points_that_are_measured(made, track):
     frames = made.samples.frames.tolist()
     radar = [RadarFrame(track.grids.cells("input", f), track.grids.points("input", f)) for f in frames]
-    for choice in ("fused", "decide"):
+    for choice in ("fused", "decide", "overlap", "count", "blend"):
         found, _ = Enhancer.load(track.data, readout=choice, device=CPU).timed(radar, frames)
         for i, cloud in enumerate(found):
             np.testing.assert_allclose(columns.rows(cloud), made.samples.points(choice, i), rtol=1e-5, atol=1e-5)
@@ -258,7 +258,7 @@ def test_a_radar_made_from_a_lidar_is_compared_with_what_went_in_and_keeps_none_
     with arrays.writing(tmp_path / "samples.zarr") as writer:
         running.write(writer)
     samples = comparison.Samples(tmp_path / "samples.zarr", lidar_track.grids)
-    assert samples.methods == ("lidar", *(name for name in METHODS[1:] if name not in ("decide", "fused")))
+    assert samples.methods == ("lidar", *(name for name in METHODS[1:] if name not in FUSED))
     assert samples.columns == ("probability", "power", "doppler", "doppler_variance")
     frame = int(samples.frames[0])
     np.testing.assert_array_equal(samples.points("lidar", 0)[:, :3], lidar_track.grids.points("input", frame)[:, :3])

@@ -1,6 +1,7 @@
-"""The clouds that keep the returns which go in: the methods `decide` and `fused` of the stage sample."""
+"""The clouds that the gate reads out of what the networks say: `decide`, `overlap`, `count`, `blend` and `fused`."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from echoes.dataset.grids import Grids
 from echoes.evaluation.reliability import Reliability
 from echoes.models import sampler
 from echoes.models.conditions import Conditions
-from echoes.models.radar import readout
+from echoes.models.radar import cell_choice, readout
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall, of_frames
 from echoes.models.radar.readout import Fusion, Placement, Readout
@@ -23,6 +24,7 @@ class Fusing:
         self._device = call.sampler.device
         self._fusion = Fusion(settled, Placement.of(grids), self._device)
         self._say = of_frames(call, grids, conditions, settled.uses_latent)
+        self._say_both = of_frames(call, grids, conditions, True)
         self._grids, self._reliability = grids, Reliability()
 
     def decided(self, frames: np.ndarray) -> Produced:
@@ -31,6 +33,28 @@ class Fusing:
         self._judge(frames, probability)
         level, placement = self._fusion.readout.decide, self._fusion.placement
         return [placement.at_least(level, p, m) for p, m in zip(probability, measured, strict=True)], seconds
+
+    def overlapping(self, frames: np.ndarray) -> Produced:
+        """The cells of the best expected overlap, frame by frame."""
+        probability, measured, seconds = self._weighed(frames)
+        cells = [cell_choice.best_overlap(p) for p in probability]
+        return self._placed(cells, probability, measured), seconds
+
+    def counted(self, frames: np.ndarray) -> Produced:
+        """The most probable cells, as many as a LiDAR would show."""
+        probability, measured, seconds = self._weighed(frames)
+        cells = [cell_choice.as_many(p, p) for p in probability]
+        return self._placed(cells, probability, measured), seconds
+
+    def blended(self, frames: np.ndarray) -> Produced:
+        """As many cells, the most probable ones of the gate and one sample of the latent model together."""
+        said = self._say_both(frames)
+        start = sampler.clock(self._device)
+        gated, sampled = (p.cpu().numpy() for p in (self._fusion.probability(said.weighed), said.latent.sigmoid()))
+        seconds = said.seconds + sampler.clock(self._device) - start
+        ranked = [cell_choice.blended(*pair, cell_choice.BLEND) for pair in zip(gated, sampled, strict=True)]
+        cells = [cell_choice.as_many(r, p) for r, p in zip(ranked, gated, strict=True)]
+        return self._placed(cells, gated, said.measured.cpu().numpy()), seconds
 
     def fused(self, frames: np.ndarray) -> Produced:
         """The returns that went in and the cells that are added."""
@@ -44,6 +68,9 @@ class Fusing:
     def believed(self) -> dict[str, float]:
         """How far the probability of the frames that were decided can be believed."""
         return {key: value for key, value in self._reliability.numbers().items() if not math.isnan(value)}
+
+    def _placed(self, cells: Sequence[np.ndarray], probability: np.ndarray, measured: np.ndarray) -> list[Made]:
+        return [self._fusion.placement.at(*frame) for frame in zip(cells, probability, measured, strict=True)]
 
     def _weighed(self, frames: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         """(B, D, H, W) probability by the gate, (B, C + 3, D, H, W) measurements, and the seconds in the networks."""

@@ -28,6 +28,7 @@ from echoes.provenance import Header
 from echoes.tasks import OCCUPANCY
 
 THRESHOLD_FRAMES = 32  # of the validation split, for the threshold of each method
+FUSED = ("decide", "overlap", "count", "blend", "fused")  # methods that the gate reads out
 MEMBERS, MEMBERS_FRAMES = 8, 24  # samples of the consistency model for each of so many test frames, evenly spread
 
 
@@ -52,7 +53,7 @@ class Sampling:
     @property
     def methods(self) -> list[str]:
         direct = [] if self._regression is None else ["regression"]
-        fused = [] if self._fusing is None else ["decide", "fused"]
+        fused = [] if self._fusing is None else [*FUSED]
         return [self._grids.task.given, "nearest_train", *direct, *self._samplers, *fused, "vae_bound"]
 
     def write(self, writer: Writer) -> None:
@@ -97,7 +98,7 @@ class Sampling:
         """
         cond = self._cond(self._batches[0])
         calls = {name: sampler.calls(one, cond) for name, one in self._samplers.items()}
-        calls |= dict.fromkeys(("regression", "decide", "fused"), 1)
+        calls |= {**dict.fromkeys(("regression", *FUSED), 1), "blend": 1 + (self._regression is not None)}
         numbers: dict[str, dict[str, float | None]] = {
             method: {"latency_ms": median(self._milliseconds[method]), "calls": calls.get(method, 0)}
             for method in self.methods
@@ -134,8 +135,9 @@ class Sampling:
             "vae_bound": self._vae_bound,
             "regression": self._regressed,
         }
-        if self._fusing is not None:
-            others |= {"decide": self._fusing.decided, "fused": self._fusing.fused}
+        if (fusing := self._fusing) is not None:
+            ways = (fusing.decided, fusing.overlapping, fusing.counted, fusing.blended, fusing.fused)
+            others |= dict(zip(FUSED, ways, strict=True))
         return others.get(method) or (lambda frames: self._generate(method, frames))
 
     def _chosen_thresholds(self) -> dict[str, float]:
