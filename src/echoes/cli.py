@@ -46,11 +46,13 @@ def enhance(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for the clouds and their index.")],
     track: Annotated[str, typer.Option(help="Trained track; its section of params.yaml names the reader.")],
     readout: Annotated[
-        Literal["fused", "decide", "sample"],
-        typer.Option(help="The radar and what the model adds; the best overlap; or one that looks like a LiDAR."),
+        Literal["fused", "decide", "overlap", "count", "blend", "sample"],
+        typer.Option(help="The radar and what the model adds; its cells, by four rules; or a sample."),
     ] = "fused",
     steps: Annotated[int, typer.Option(min=1, max=2, help="Network calls per sample.")] = 1,
     samples: Annotated[int, typer.Option(min=1, help="Averaged; above 1 their spread is told, too.")] = 1,
+    blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the sample in `--readout blend`.")] = 0.5,
+    mirror: Annotated[bool, typer.Option("--mirror", help="Average with left and right swapped, too.")] = False,
     form: Annotated[Literal["ply", "pcd", "npy", "csv"], typer.Option("--format", help="Of the clouds.")] = "ply",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the clouds of an earlier run.")] = False,
 ) -> None:
@@ -64,7 +66,7 @@ def enhance(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from echoes.commands import enhance as command
 
-    wanted = command.Wanted(steps, readout, samples, form)
+    wanted = command.Wanted(steps, readout, samples, blend, mirror, form)
     typer.echo(command.enhance(track, recording, output, wanted, overwrite))
 
 

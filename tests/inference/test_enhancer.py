@@ -33,7 +33,9 @@ def points_of(grids: Grids) -> np.ndarray:
     return grids.points("input", 3)
 
 
-@pytest.mark.parametrize(("readout", "samples"), [("fused", 1), ("decide", 1), ("sample", 1), ("fused", 2)])
+@pytest.mark.parametrize(
+    ("readout", "samples"), [("fused", 1), ("decide", 1), ("sample", 1), ("blend", 1), ("fused", 2)]
+)
 def test_the_cloud_of_points_is_the_one_that_the_command_writes(
     train: Callable[..., Grids], project: Path, source: simulated.Source, readout: str, samples: int
 ) -> None:
@@ -78,7 +80,7 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
         np.testing.assert_allclose(cloud[:, [5, 4, 3]], pipeline.features[:, [0, 2, 3]], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("readout", ["fused", "decide", "sample"])
+@pytest.mark.parametrize("readout", ["fused", "decide", "overlap", "count", "blend", "sample"])
 def test_the_cloud_depends_on_the_radar(train: Callable[..., Grids], project: Path, readout: str) -> None:
     points = points_of(train("encoder"))
     one, other = map(columns.rows, enhancer_of(project, readout=readout).clouds([points, points[:5]], [0, 0]))
@@ -104,6 +106,45 @@ def test_the_spread_over_samples_is_a_field_of_its_own(train: Callable[..., Grid
     assert (cloud["spread"] <= 0.6).all()  # the most that three probabilities can deviate
     first, _ = one.clouds([points, points], [0, 1])
     assert first.shape != cloud.shape or not np.allclose(first["x"], cloud["x"])
+
+
+def test_with_its_mirror_image_a_frame_and_its_mirror_image_give_mirrored_clouds(
+    train: Callable[..., Grids], project: Path
+) -> None:
+    grids = train("encoder")
+    points = points_of(grids)
+    mirrored = points * np.float32([1, -1, 1, 1, 1])
+    enhancer = enhancer_of(project, readout="count", mirror=True)
+    one, other = (columns.rows(cloud) for cloud in enhancer.clouds([points, mirrored], [0, 0]))
+    other[:, 1] *= -1
+    assert one.shape == other.shape
+    one, other = (cloud[np.lexsort(grids.grid.cells(cloud)[0].T)] for cloud in (one, other))
+    np.testing.assert_allclose(one, other, rtol=1e-2, atol=2e-2)
+    alone = columns.rows(enhancer_of(project, readout="count").clouds([points, mirrored], [0, 0])[0])
+    assert alone.shape != one.shape or not np.allclose(alone[:, 5].sum(), one[:, 5].sum(), rtol=1e-3)
+
+
+def test_a_blend_goes_from_the_model_to_the_sample(train: Callable[..., Grids], project: Path) -> None:
+    points = points_of(train("encoder"))
+    counted, none, half, all_of_it = (
+        {tuple(place) for place in columns.rows(enhancer_of(project, **options)(points))[:, :3].tolist()}
+        for options in ({"readout": "count"}, *({"readout": "blend", "blend": share} for share in (0.0, 0.5, 1.0)))
+    )
+    assert counted == none
+    assert len(none) == len(half) == len(all_of_it)
+    assert len(none & half) > len(none & all_of_it)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"blend": 1.5}, r"^blend: expected a share from 0 to 1, got 1\.5$"),
+        ({"readout": "sample", "mirror": True}, r"^mirror: expected a readout of fused, .*, got sample"),
+    ],
+)
+def test_what_is_no_way_to_read_out_is_refused(tmp_path: Path, options: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Enhancer.load(tmp_path, **options)
 
 
 @pytest.mark.parametrize(

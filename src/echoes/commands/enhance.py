@@ -42,11 +42,13 @@ BATCH = 16  # frames in the network at once
 
 @dataclass(frozen=True)
 class Wanted:
-    """steps: calls of the latent model for a sample; choice, samples: as `Enhancer` takes them; form: of the files."""
+    """steps: calls of the latent model for a sample; choice to mirror: as `Enhancer` takes them; form: of the files."""
 
     steps: int
     choice: Choice
     samples: int
+    blend: float
+    mirror: bool
     form: Format
 
 
@@ -109,6 +111,8 @@ def loaded(track: str, wanted: Wanted) -> Enhancer:
         readout=wanted.choice,
         steps=wanted.steps,
         samples=wanted.samples,
+        blend=wanted.blend,
+        mirror=wanted.mirror,
         device=best_device(),
     )
 

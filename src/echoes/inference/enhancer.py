@@ -15,13 +15,15 @@ from echoes.compute.precision import autocast
 from echoes.dataset.metadata import CloudMetadata
 from echoes.errors import InputError
 from echoes.evaluation.unlikeness import Seen
-from echoes.grids import Grid
+from echoes.grids import Y_AXIS, Grid
 from echoes.inference import columns
 from echoes.models import autoencoders, denoisers, students
-from echoes.models.radar import clouds, familiarity
+from echoes.models.radar import cell_choice, clouds, familiarity
+from echoes.models.radar.cell_choice import BLEND
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall
 from echoes.models.radar.readout import Fusion, Placement, with_returns
+from echoes.models.radar.regressor import outputs
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler, clock
 from echoes.models.trained import require_files
 from echoes.provenance import require_parent
@@ -30,7 +32,8 @@ from echoes.rasters.cells import Cells, dense
 from echoes.rasters.scaling import Scaling
 from echoes.tasks import Task
 
-Choice = Literal["fused", "decide", "sample"]
+Choice = Literal["fused", "decide", "overlap", "count", "blend", "sample"]
+MIRRORED = ("fused", "decide", "overlap", "count")  # choices by a probability, which can be averaged
 RETURNS = "x, y, z [m], Doppler [m/s], power [dB]"
 
 
@@ -48,6 +51,7 @@ class Enhancer:
 
     call         the networks; through_vae: whether the autoencoder encodes the radar for them.
     fusion       how a cloud is read out of what they say; choice, samples: as `load` takes them.
+    blend        share of the sample where it is blended in; mirror: whether left and right are swapped, too.
     threshold    of occupancy, for a cloud that is one sample.
     ego_motion   `none`: Doppler is relative to the radar; else it is over ground, the radar's own motion taken out.
     seen         what the radar of the training frames was like.
@@ -58,6 +62,8 @@ class Enhancer:
     fusion: Fusion
     choice: Choice
     samples: int
+    blend: float
+    mirror: bool
     threshold: float
     grid: Grid
     task: Task
@@ -73,18 +79,25 @@ class Enhancer:
         readout: Choice = "fused",
         steps: int = 1,
         samples: int = 1,
+        blend: float = BLEND,
+        mirror: bool = False,
         device: torch.device | None = None,
     ) -> "Enhancer":
         """The models of a trained track, from a folder such as `data/radar`.
 
         readout  fused: the radar's returns and what the model adds; decide: the model's cells of the best overlap;
-                 sample: one sample of the latent model, which looks like a LiDAR.
+                 overlap: those of the best expected overlap of this frame; count: the most probable ones, as many as
+                 a LiDAR would show; blend: as many, of the model and a sample together; sample: one sample of the
+                 latent model, at the threshold of its best overlap.
         steps    network calls of the latent model for a sample, 1 or 2.
         samples  of the latent model, whose mean probability and its spread are told.
+        blend    how much of the sample is in a blend: 0 for none, 1 for the sample alone.
+        mirror   average what is said of the frame and of its mirror image, left and right swapped; twice the time.
         device   None for a GPU where there is one.
 
         Raises InputError where the track is not trained, or its two models do not belong together.
         """
+        _require(readout, blend, mirror)
         device = best_device() if device is None else device
         vae_path, cd_path = Path(folder, "vae.safetensors"), Path(folder, "cd.safetensors")
         require_files(vae_path, cd_path)
@@ -97,6 +110,8 @@ class Enhancer:
         grid, latent_shape = Grid(told.axes), latentstore.shape(header)
         if latent_shape != vae.latent_shape(grid.shape):
             raise InputError(f"{cd_path}: expected latents of a grid {grid.shape}, got {latent_shape}")
+        if mirror and grid.axes[1].start != -grid.axes[1].stop:
+            raise InputError(f"mirror: expected a grid as wide to both sides, got {grid.axes[1]}")
         between = [students.calibrated(header, "second_sigma")] * (steps - 1)
         decoder = Decoder(vae, denoisers.whitening(header))
         sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latent_shape, of.seed)
@@ -106,6 +121,8 @@ class Enhancer:
             fusion=Fusion(students.readout(header), Placement(grid, told.scaling, told.task), device),
             choice=readout,
             samples=samples,
+            blend=blend,
+            mirror=mirror,
             threshold=students.calibrated(header, "threshold"),
             grid=grid,
             task=told.task,
@@ -141,18 +158,37 @@ class Enhancer:
         if len(frames) == 1:  # convolutions are several times slower on a single sample
             sample_ids, cells = [*sample_ids, *sample_ids], [*cells, *cells]
         device = self.call.sampler.device
-        radar = torch.from_numpy(self._dense(cells, False)).to(device)
+        views = [cells, *([[self._mirrored(one) for one in cells]] if self.mirror else [])]
+        radar = [torch.from_numpy(self._dense(view, False)).to(device) for view in views]
         start = clock(device)
-        cond = self._encode(cells) if self.through_vae else radar
-        one_sample = self.choice == "sample"
-        latent = one_sample or self.samples > 1 or self.fusion.readout.uses_latent
-        said = self.call(radar, cond, sample_ids, self.samples, latent)
-        probability = said.latent.sigmoid() if one_sample else self.fusion.probability(said.weighed)
+        told, *other = [self._told(*view, sample_ids) for view in zip(radar, views, strict=True)]
+        for mirrored in other:
+            told = [(a + b.flip(Y_AXIS) * sign) / 2 for a, b, sign in zip(told, mirrored, self._signs(), strict=True)]
         seconds = clock(device) - start
-        probable, spread = probability.cpu().numpy(), said.spread.cpu().numpy()
-        measured = (said.sampled if one_sample else said.measured).cpu().numpy()
-        made = [self._made(frame, *one) for frame, *one in zip(frames, probable, measured, strict=False)]
+        probable, sampled, measured, spread = (tensor.cpu().numpy() for tensor in told)
+        made = [self._made(frame, *one) for frame, *one in zip(frames, probable, sampled, measured, strict=False)]
         return [self._cloud(one, of) for one, of in zip(made, spread, strict=False)], seconds
+
+    def _told(self, radar: Tensor, cells: Sequence[Cells], sample_ids: Sequence[int]) -> list[Tensor]:
+        """Probability by the gate and of the sample (B, D, H, W), measurements (B, C + 3, D, H, W), and the spread."""
+        cond = self._encode(cells) if self.through_vae else radar
+        latent = self.choice in ("sample", "blend") or self.samples > 1 or self.fusion.readout.uses_latent
+        said = self.call(radar, cond, sample_ids, self.samples, latent)
+        measured = said.sampled if self.choice == "sample" else said.measured
+        return [self.fusion.probability(said.weighed), said.latent.sigmoid(), measured, said.spread]
+
+    def _mirrored(self, cells: Cells) -> Cells:
+        """With left and right swapped, in the order of the grid; what a radar measures is the same from either side."""
+        indices = cells.indices.copy()
+        indices[:, 1] = self.grid.shape[1] - 1 - indices[:, 1]
+        order = np.lexsort(indices.T[::-1])
+        return Cells(indices[order], cells.features[order])
+
+    def _signs(self) -> list[Tensor]:
+        """What of `_told` changes its sign in the mirror: the offset along y."""
+        of = torch.tensor([-1.0 if name == "offset_y" else 1.0 for name in outputs(self.task)])
+        one = torch.ones(1)
+        return [sign.to(self.call.sampler.device) for sign in (one, one, of[:, None, None, None], one)]
 
     def _frame(self, points: np.ndarray) -> RadarFrame:
         found = np.asarray(points, np.float32)
@@ -162,11 +198,20 @@ class Enhancer:
             raise InputError(f"points: expected returns inside the grid of the track, got none of {len(found)}")
         return RadarFrame(voxels.radar_cells(found, self.grid), found)
 
-    def _made(self, frame: RadarFrame, probability: np.ndarray, measured: np.ndarray) -> Made:
-        settled = self.fusion.readout
-        if self.choice != "fused":
-            level = self.threshold if self.choice == "sample" else settled.decide
-            return self.fusion.placement.at_least(level, probability, measured)
+    def _made(self, frame: RadarFrame, probability: np.ndarray, sampled: np.ndarray, measured: np.ndarray) -> Made:
+        settled, placement = self.fusion.readout, self.fusion.placement
+        match self.choice:
+            case "decide":
+                return placement.at_least(settled.decide, probability, measured)
+            case "sample":
+                return placement.at_least(self.threshold, sampled, measured)
+            case "overlap":
+                return placement.at(cell_choice.best_overlap(probability), probability, measured)
+            case "count":
+                return placement.at(cell_choice.as_many(probability, probability), probability, measured)
+            case "blend":
+                ranked = cell_choice.blended(probability, sampled, self.blend)
+                return placement.at(cell_choice.as_many(ranked, probability), probability, measured)
         inside = self.grid.cells(frame.points)[1]
         fused = self.fusion.fused(probability, measured, frame.cells, frame.points[inside])
         return with_returns(fused, frame.points[~inside], settled.outside)
@@ -196,3 +241,11 @@ class Enhancer:
         with autocast(radar.device):
             latents: Tensor = sampler.decoder.vae.encode(radar).mean
         return latents
+
+
+def _require(readout: Choice, blend: float, mirror: bool) -> None:
+    """Raises InputError for a share that is none, and where the mirror image of a sample would be averaged in."""
+    if not 0 <= blend <= 1:
+        raise InputError(f"blend: expected a share from 0 to 1, got {blend}")
+    if mirror and readout not in MIRRORED:
+        raise InputError(f"mirror: expected a readout of {', '.join(MIRRORED)}, got {readout}, which is of one sample")
