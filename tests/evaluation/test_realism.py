@@ -1,10 +1,12 @@
 """Sets of clouds: moved ones are as far as they were moved, equal ones 0, and the floor is of other roads."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from echoes import seeds
-from echoes.evaluation import realism
+from echoes.evaluation import halves, realism
 from echoes.evaluation.realism import KEYS, against, compared, described
 from echoes.grids import Grid, Range
 
@@ -86,6 +88,26 @@ def test_the_floor_is_of_other_roads_and_a_method_that_makes_real_clouds_reaches
     assert unreal["two_sample_accuracy"] == 1
     assert (unreal["precision"], unreal["coverage"]) == (0, 0)
     assert unreal["height_w1_m"] == pytest.approx(2, abs=0.2)
+
+
+def test_both_halves_are_the_reference_in_turn(real):
+    made = described(clouds("other", count=20), features("other", 1.0), GRID)
+    first, second = halves.halves(np.zeros((FRAMES, 1), int), STRETCHES, 0)
+    ways = [compared(real.take(a), made.take(b), GRID) for a, b in ((first, second), (second, first))]
+    found = against(real, made, STRETCHES, GRID, 0)
+    for key in ways[0]:
+        assert found[key] == pytest.approx((ways[0][key] + ways[1][key]) / 2), key
+    assert ways[0]["frechet"] != ways[1]["frechet"]
+
+
+def test_units_of_features_do_not_matter(real):
+    scale = np.array([1.0, 1e3, 1e-3])
+    other, scaled = (described(clouds("real"), features("other", 1.0) * by, GRID) for by in (1.0, scale))
+    same = replace(real, features=real.features * scale)
+    found, again = compared(real, other, GRID), compared(same, scaled, GRID)
+    assert [again[key] for key in ("frechet", "precision", "density")] == pytest.approx(
+        [found[key] for key in ("frechet", "precision", "density")]
+    )
 
 
 def test_the_order_of_roads_does_not_matter_but_their_halves_do(real):

@@ -50,3 +50,12 @@ def test_a_ring_of_cells_around_the_sensor_is_one_arc_and_what_is_far_of_it_leav
     (alone,) = shapes.arcs(occupied((1, 8, 15)), covered)  # 7.5 m ahead: atan(0.5 / 7.5) = 3.8 degrees to each side
     assert alone in (2 * 3.8 // one, 2 * 3.8 // one + 1)
     assert sorted(shapes.arcs(occupied((0, 8, 15), (2, 8, 15), (2, 8, 0)), covered)) == [alone] * 3
+
+
+def test_a_column_straight_behind_is_one_arc_over_both_ends_of_the_azimuth():
+    shifted = Grid.of(z=Range(0.0, 4.0, 4), y=Range(-7.5, 8.5, 16), x=Range(-8.0, 8.0, 16))
+    covered, cells = shapes.sectors(shifted), np.zeros(shifted.shape, bool)
+    assert shifted.axes[1].centres[7] == 0
+    cells[0, 7, [0, 15]] = True
+    ahead, behind = shapes.arcs(cells, covered)
+    assert ahead == behind > 1

@@ -35,6 +35,11 @@ def test_sets_far_apart_are_always_told_apart_and_equal_ones_never():
     assert two_sample.accuracy((constant, constant), (constant, constant)) == 0.5
 
 
+def test_what_was_fitted_to_says_nothing_of_others():
+    a, b, c, d = (drawn(500, name) for name in "abcd")
+    assert two_sample.accuracy((a, b + 5), (c, d)) == pytest.approx(0.5, abs=0.05)
+
+
 def test_units_of_features_do_not_matter():
     train, test = ((drawn(40, name), drawn(40, name * 2, 0.7)) for name in "ab")
     scale = np.array([1.0, 1e4, 1e-3])
