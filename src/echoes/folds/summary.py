@@ -33,11 +33,11 @@ def summarise(rows: Sequence[Measured], seed: int, resamples: int) -> dict[str, 
 
     `<key>` is the mean over the frames of all folds that have a value (each frame of the recording is tested in one
     fold), `<key>_mean_of_folds` the mean of the folds' own means, and these are `<key>_fold_0` and so on.
-    `chamfer_ratio` and `f1_ratio` are the mean of the method over that of what went in (`radar`, or `lidar`), both over the frames of all folds in
-    which both have a value: below 1 the first, above 1 the second where the method helps. `_lo` and `_hi` end the 95 %
-    intervals of means and ratios over resamples of whole stretches, whatever their fold. `worse_than_<given>` is the
-    number of folds in which the method's mean of `chamfer_m`, over the same frames, is the larger. None is what no
-    frame has a value of.
+    `chamfer_ratio` and `f1_ratio` are the mean of the method over that of what went in (`radar`, or `lidar`), both over
+    the frames of all folds in which both have a value: below 1 the first, above 1 the second where the method helps.
+    `_lo` and `_hi` end the 95 % intervals of means and ratios over resamples of whole stretches, whatever their fold.
+    `worse_than_<given>` is the number of folds in which the method's mean of `chamfer_m`, over the same frames, is the
+    larger. None is what no frame has a value of.
     """
     stretch = {(row.fold, row.frame): (row.fold, row.stretch) for row in rows}
     number = {one: i for i, one in enumerate(sorted(set(stretch.values())))}
