@@ -11,7 +11,8 @@ FLOORS = [
     {"files", "imports", "tasks"},
     {"formats"},
     {"params", "grids", "seeds", "batch_noise", "terms", "provenance", "metrics", "metric_order"},
-    {"entry", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial", "evaluation", "reports"},
+    {"entry", "choices", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial"}
+    | {"evaluation", "reports"},
     {"training", "latentstore", "dataset", "augmentation"},
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from echoes.commands.differences import committed, differences, flat
+from echoes.choices.rules import leaves
+from echoes.commands.differences import committed, differences
 from echoes.errors import InputError
 
 TEXT = """tracks: [a]
@@ -96,4 +97,19 @@ def test_a_committed_file_that_is_no_yaml_is_told_with_its_commit(path):
 
 
 def test_only_mappings_are_unfolded():
-    assert flat({"a": {"b": [{"c": 1}], "d": {}}, "e": None}) == {"a.b": [{"c": 1}], "a.d": {}, "e": None}
+    assert leaves({"a": {"b": [{"c": 1}], "d": {}}, "e": None}) == {"a.b": [{"c": 1}], "a.d": {}, "e": None}
+
+
+def test_a_value_without_effect_stands_in_brackets(path):
+    section = "source: {{}}, ldm: {{architecture: {{parameterization: {}, edm: {{sigma_data: {}}}}}}}"
+    first, second = section.format("edm", 0.5), section.format("flow", 1.0)
+    path.write_text(f"a: {{{first}}}\nb: {{{second}}}\n")
+    assert differences([], "", path) == (
+        "                                     a      b\n"
+        "ldm.architecture.parameterization  edm   flow\n"
+        "ldm.architecture.edm.sigma_data    0.5  (1.0)\n"
+        "(in brackets: without effect, as it belongs to what is not chosen)\n"
+    )
+    git(path.parent, "commit", "-am", "second")
+    path.write_text(f"a: {{{first}}}\nb: {{{section.format('flow', 2.0)}}}\n")
+    assert rows(differences([], "HEAD", path))[1] == ["b.ldm.architecture.edm.sigma_data", "(1.0)", "(2.0)"]

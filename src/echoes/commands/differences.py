@@ -1,12 +1,14 @@
 """Command params: the values in which tracks differ from each other, or params.yaml from a commit."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from echoes import params
+from echoes.choices import track
+from echoes.choices.rules import leaves
 from echoes.commands import sections, yaml_text
 from echoes.errors import InputError
 from echoes.reports import tables
@@ -15,23 +17,27 @@ Values = Mapping[str, Any]  # dotted key -> value
 
 MISSING = "-"  # in the table, of a key that a track does not have
 NOTHING = "no differences\n"
+IN_VAIN = "(in brackets: without effect, as it belongs to what is not chosen)\n"
 
 
 def differences(names: Sequence[str], commit: str, path: Path) -> str:
     """A row for each key whose value differs, and a column for each of the tracks `names`, or of all for none.
 
     With a commit, or a single track, which is compared with HEAD: a column for what was committed, and one for today.
+    A value in brackets has no effect, as it belongs to what is not chosen.
     Raises InputError for a track that is unknown, and for a commit that has no such file.
     """
     document = params.document(path)
     known = sections.tracks(document)
     if not commit and len(names or known) > 1:
         _check_known(names, known, str(path))
-        return _table({name: flat(known[name]) for name in names or known})
+        return _table({name: leaves(known[name]) for name in names or known}, _idle(known, names or known))
     name = commit or "HEAD"
     before = committed(name, path)
     _check_known(names, {**sections.tracks(before), **known}, f"{path} and in {name}")
-    return _table({name: flat(_of(before, names)), "today": flat(_of(document, names))})
+    columns = {name: _of(before, names), "today": _of(document, names)}
+    idle = {column: set(_under_tracks(sections.tracks(values))) for column, values in columns.items()}
+    return _table({column: leaves(values) for column, values in columns.items()}, idle)
 
 
 def committed(commit: str, path: Path) -> Any:
@@ -51,16 +57,6 @@ def committed(commit: str, path: Path) -> Any:
             raise InputError(str(error).replace(str(copy), f"{commit}:{path}")) from error
 
 
-def flat(value: Any, path: str = "") -> dict[str, Any]:
-    """Dotted key -> value, of a mapping of mappings; a list is one value."""
-    if not isinstance(value, Mapping) or (path and not value):
-        return {path: value}
-    found: dict[str, Any] = {}
-    for key, each in value.items():
-        found |= flat(each, f"{path}.{key}" if path else str(key))
-    return found
-
-
 def _check_known(names: Sequence[str], known: Mapping[str, Any], where: str) -> None:
     for name in names:
         if name not in known:
@@ -73,11 +69,23 @@ def _of(document: Any, names: Sequence[str]) -> Mapping[str, Any]:
     return {name: whole[name] for name in names if name in whole} if names else whole
 
 
-def _table(columns: Mapping[str, Values]) -> str:
+def _idle(known: Mapping[str, Any], names: Iterable[str]) -> dict[str, set[str]]:
+    """Track -> its keys whose values have no effect."""
+    return {name: set(track.idle(known[name])) for name in names}
+
+
+def _under_tracks(known: Mapping[str, Any]) -> list[str]:
+    """The same of all tracks of a document, each key below the name of its track."""
+    return [f"{name}.{key}" for name in known for key in track.idle(known[name])]
+
+
+def _table(columns: Mapping[str, Values], idle: Mapping[str, set[str]]) -> str:
+    """idle: column -> keys whose values have no effect there, which stand in brackets."""
     first, *others = columns.values()
     different = [key for key in _keys([first, *others]) if not all(_same(first, other, key) for other in others)]
-    rows = [[key, *(_shown(values, key) for values in columns.values())] for key in different]
-    return tables.aligned([["", *columns], *rows]) if rows else NOTHING
+    rows = [[key, *(_shown(columns[name], key, idle[name]) for name in columns)] for key in different]
+    marked = any(key in columns[name] and key in idle[name] for key in different for name in columns)
+    return tables.aligned([["", *columns], *rows]) + IN_VAIN * marked if rows else NOTHING
 
 
 def _keys(columns: Sequence[Values]) -> list[str]:
@@ -99,5 +107,8 @@ def _same(first: Values, other: Values, key: str) -> bool:
     return bool(first[key] == other[key]) and isinstance(first[key], bool) == isinstance(other[key], bool)
 
 
-def _shown(values: Values, key: str) -> str:
-    return yaml_text.flow(values[key]) if key in values else MISSING
+def _shown(values: Values, key: str, idle: set[str]) -> str:
+    if key not in values:
+        return MISSING
+    shown = yaml_text.flow(values[key])
+    return f"({shown})" if key in idle else shown
