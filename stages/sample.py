@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from echoes import arrays, metrics, params
+from echoes.choices import telling
 from echoes.compute.device import best_device
 from echoes.dataset import catalog
 from echoes.entry import run
@@ -11,6 +12,7 @@ from echoes.models import families, trained
 
 def main(track: str) -> None:
     p = params.load(trained.SampleParams, f"{track}.sample")
+    telling.tell("sample", track, lambda section: p.CHOICES)
     data = Path("data", track)
     grids = catalog.read(data / "grids.zarr")
     sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, best_device()), grids, p)

@@ -70,13 +70,24 @@ _BROKEN = (yaml.YAMLError, ValueError, RecursionError, LookupError, AttributeErr
 def _document(path: Path, modified_ns: int) -> Any:
     try:
         content = path.read_bytes()
+    except OSError as error:
+        raise _broken(error, path) from error
+    return parse(content, path)
+
+
+def parse(content: bytes, path: Path) -> Any:
+    """What YAML holds, with YAML 1.2 numbers; path: for messages. Raises InputError for what is none."""
+    try:
         _check_extent(content, path)
         return yaml.load(content, Loader=_Loader)  # a SafeLoader: see _Loader
     except InputError:
         raise
     except _BROKEN as error:
-        told = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: expected YAML, got {told}") from error
+        raise _broken(error, path) from error
+
+
+def _broken(error: Exception, path: Path) -> InputError:
+    return InputError(f"{path}: expected YAML, got {' '.join(str(error).split()) or type(error).__name__}")
 
 
 def _check_extent(content: bytes, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from echoes.autoencoder.loss import target_loss
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
 from echoes.autoencoder.structure import gradient_error
 from echoes.autoencoder.vae import Vae
+from echoes.choices import vae as vae_choices
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
@@ -30,6 +31,8 @@ from echoes.training.schedule import StageSchedule
 @dataclass(frozen=True)
 class VaeParams:
     """The section `<track>.vae`."""
+
+    CHOICES: ClassVar = vae_choices.CHOICES
 
     architecture: VaeArchitecture
     loss: LossWeights | SpectrogramLoss

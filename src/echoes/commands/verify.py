@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from echoes import arrays, files, initial, latentstore, params, provenance, weights
+from echoes.choices.rules import without_idle
+from echoes.choices.track import choices
 from echoes.errors import InputError
 from echoes.provenance import Header
 
@@ -107,9 +109,17 @@ def _problems(artifact: Artifact, path: Path, track: str, sections: Mapping[str,
         problems += _parent(path, header, kind, found)
     today = sections.get(artifact.section) if artifact.section else sections
     key = f"{track}.{artifact.section}" if artifact.section else track
-    problems += [f"{path}: was made with {text}" for text in _differences(header.params, today, key)]
+    problems += [f"{path}: was made with {text}" for text in _differences(_in_force(artifact, header), today, key)]
     found[artifact.kind] = path, header
     return problems
+
+
+def _in_force(artifact: Artifact, header: Header) -> Mapping[str, Any]:
+    """The parameters of an artifact, less those that had no effect on it: which ones it tells depends on its age."""
+    if artifact.section:
+        return without_idle(header.params, choices(artifact.section, header.params))
+    several = {name: of for name, of in header.params.items() if isinstance(of, Mapping)}
+    return {**header.params, **{name: without_idle(of, choices(name, of)) for name, of in several.items()}}
 
 
 def _raised(check: Callable[[], Any]) -> list[str]:

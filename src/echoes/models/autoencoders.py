@@ -11,6 +11,8 @@ from echoes import params, weights
 from echoes.autoencoder import architecture
 from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.autoencoder.vae import Vae
+from echoes.choices.autoencoder import ARCHITECTURE, STANDS
+from echoes.choices.rules import in_force, settled
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.grids import Axis
@@ -29,7 +31,8 @@ class Section(Protocol):
 def save(vae: Vae, p: Section, data: Grids | Spectrograms, parents: Mapping[str, str], path: Path) -> None:
     """parents: kind -> identity of all that the weights were made from."""
     content = {**data.metadata, "channels": data.channels}
-    weights.save(vae.state_dict(), Header("vae", asdict(p), parents, content, asdict(p.architecture)), path)
+    built = settled(asdict(p.architecture), ARCHITECTURE, STANDS)
+    weights.save(vae.state_dict(), Header("vae", in_force(p), parents, content, built), path)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from torch import nn
 
 from echoes import latentstore, params, weights
 from echoes.autoencoder.latents import Whitening
+from echoes.choices.denoiser import ARCHITECTURE, STANDS
+from echoes.choices.rules import in_force, settled
 from echoes.dataset.metadata import LabelNames
 from echoes.diffusion import ddpm, edm, flow
 from echoes.diffusion.denoiser import Denoiser, Parameterization
@@ -172,7 +174,8 @@ class Section(Protocol):
 
 def save_ldm(denoiser: Denoiser, p: Section, latents: Header, parents: Mapping[str, str], path: Path) -> None:
     """parents: kind -> identity of all that the weights were made from, beside what the latents were made from."""
-    header = Header("ldm", asdict(p), {**latents.parents, **parents}, latents.content, asdict(p.architecture))
+    built = settled(asdict(p.architecture), ARCHITECTURE, STANDS)
+    header = Header("ldm", in_force(p), {**latents.parents, **parents}, latents.content, built)
     weights.save(denoiser.state_dict(), header, path)
 
 

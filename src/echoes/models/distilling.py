@@ -3,11 +3,13 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from echoes.autoencoder.latents import Whitening
+from echoes.choices import sampling
 from echoes.diffusion import schedules
 from echoes.diffusion.denoiser import Denoiser, bind
 from echoes.diffusion.guidance import Guidance
@@ -30,6 +32,8 @@ class CdParams:
     guidance    of the teacher: the student learns the guided trajectories.
     target_ema  decay of the target network.
     """
+
+    CHOICES: ClassVar = sampling.CD
 
     sigmas: SigmaRange
     guidance: Guidance

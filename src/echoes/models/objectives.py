@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from echoes import batch_noise, seeds
 from echoes.augmentation.clouds import InputAugmentation
 from echoes.autoencoder.latents import Whitening
+from echoes.choices import ldm
 from echoes.dataset.frames import batches_of
 from echoes.diffusion.ddpm import DdpmLoss
 from echoes.diffusion.denoiser import Denoiser
@@ -50,6 +52,8 @@ class LdmLoss:
 @dataclass(frozen=True)
 class LdmParams:
     """The section `<track>.ldm`. augmentation: of the cells that are the condition; null where it is none."""
+
+    CHOICES: ClassVar = ldm.CHOICES
 
     architecture: LdmArchitecture
     loss: LdmLoss

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from echoes import params, weights
+from echoes.choices import rules, sampling
 from echoes.diffusion.denoiser import Denoise
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
@@ -67,7 +68,8 @@ def save_cd(model: ConsistencyModel, p: Section, teacher: Header, chosen: Mappin
     """chosen: what was settled on validation, such as `second_sigma`, the noise level where a second step starts."""
     of = CdArchitecture(denoisers.architecture(teacher, path), p.sigmas, p.schedule.seed)
     parents = {**teacher.parents, "ldm": teacher.identity}
-    header = Header("cd", asdict(p), parents, {**teacher.content, **chosen}, asdict(of))
+    built = rules.settled(asdict(of), rules.under("sigmas", sampling.SIGMAS), sampling.STANDS)
+    header = Header("cd", rules.in_force(p), parents, {**teacher.content, **chosen}, built)
     weights.save(model.denoiser.state_dict(), header, path)
 
 

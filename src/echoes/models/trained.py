@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 
 from echoes import latentstore, params
 from echoes.autoencoder.vae import Vae
+from echoes.choices import sampling
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.churn import Churn
@@ -34,6 +36,8 @@ class SampleParams:
     batch     frames sampled together.
     dopri5, euler_ancestral, stochastic_heun   what the solvers of these names are told.
     """
+
+    CHOICES: ClassVar = sampling.SAMPLE
 
     frames: int
     batch: int

@@ -2,8 +2,8 @@
 
 A state lies in .dvc/tmp/scratch/<stage>@<track>/<fingerprint>, where neither `dvc repro` nor `dvc exp run` clears it
 away and where temporary runs of queued experiments find it too. The fingerprint is of all that decides the result:
-params, identities of the inputs, code, versions. So other params or data begin afresh, and going back to the old ones
-goes on with the old state.
+params that have an effect, identities of the inputs, code, versions. So other params or data begin afresh, and going
+back to the old ones goes on with the old state.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from echoes import files, weights
+from echoes.choices.rules import in_force
 from echoes.compute import distributed, shares
 from echoes.compute.device import device_of
 from echoes.errors import InputError
@@ -79,7 +80,7 @@ class Checkpoints:
         params   a dataclass; parents: kind -> identity of the artifacts that are trained on.
         kept     name -> what is saved beside the module and its optimizer.
         """
-        self._params, self._parents = asdict(params), dict(parents)
+        self._params, self._parents = in_force(params), dict(parents)
         self._origin = {
             "params": self._params,
             "parents": self._parents,

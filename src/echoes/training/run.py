@@ -9,6 +9,8 @@ from typing import Any, ClassVar, Protocol
 
 from torch import nn
 
+from echoes.choices import telling
+from echoes.choices.rules import choices_of
 from echoes.compute import distributed
 from echoes.training import trackers
 from echoes.training.checkpoint import Checkpoints, Stateful
@@ -78,11 +80,12 @@ def training_run(
     """Within, a training is logged and its state is saved; a training whose artifact is left begins afresh next time.
     Another one of the same stage that still runs in this folder is ended first.
 
-    script    of the stage; p: its section of params.yaml, whose changes begin the training afresh.
+    script    of the stage; p: its section of params.yaml; changes that have an effect begin it afresh, others are told.
     parents   kind -> identity of what is trained on.
     averages  name -> average; the last one is measured and selected.
     error     model of the last average -> its error on the validation split.
     """
+    telling.tell(script.stem, track, lambda section: choices_of(p))
     schedule, told = p.schedule, trackers.chosen(runtime.trackers, script.stem, track, asdict(p))
     log = Log(script.stem, track, schedule.steps, runtime.previews, told, Clock(schedule.batch))
     rate = LearningRate(schedule)

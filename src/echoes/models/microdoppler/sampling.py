@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from statistics import median
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from echoes.arrays import Writer
+from echoes.choices.rules import in_force
 from echoes.dataset.frames import batches_of
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models import sampler
@@ -42,7 +42,7 @@ class Sampling:
         writer.append("frame", frames)
         parents = {**self._trained.header.parents, "cd": self._trained.header.identity}
         content = {"methods": [*self._samplers, "vae_bound"]}
-        writer.seal(Header("samples", asdict(self._p), parents, content))
+        writer.seal(Header("samples", in_force(self._p), parents, content))
 
     def timings(self) -> dict[str, dict[str, float]]:
         """Median milliseconds per spectrogram, decoding included, and network calls of each method."""

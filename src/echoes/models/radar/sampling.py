@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from echoes.arrays import Writer
+from echoes.choices.rules import in_force
 from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import ensembles
@@ -79,7 +80,7 @@ class Sampling:
         }
         if self._fusing is not None:
             content["readout"] = asdict(self._trained.readout)
-        writer.seal(Header("samples", asdict(self._p), parents, content))
+        writer.seal(Header("samples", in_force(self._p), parents, content))
 
     def clouds(self, method: str) -> Iterator[Made]:
         """The clouds of `frames` in order; measures the milliseconds per frame as it goes."""
