@@ -61,7 +61,6 @@ def solve(config: SolverConfig, denoise: Denoise, noise: Tensor, sigmas: Tensor,
     def churned(k: int) -> Tensor:
         return fresh(f"churn-{k}")
 
-    eta = config.euler_ancestral.eta
     steps: dict[Solver, Callable[[], Tensor]] = {
         "euler": lambda: euler(denoise, noise, sigmas, path),
         "heun": lambda: heun(denoise, noise, sigmas, path),
@@ -70,7 +69,7 @@ def solve(config: SolverConfig, denoise: Denoise, noise: Tensor, sigmas: Tensor,
         "dopri5": lambda: dopri5(denoise, noise, sigmas, path, config.dopri5),
         "ddim": lambda: ddim(denoise, noise, sigmas, path, 0.0, back),
         "ddpm": lambda: ddim(denoise, noise, sigmas, path, 1.0, back),
-        "euler_ancestral": lambda: ddim(denoise, noise, sigmas, path, eta, back),
+        "euler_ancestral": lambda: ddim(denoise, noise, sigmas, path, config.euler_ancestral.eta, back),
         "stochastic_heun": lambda: stochastic_heun(denoise, noise, sigmas, path, config.stochastic_heun, churned),
     }
     return steps[config.solver]()
