@@ -83,7 +83,7 @@ def small_params(track: str) -> dict:
     everything = yaml.safe_load((ROOT / "params.yaml").read_text())
     section = everything[track]
     source = {"radar": {"sequences": 6, "frames": 2}, "microdoppler": {"recordings": 5}}[track]
-    section["source"] |= {**source, "workers": 1}
+    section["source"] |= source
     section["split"] |= {"val": 0.2, "test": 0.2 if track == "radar" else 0.4}
     for stage in ("vae", "ldm", "cd"):
         section[stage]["schedule"] |= {"steps": 3, "batch": 2, "warmup": 1}
@@ -97,7 +97,7 @@ def small_params(track: str) -> dict:
     if track == "microdoppler":
         section["sample"] |= {"solver": "heun", "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
         section["evaluate"]["judge"] |= {"steps": 3, "warmup": 1}
-    runtime = {**everything["runtime"], "previews": 2}
+    runtime = {**everything["runtime"], "previews": 2, "workers": {"processes": 1, "scheduler": ""}}
     return {"tracks": [track], "init_from": {track: "scratch"}, "folds": [], "runtime": runtime, track: section}
 
 
@@ -221,8 +221,8 @@ def test_recordings_read_elsewhere_give_the_same_bytes(
     shutil.copytree(workspace.folder / "data" / "raw", tmp_path / "data" / "raw")
     monkeypatch.chdir(tmp_path)
     with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
-        elsewhere = {"workers": 2} if where == "two processes" else {"scheduler": cluster.scheduler_address}
-        params[track]["source"] |= elsewhere
+        elsewhere = {"processes": 2} if where == "two processes" else {"scheduler": cluster.scheduler_address}
+        params["runtime"]["workers"] |= elsewhere
         Path("params.yaml").write_text(yaml.safe_dump(params))
         run("voxelize", track)
     assert files.digest(tmp_path / "data" / track / "grids.zarr") == files.digest(workspace.data / "grids.zarr")

@@ -41,7 +41,7 @@ def loads(stage: str) -> dict[str, ast.expr]:
     for node in ast.walk(ast.parse(script(stage).read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.load":
             section = ast.unparse(node.args[1])
-            if section == "'runtime'" or section.endswith(".source.reader'"):
+            if section.startswith("'runtime") or section.endswith(".source.reader'"):
                 continue  # of no track, and no reason to run a stage anew; a key of a section that is read whole
             found[section.removeprefix("f'{track}.").removesuffix("'")] = node.args[0]
     return found

@@ -128,7 +128,8 @@ def build(cls: Any, value: Any, path: str) -> Any:
     Known are dataclasses (strict: no missing, no unknown key), int, float (a whole number is
     taken), str, bool, None, Literal, tuple[X, ...], tuple[X, Y], dict[str, X] and unions. Of a
     union of dataclasses the one is built whose Literal field the value names. A dataclass may tell
-    by `RENAMED: ClassVar[Mapping[str, str]]` how keys are called that it had under other names.
+    by `RENAMED: ClassVar[Mapping[str, str]]` how keys are called that it had under other names; a
+    name that begins with a slash is none of its own section.
     """
     return _build(cls, value, path)
 
@@ -185,7 +186,7 @@ def _dataclass(cls: Any, value: Any, path: str) -> Any:
     fields = [field.name for field in dataclasses.fields(cls)]
     for name in value:
         if name not in fields and (moved := _moved(cls, hints, name)):
-            raise InputError(f"{path}.{name}: unknown; it is {path}.{moved}")
+            raise InputError(f"{path}.{name}: unknown; it is {moved[1:] if moved[0] == '/' else f'{path}.{moved}'}")
     for name in fields:
         if name not in value:
             raise InputError(f"{path}.{name}: missing; {path} needs {', '.join(fields)}")

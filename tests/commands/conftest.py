@@ -40,9 +40,7 @@ CD = {**tracks.CD, "mirror": False}
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params.yaml and a street of 2 sequences of 3 frames, as the current folder."""
     numbers = yaml.safe_load((ROOT / "params.yaml").read_text())
-    for section in numbers.values():
-        if isinstance(section, dict) and "source" in section:
-            section["source"]["workers"] = 1
+    numbers["runtime"]["workers"]["processes"] = 1
     numbers["radar"]["source"] |= {"sequences": 2, "frames": 3}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(numbers))
     (tmp_path / "data" / "raw").mkdir(parents=True)

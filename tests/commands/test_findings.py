@@ -17,7 +17,7 @@ from echoes.readers.frames import Entry, Frame
 
 ROOT = Path(__file__).resolve().parents[2] / "data" / "raw" / "radar"
 DOPPLER = Doppler(span_mps=None, static_mps=0.5, static_share=0.2, max_speed_mps=30.0)
-SOURCE = simulated.Source("simulated", 4, 2, 0, "recorded", DOPPLER, workers=1, scheduler="")
+SOURCE = simulated.Source("simulated", 4, 2, 0, "recorded", DOPPLER)
 ENTRIES = simulated.index(ROOT, SOURCE)
 FRAMES = [simulated.read(ROOT, SOURCE, entry) for entry in ENTRIES]
 

@@ -38,7 +38,7 @@ def test_the_reader_takes_the_parameters_of_the_first_track_that_has_it(project:
     numbers = params.document(project / "params.yaml")
     numbers["astyx"]["source"] = numbers["radar"]["source"] | {"sequences": 1}
     (project / "params.yaml").write_text(
-        yaml.safe_dump({n: numbers[n] for n in ("tracks", "astyx", "radar")}, sort_keys=False)
+        yaml.safe_dump({n: numbers[n] for n in ("tracks", "runtime", "astyx", "radar")}, sort_keys=False)
     )
     assert "3 in 1 sequences" in run(STREET, "--reader", "simulated").stdout
     assert "6 in 2 sequences" in run(STREET, "--reader", "simulated", "--track", "radar").stdout

@@ -57,14 +57,12 @@ a: # of a street
     radar: radar
     doppler_sign: 1
     reflectivity_max: 1.0
-    workers: 0
-    scheduler: ""
     # below the source
   grid: {raster: voxels} # behind the grid
   # below the section
 # above b
 b:
-  source: {reader: astyx, ego_motion: estimated, workers: 3}
+  source: {reader: astyx, ego_motion: estimated}
   grid: {raster: voxels}
 """
 
@@ -132,7 +130,7 @@ def test_comments_of_the_model_and_of_keys_from_elsewhere_are_kept(small):
         "\n# as b, with the reader vod: recordings in data/raw/other\n"
         "other:\n  source:\n    reader: vod\n    ego_motion: estimated\n\n    # above Doppler\n"
         "    doppler: {span_mps: null, static_mps: 0.3,\n      static_share: 0.2, max_speed_mps: 20.0}\n"
-        '    radar: radar\n    doppler_sign: 1\n    reflectivity_max: 1.0\n    workers: 3\n    scheduler: ""\n'
+        "    radar: radar\n    doppler_sign: 1\n    reflectivity_max: 1.0\n"
         "  grid: {raster: voxels}\n"
     )
 
@@ -171,7 +169,7 @@ def test_a_new_track_starts_from_scratch_where_others_tell_where_they_start(smal
             r".*params\.yaml: expected a track with source\.reader: raflow, to take accumulate, max_residual_mps, "
             r"recentre, reflectivity_dbsm from, as a has none that fits; got none",
         ),
-        ("new", "b", "astyx", r".*: expected .* astyx, to take doppler, scheduler from, as b has none that fits; got"),
+        ("new", "b", "astyx", r".*: expected .* astyx, to take doppler from, as b has none that fits; got"),
     ],
 )
 def test_what_gives_no_track_that_runs_is_refused_in_one_line_and_nothing_is_written(
@@ -184,7 +182,7 @@ def test_what_gives_no_track_that_runs_is_refused_in_one_line_and_nothing_is_wri
 
 
 BRACES = """a: {source: {reader: astyx, ego_motion: none, doppler: {span_mps: null, static_mps: 0.3,
-  static_share: 0.2, max_speed_mps: 20.0}, workers: 0, scheduler: ""}, grid: {raster: voxels}}
+  static_share: 0.2, max_speed_mps: 20.0}}, grid: {raster: voxels}}
 """
 
 

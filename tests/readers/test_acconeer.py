@@ -10,8 +10,8 @@ from scipy.constants import speed_of_light
 from echoes.errors import InputError
 from echoes.readers import acconeer
 
-SWEEPS = acconeer.Source("acconeer", "sweeps", 1, "local")
-FRAMES = acconeer.Source("acconeer", "frames", 1, "local")
+SWEEPS = acconeer.Source("acconeer", "sweeps")
+FRAMES = acconeer.Source("acconeer", "frames")
 PAIR = np.dtype([("real", "<i2"), ("imag", "<i2")])
 COUNT, PER_FRAME, RANGES = 20, 16, 3
 SWEEP_HZ = 800.0

@@ -10,7 +10,7 @@ from echoes import seeds
 from echoes.errors import InputError
 from echoes.readers import adc
 
-SOURCE = adc.Source("adc", False, 1e-3, 60e9, 1, "local")
+SOURCE = adc.Source("adc", False, 1e-3, 60e9)
 
 
 def frame(*shape):

@@ -15,7 +15,7 @@ from echoes.readers import astyx, clocks, splits
 from echoes.readers.ego_motion import Doppler, estimate
 
 DOPPLER = Doppler(span_mps=10.3936, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
-SOURCE = astyx.Source("astyx", "estimated", DOPPLER, workers=1, scheduler="local")
+SOURCE = astyx.Source("astyx", "estimated", DOPPLER)
 QUARTER_TURN = [[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]  # x -> y, then (1, 2, 3) m
 
 

@@ -12,7 +12,7 @@ from echoes.errors import InputError
 from echoes.readers import cw24, wav
 
 CARRIER_HZ = 24.125e9
-SOURCE = cw24.Source("cw24", CARRIER_HZ, 8.0, 1, "local")
+SOURCE = cw24.Source("cw24", CARRIER_HZ, 8.0)
 SPEED_MPS, AMPLITUDE, SECONDS = 7.9, 0.25, 2.0
 TONE_HZ = 2 * SPEED_MPS * CARRIER_HZ / speed_of_light
 
@@ -208,7 +208,7 @@ def test_the_real_recordings_of_people_have_one_folder_per_class(recordings):
 
 def test_the_real_recordings_of_vehicles_of_16_and_24_bits_have_one_rate(recordings):
     root = recordings / "cw24-vehicles"
-    source = cw24.Source("cw24", 24.0e9, 25.0, 1, "local")
+    source = cw24.Source("cw24", 24.0e9, 25.0)
     recorded = cw24.index(root, source)
     assert [r.labels["activity"] for r in recorded] == ["car", "motorcycle", "car", "car", "motorcycle", "bus", "car"]
     assert sum(r.duration_s for r in recorded) == pytest.approx(95.58, abs=0.01)

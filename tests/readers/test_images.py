@@ -13,7 +13,7 @@ from echoes.errors import InputError
 from echoes.readers import images
 
 SIZE = 32
-GREY = images.Source("images", SIZE, "grey", "viridis", 1, "local")
+GREY = images.Source("images", SIZE, "grey", "viridis")
 DRAWN, RGB = replace(GREY, colour="colormap"), replace(GREY, colour="rgb")
 
 

@@ -10,7 +10,7 @@ from echoes.errors import InputError
 from echoes.readers import lidar
 from echoes.seeds import rng
 
-SOURCE = lidar.Source("lidar", 0.1, (-1.5, 0.25, 1.0), 255.0, 1, "")
+SOURCE = lidar.Source("lidar", 0.1, (-1.5, 0.25, 1.0), 255.0)
 
 
 def points(number, count=40):

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter1d
 from echoes.errors import InputError
 from echoes.readers import mars
 
-SOURCE = mars.Source("mars", 1, "local")
+SOURCE = mars.Source("mars")
 
 
 def rows():

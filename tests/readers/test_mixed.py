@@ -19,16 +19,12 @@ STREET = {
     "frames": 2,
     "ego_motion": "recorded",
     "doppler": DOPPLER,
-    "workers": 1,
-    "scheduler": "",
 }
 LIDAR = {
     "reader": "lidar",
     "period_s": 0.1,
     "position_m": [0.0, 0.0, 0.0],
     "reflectivity_max": 1.0,
-    "workers": 1,
-    "scheduler": "",
 }
 SECTION = {
     "reader": "mixed",
@@ -39,8 +35,6 @@ SECTION = {
     },
     "weights": {"town": 1.0, "suburb": 0.5},
     "unpaired": [],
-    "workers": 1,
-    "scheduler": "",
 }
 
 

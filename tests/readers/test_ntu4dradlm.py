@@ -40,8 +40,6 @@ SECTION = {
     },
     "extrinsics": "extrinsics.yaml",
     "stamp_tolerance_s": 0.03,
-    "workers": 1,
-    "scheduler": "",
 }
 SOURCE = params.build(ntu4dradlm.Source, SECTION, "ntu.source")
 VELOCITY = np.array([6.0, 0.5, 0.0])

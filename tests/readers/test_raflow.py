@@ -12,7 +12,7 @@ from echoes.readers import clocks, raflow, raflow_scans
 from echoes.readers.ego_motion import Doppler, directions, estimate
 
 DOPPLER = Doppler(span_mps=None, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
-SOURCE = raflow.Source("raflow", "estimated", DOPPLER, 1, 1.0, True, (-30.0, 40.0), 1, "local")
+SOURCE = raflow.Source("raflow", "estimated", DOPPLER, 1, 1.0, True, (-30.0, 40.0))
 VELOCITY = np.array([10.0, 0.0, 0.0])
 YAW_RAD = 0.02  # between two scans
 COUNT = 80

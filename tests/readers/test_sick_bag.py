@@ -27,8 +27,6 @@ SECTION = {
     },
     "extrinsics": "extrinsics.yaml",
     "stamp_tolerance_s": 0.03,
-    "workers": 1,
-    "scheduler": "",
 }
 SOURCE = params.build(ntu4dradlm.Source, SECTION, "sick")
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2] / "data" / "raw" / "radar"
 STREET = scenario.load(ROOT)
 RADAR = STREET.radar
 DOPPLER = Doppler(span_mps=40.0, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
-SOURCE = simulated.Source("simulated", 3, 4, 7, "recorded", DOPPLER, workers=1, scheduler="local")
+SOURCE = simulated.Source("simulated", 3, 4, 7, "recorded", DOPPLER)
 
 
 def test_stamps_come_at_10_hz_in_sequences_of_equal_length():

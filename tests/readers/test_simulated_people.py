@@ -12,7 +12,7 @@ from echoes.readers.people import scenario, scene
 
 ROOT = Path(__file__).resolve().parents[2] / "data" / "raw" / "microdoppler"
 PEOPLE = scenario.load(ROOT)
-SOURCE = simulated_people.Source("simulated_people", ("k24", "w77"), 4, 2.56, 7, workers=1, scheduler="local")
+SOURCE = simulated_people.Source("simulated_people", ("k24", "w77"), 4, 2.56, 7)
 
 
 def recorded(key, source=SOURCE):

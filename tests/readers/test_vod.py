@@ -13,7 +13,7 @@ from echoes.readers.ego_motion import Doppler, directions, estimate
 from echoes.seeds import rng
 
 DOPPLER = Doppler(span_mps=None, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
-SOURCE = vod.Source("vod", "recorded", DOPPLER, "radar", 1, 255.0, 1, "local")
+SOURCE = vod.Source("vod", "recorded", DOPPLER, "radar", 1, 255.0)
 TO_CAMERA = np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1.0]])  # x forward -> z forward
 LIDAR_PLACE = np.array([-1.5, 0.25, 1.0])  # of the LiDAR in the radar's frame
 VELOCITY = np.array([8.0, 0.5, 0.0])

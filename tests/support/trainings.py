@@ -46,6 +46,7 @@ RUNTIME = {
     "checkpoint": {"steps": 1, "minutes": 0.0},
     "previews": 0,
     "trackers": [],
+    "workers": {"processes": 1, "scheduler": ""},
 }
 FRAMES = np.arange(100, 117)  # numbers in a data set, of which these are the train split
 DATA = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))

@@ -9,6 +9,7 @@ import zarr
 from tests.readers import test_astyx
 
 from echoes import arrays, params
+from echoes.compute.workers import Workers
 from echoes.rasters.ground import NoGround
 from echoes.readers.splits import ByTime
 from echoes.voxelization import clouds, pairs
@@ -21,9 +22,9 @@ def test_a_jump_back_of_the_clock_is_counted_and_both_drives_are_kept(tmp_path, 
     for number in range(12):  # 6 frames of one drive, 6 of another that tells the same time
         test_astyx.write_frame(tmp_path / "raw", f"{number:06d}", 1_000_000 * (number % 6 + 1))
     layout = replace(LAYOUT, ground=NoGround("none"), augmentation=replace(LAYOUT.augmentation, copies=0))
-    source = replace(test_astyx.SOURCE, ego_motion="none", scheduler="")
+    source = replace(test_astyx.SOURCE, ego_motion="none")
     with caplog.at_level(logging.INFO), arrays.writing(tmp_path / "grids.zarr") as writer:
-        found = clouds.write(tmp_path / "raw", source, layout, SPLIT, writer, tmp_path / "stamps.csv")
+        found = clouds.write(tmp_path / "raw", source, layout, SPLIT, Workers(1, ""), writer, tmp_path / "stamps.csv")
     assert (found["clock_jumps"], found["frames_listed"], found["frames_purged"]) == (1, 12, 0)
     assert "voxelize: the clock jumps back 1 time; a new sequence begins there: astyx-6" in caplog.messages
     grids = zarr.open_group(tmp_path / "grids.zarr", mode="r")

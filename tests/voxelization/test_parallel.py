@@ -9,6 +9,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from echoes import seeds
+from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.voxelization import parallel
 
@@ -47,22 +48,22 @@ def cluster():
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_results_come_in_order_and_do_not_depend_on_the_workers(workers):
-    assert list(parallel.ordered(slow_first, ITEMS, workers, "")) == [slow_first(item) for item in ITEMS]
+    assert list(parallel.ordered(slow_first, ITEMS, Workers(workers, ""))) == [slow_first(item) for item in ITEMS]
 
 
 def test_a_cluster_gives_the_same_results_in_the_same_order(cluster):
-    assert list(parallel.ordered(slow_first, ITEMS, 0, cluster)) == [slow_first(item) for item in ITEMS]
+    assert list(parallel.ordered(slow_first, ITEMS, Workers(0, cluster))) == [slow_first(item) for item in ITEMS]
 
 
 def test_the_work_is_done_by_as_many_processes_as_were_asked_for():
-    found = set(parallel.ordered(process, ITEMS, 2, ""))
+    found = set(parallel.ordered(process, ITEMS, Workers(2, "")))
     assert len(found) == 2
     assert os.getpid() not in found
 
 
 def test_workers_compute_with_one_thread_each_and_leave_ours_alone():
     with threadpool_limits(2):
-        for found in parallel.ordered(threads, range(4), 2, ""):
+        for found in parallel.ordered(threads, range(4), Workers(2, "")):
             assert set(found) == {1}
         assert set(threads(0)) == {2}
 
@@ -71,7 +72,7 @@ def test_an_error_of_a_worker_comes_through_with_its_message(cluster):
     for workers, scheduler in ((1, ""), (2, ""), (0, cluster)):
         before = []
         with pytest.raises(InputError, match=r"^frame 5: expected points, got none$"):
-            before.extend(parallel.ordered(partial(broken, at=5), ITEMS, workers, scheduler))
+            before.extend(parallel.ordered(partial(broken, at=5), ITEMS, Workers(workers, scheduler)))
         assert before == [0, 1, 2, 3, 4][: len(before)]
 
 
@@ -83,25 +84,26 @@ def test_items_are_taken_as_they_are_needed_so_that_memory_stays_bounded():
             taken.append(item)
             yield item
 
-    results = parallel.ordered(slow_first, items(), 1, "")
+    results = parallel.ordered(slow_first, items(), Workers(1, ""))
     next(results)
     assert len(taken) <= parallel.IN_FLIGHT + 1
     results.close()
 
 
 def test_nothing_to_do_is_done():
-    assert list(parallel.ordered(slow_first, [], 1, "")) == []
+    assert list(parallel.ordered(slow_first, [], Workers(1, ""))) == []
 
 
 @pytest.mark.parametrize("address", ["nowhere://10.0.0.1:8786", "tcp://127.0.0.1:notaport"])
 def test_an_address_without_scheduler_is_refused_by_its_key(address):
-    with pytest.raises(InputError, match=r"^source\.scheduler: expected a Dask scheduler at ") as raised:
-        list(parallel.ordered(slow_first, ITEMS, 0, address))
+    with pytest.raises(InputError, match=r"^runtime\.workers\.scheduler: expected a Dask scheduler at ") as raised:
+        list(parallel.ordered(slow_first, ITEMS, Workers(0, address)))
     assert address in str(raised.value)
 
 
 def test_arrays_survive_the_way_to_a_worker_and_back(cluster):
     arrays = [seeds.rng(0, "array", i).random((5, 3)) for i in range(4)]
     for workers, scheduler in ((2, ""), (0, cluster)):
-        for found, expected in zip(parallel.ordered(np.negative, arrays, workers, scheduler), arrays, strict=True):
+        answers = parallel.ordered(np.negative, arrays, Workers(workers, scheduler))
+        for found, expected in zip(answers, arrays, strict=True):
             np.testing.assert_array_equal(found, -expected)

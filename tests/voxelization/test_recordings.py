@@ -8,6 +8,7 @@ import yaml
 from scipy.io import wavfile
 
 from echoes import arrays, files, params, seeds
+from echoes.compute.workers import Workers
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.readers import cw24, mars, simulated_people
@@ -19,7 +20,8 @@ from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrograms import SpectrogramParams
 
 ROOT = Path(__file__).resolve().parents[2] / "data" / "raw" / "microdoppler"
-SOURCE = simulated_people.Source("simulated_people", ("k24",), 3, 2.56, 0, 1, "")
+ALONE = Workers(1, "")
+SOURCE = simulated_people.Source("simulated_people", ("k24",), 3, 2.56, 0)
 GRID = {
     "raster": "stft",
     "velocity": {"start": -8.0, "stop": 8.0, "size": 16},
@@ -46,9 +48,9 @@ def raw(tmp_path_factory):
     return folder
 
 
-def written(folder, raw, source=SOURCE):
+def written(folder, raw, workers=ALONE):
     with arrays.writing(folder / "grids.zarr") as writer:
-        found = recordings.write(raw, source, LAYOUT, SPLIT, writer, folder / "stamps.csv")
+        found = recordings.write(raw, SOURCE, LAYOUT, SPLIT, workers, writer, folder / "stamps.csv")
     return found
 
 
@@ -96,8 +98,7 @@ def test_a_row_tells_of_every_recording(made):
 
 
 def test_two_processes_write_the_same_bytes(made, raw, tmp_path):
-    source = simulated_people.Source("simulated_people", ("k24",), 3, 2.56, 0, 2, "")
-    written(tmp_path, raw, source)
+    written(tmp_path, raw, Workers(2, ""))
     assert files.digest(tmp_path / "grids.zarr") == files.digest(made[1] / "grids.zarr")
 
 
@@ -122,7 +123,7 @@ def test_crops_of_one_recording_per_label_are_divided_by_time():
 
 
 RATE_HZ = 8000
-CW24 = cw24.Source("cw24", 24.125e9, 6.0, 1, "")
+CW24 = cw24.Source("cw24", 24.125e9, 6.0)
 QUIET = {**GRID, "velocity": {"start": 0.0, "stop": 6.0, "size": 16}, "quiet_db": -20.0}
 
 
@@ -139,7 +140,7 @@ def voxelized(folder, root, **changes):
     """The statistics and (recording, start) of all crops."""
     layout, split = params.build(SpectrogramParams, {**QUIET, **changes}, "grid"), ByTime("time", 3.0, 0.1, 0.1, 0.2, 0)
     with arrays.writing(folder / "grids.zarr") as writer:
-        statistics = recordings.write(root, CW24, layout, split, writer, folder / "stamps.csv")
+        statistics = recordings.write(root, CW24, layout, split, ALONE, writer, folder / "stamps.csv")
     data = Spectrograms(folder / "grids.zarr")
     return statistics, list(zip(data.recordings().tolist(), data.stamps().tolist(), strict=True))
 
@@ -229,5 +230,5 @@ def test_a_grid_or_a_split_of_the_other_family_is_refused(grid, split, message):
 
 def test_nothing_to_read_is_refused(tmp_path):
     with pytest.raises(InputError):
-        recordings.write(tmp_path, mars.Source("mars", 1, ""), LAYOUT, SPLIT, None, tmp_path / "stamps.csv")
+        recordings.write(tmp_path, mars.Source("mars"), LAYOUT, SPLIT, ALONE, None, tmp_path / "stamps.csv")
     assert list(tmp_path.iterdir()) == []

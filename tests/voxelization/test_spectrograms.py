@@ -107,7 +107,7 @@ def test_what_does_not_fit_is_refused_in_one_line_that_names_the_recording(held,
 
 
 def test_walkers_of_cw24_move_as_fast_as_walkers(recordings):
-    root, source = recordings / "cw24-human-gpl3", cw24.Source("cw24", 24.125e9, 12.0, 1, "")
+    root, source = recordings / "cw24-human-gpl3", cw24.Source("cw24", 24.125e9, 12.0)
     changes = {"velocity": {"start": 0.0, "stop": 6.4, "size": 64}, "time": {"start": 0.0, "stop": 2.56, "size": 64}}
     layout = params.build(SpectrogramParams, {**STFT, **changes, "hop_s": 1.28}, "grid")
     name = "walk/AD620_DC_Supply_IPM_Gain_200x.wav"
@@ -120,7 +120,7 @@ def test_walkers_of_cw24_move_as_fast_as_walkers(recordings):
 
 
 def test_movements_of_mars_fill_every_crop(recordings):
-    root, source = recordings / "mars", mars.Source("mars", 1, "")
+    root, source = recordings / "mars", mars.Source("mars")
     changes = {"velocity": {"start": -2.67, "stop": 3.026, "size": 16}, "time": {"start": 0.0, "stop": 6.4, "size": 64}}
     layout = params.build(SpectrogramParams, {**DOPPLER_TIME, **changes, "resolution_mps": 0.356}, "grid")
     one = mars.index(root, source)[3]

@@ -29,7 +29,7 @@ def require(track, reader, layout, split):
     """All waves go together."""
 
 
-def write(root, source, layout, split, writer, table):
+def write(root, source, layout, split, workers, writer, table):
     count = int((root / "count").read_text())
     for i in range(count):
         shape = i % len(SHAPES)

@@ -12,7 +12,7 @@ from echoes import files
 from echoes.commands import radar_fit, radar_summary, yaml_text
 from echoes.commands.radar_fit import KNOBS, Fit, Reading, get
 from echoes.commands.radar_summary import QUANTITIES, Frames, View
-from echoes.commands.sources import listed
+from echoes.commands.sources import listed, workers
 from echoes.errors import InputError
 from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry
@@ -98,7 +98,7 @@ def _recorded(root: Path, source: Any, most: int) -> Frames:
     entries = listed(root, source)
     chosen = [entries[i] for i in np.linspace(0, len(entries) - 1, min(most, len(entries))).round().astype(int)]
     work = partial(_cloud, root, source)
-    clouds = list(tqdm(ordered(work, chosen, source.workers, source.scheduler), "read", len(chosen), mininterval=1.0))
+    clouds = list(tqdm(ordered(work, chosen, workers()), "read", len(chosen), mininterval=1.0))
     if (count := sum(map(len, clouds))) < MIN_POINTS:
         raise InputError(
             f"{root}: expected at least {MIN_POINTS} radar points to measure, got {count} in {len(clouds)} frames"

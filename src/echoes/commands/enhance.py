@@ -17,7 +17,7 @@ from echoes.commands import against_lidar
 from echoes.commands.against_lidar import AgainstLidar
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
-from echoes.commands.sources import listed, load
+from echoes.commands.sources import listed, load, workers
 from echoes.compute.device import best_device
 from echoes.errors import InputError
 from echoes.evaluation.points import Region
@@ -84,7 +84,7 @@ def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: boo
     start = time.perf_counter()
     with files.replacing(output) as folder, tqdm(total=len(entries), desc="enhance", mininterval=1.0) as bar:
         folder.mkdir()
-        found = zip(entries, ordered(work, entries, source.workers, source.scheduler), strict=True)
+        found = zip(entries, ordered(work, entries, workers()), strict=True)
         for batch in batches(found, BATCH):
             clouds, seconds = enhanced(enhancer, [frame.radar for _, frame in batch], len(rows))
             for (entry, frame), cloud in zip(batch, clouds, strict=True):

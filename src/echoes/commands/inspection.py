@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from echoes.commands import measurements
 from echoes.commands.findings import findings
-from echoes.commands.sources import listed
+from echoes.commands.sources import listed, workers
 from echoes.errors import InputError
 from echoes.readers.catalog import READERS
 from echoes.reports import figures
@@ -24,7 +24,7 @@ def inspect(root: Path, source: Any, most: int, picture: Path) -> str:
     entries, reader = listed(root, source), READERS[source.reader]
     chosen = [entries[i] for i in np.linspace(0, len(entries) - 1, min(most, len(entries))).round().astype(int)]
     work = partial(measurements.gather, reader.read, root, source)
-    read = list(tqdm(ordered(work, chosen, source.workers, source.scheduler), "inspect", len(chosen), mininterval=1.0))
+    read = list(tqdm(ordered(work, chosen, workers()), "inspect", len(chosen), mininterval=1.0))
     shown = [i for i, found in enumerate(read) if len(found.radar)]
     if not shown:
         raise InputError(f"{root}: expected radar points, got none in {len(chosen)} frames")

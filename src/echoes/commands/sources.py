@@ -5,6 +5,7 @@ from typing import Any
 
 from echoes import params
 from echoes.commands.sections import tracks
+from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.readers.catalog import CLOUDS, READERS, SeveralSources, family_of
 from echoes.readers.frames import Entry
@@ -31,6 +32,12 @@ def load(track: str, path: Path = Path("params.yaml")) -> Any:
     reader = params.load(str, f"{track}.source.reader", path)
     family_of(reader, f"{track}.source.reader")
     return params.load(READERS[reader].Source, f"{track}.source", path)
+
+
+def workers(path: Path = Path("params.yaml")) -> Workers:
+    """Who reads recordings."""
+    found: Workers = params.load(Workers, "runtime.workers", path)
+    return found
 
 
 def _check_clouds(key: str, reader: str) -> None:

@@ -22,7 +22,7 @@ import re
 import reprlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import h5py
 import numpy as np
@@ -30,6 +30,7 @@ from scipy.constants import speed_of_light
 
 from echoes.errors import InputError
 from echoes.readers import folders, hdf5
+from echoes.readers.frames import MOVED
 from echoes.readers.recordings import RecordingEntry, Signal
 
 FREQUENCY_HZ = 60.5e9
@@ -42,10 +43,10 @@ SUFFIXES = [".h5", ".hdf5"]
 class Source:
     """Where the recordings come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["acconeer"]
     slow_time: Literal["sweeps", "frames"]
-    workers: int
-    scheduler: str
 
 
 class Timing(NamedTuple):

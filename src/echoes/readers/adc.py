@@ -10,13 +10,14 @@ not tell. In some recordings the parts are int16 that were stored as uint16 (655
 import tokenize
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy.constants import speed_of_light
 
 from echoes.errors import InputError
 from echoes.readers import fmcw, folders
+from echoes.readers.frames import MOVED
 from echoes.readers.recordings import RecordingEntry, Signal
 
 # What NumPy's parser of a header, a Python literal, and mapping a file of fewer bytes than it says raise.
@@ -28,12 +29,12 @@ MAX_VALUE = 1e9  # of a sample, which are 16 bits mostly
 class Source:
     """Where the recordings come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["adc"]
     wrapped: bool  # real and imaginary parts are int16 stored as uint16
     chirp_s: float  # from one chirp of a transmitter to its next
     frequency_hz: float  # of the middle of the sampled ramp
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         for name in ("chirp_s", "frequency_hz"):

@@ -19,7 +19,7 @@ import reprlib
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -28,6 +28,7 @@ from echoes.readers import clocks, tables
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import (
     MAX_VALUE,
+    MOVED,
     RADAR_COLUMNS,
     TARGET_COLUMNS,
     Box,
@@ -49,11 +50,11 @@ PERIOD_S = 0.1  # of a turn of the LiDAR
 class Source:
     """Where the frames come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["astyx"]
     ego_motion: EgoMotion
     doppler: Doppler
-    workers: int
-    scheduler: str
 
 
 def index(root: Path, source: Source) -> list[Entry]:

@@ -6,7 +6,7 @@ A module is imported when it is asked for, so that a stage depends on the reader
 from collections.abc import Collection, Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
-from typing import Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from echoes.errors import InputError
 from echoes.readers.ego_motion import Doppler
@@ -35,14 +35,12 @@ MODULES = {
 
 
 class Source(Protocol):
-    """The section `<track>.source`, a dataclass of its reader; workers, scheduler: who reads."""
+    """The section `<track>.source`, a dataclass of its reader."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
     def reader(self) -> str: ...
-    @property
-    def workers(self) -> int: ...
-    @property
-    def scheduler(self) -> str: ...
 
 
 class CloudSource(Source, Protocol):

@@ -20,7 +20,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from scipy.constants import speed_of_light
@@ -28,6 +28,7 @@ from scipy.signal import resample_poly
 
 from echoes.errors import InputError
 from echoes.readers import folders, wav
+from echoes.readers.frames import MOVED
 from echoes.readers.recordings import RecordingEntry, Signal
 
 LABELS, COLUMNS, CLOSEST = "labels.csv", ("file", "class"), "t_cpa_s_approx"
@@ -41,11 +42,11 @@ RATE_MARGIN = 1.25  # over Nyquist's rate
 class Source:
     """Where the recordings come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["cw24"]
     frequency_hz: float  # of the carrier
     max_speed_mps: float  # that the resampled signal still holds
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         for name in ("frequency_hz", "max_speed_mps"):

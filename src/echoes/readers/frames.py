@@ -21,6 +21,8 @@ RADAR_COLUMNS, TARGET_COLUMNS = POINTS["radar"], POINTS["lidar"]
 
 MAX_VALUE = 1e9  # of any number that a sensor tells, in its unit; float32 holds the squares of such numbers
 EgoMotion = Literal["none", "recorded", "estimated"]
+# Keys that a source had once -> what they are now.
+MOVED = {"workers": "/runtime.workers.processes", "scheduler": "/runtime.workers.scheduler"}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from PIL import Image
@@ -19,6 +19,7 @@ from PIL import Image
 from echoes import params
 from echoes.errors import InputError
 from echoes.readers import colormaps, folders
+from echoes.readers.frames import MOVED
 from echoes.readers.recordings import Picture, RecordingEntry
 
 # How far a picture may lie from the colours of its colormap, in the mean. Drawn with them, noise stored as JPEG (its
@@ -34,12 +35,12 @@ BROKEN = (OSError, SyntaxError, ValueError, LookupError, EOFError, struct.error,
 class Source:
     """Where the recordings come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["images"]
     size: int  # of each side [pixels]
     colour: Literal["grey", "rgb", "colormap"]
     colormap: str  # of matplotlib, for colour: colormap
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         params.require_counts(size=self.size)

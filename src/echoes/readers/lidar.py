@@ -37,8 +37,6 @@ class Source:
     period_s: float
     position_m: tuple[float, float, float]
     reflectivity_max: float
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         for name in ("period_s", "reflectivity_max"):

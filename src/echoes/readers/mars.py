@@ -15,13 +15,14 @@ users.
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import h5py
 import numpy as np
 
 from echoes.errors import InputError
 from echoes.readers import hdf5
+from echoes.readers.frames import MOVED
 from echoes.readers.recordings import RecordingEntry, Returns
 
 TABLE = "radar_data_cropped"
@@ -46,9 +47,9 @@ NAME = re.compile(r"subject([1-9]\d*)/radar_data([1-9]|10)\.mat")
 class Source:
     """Where the recordings come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["mars"]
-    workers: int
-    scheduler: str
 
 
 def index(root: Path, source: Source) -> list[RecordingEntry]:

@@ -10,12 +10,12 @@ needs no radar. Sequences are named `<name>-<sequence>`.
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import ClassVar, Literal
 
 from echoes.errors import InputError
 from echoes.readers import astyx, lidar, ntu4dradlm, raflow, simulated, vod
 from echoes.readers.ego_motion import Doppler
-from echoes.readers.frames import EgoMotion, Entry, Frame
+from echoes.readers.frames import MOVED, EgoMotion, Entry, Frame
 
 READERS: dict[str, ModuleType] = {
     "simulated": simulated,
@@ -38,13 +38,13 @@ class Source:
     unpaired  names of sources of whose frames only the LiDAR is learned from, by the autoencoder.
     """
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["mixed"]
     measured: str
     sources: dict[str, Single]
     weights: dict[str, float]
     unpaired: tuple[str, ...]
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         names = ", ".join(self.sources)

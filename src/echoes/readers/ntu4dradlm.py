@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise, repeat
 from math import inf
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from echoes.errors import InputError
 from echoes.readers import bags, clocks, tables
 from echoes.readers.bags import Message
 from echoes.readers.ego_motion import Doppler
-from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 
 Padding = Literal["none", "zero", "nan"]  # rows that hold no return: none, x = y = z = 0, or any of them NaN
 UNKNOWN = "a clock jumped back, and no LiDAR cloud is known to share it"
@@ -70,6 +70,8 @@ class LidarTopic:
 class Source:
     """Where the frames come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["ntu4dradlm"]
     ego_motion: EgoMotion
     doppler: Doppler
@@ -77,8 +79,6 @@ class Source:
     lidar: LidarTopic
     extrinsics: str  # file in the folder of the recording
     stamp_tolerance_s: float
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         if self.stamp_tolerance_s <= 0:

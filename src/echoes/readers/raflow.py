@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -27,7 +27,7 @@ from echoes import params
 from echoes.errors import InputError
 from echoes.readers import clocks, ego_motion
 from echoes.readers.ego_motion import Doppler
-from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 from echoes.readers.raflow_scans import Tick, displacement, repeats, ticks
 
 NAME = re.compile(r"radar_seqs-(0|[1-9]\d*)_samples-(0|[1-9]\d*)\.json")
@@ -38,6 +38,8 @@ PERIOD_S = 0.1  # of the files
 class Source:
     """Where the frames come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["raflow"]
     ego_motion: EgoMotion
     doppler: Doppler
@@ -45,8 +47,6 @@ class Source:
     max_residual_mps: float  # a neighbour's point that moves faster over ground does not
     recentre: bool  # undo the displacement of the scans by the recorded pose
     reflectivity_dbsm: tuple[float, float]  # RCS that becomes 0 and 1; beyond them it is clipped
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         params.require_counts(accumulate=self.accumulate)

@@ -7,27 +7,27 @@ scenario gives a spread, depend on the seed and the sequence, the noise on the f
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from echoes import params, seeds
 from echoes.errors import InputError
 from echoes.readers.ego_motion import Doppler
-from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 from echoes.readers.street import lidar, path, radar, scenario, scene, variation
 
 
 @dataclass(frozen=True)
 class Source:
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["simulated"]
     sequences: int
     frames: int  # of each sequence
     seed: int
     ego_motion: EgoMotion
     doppler: Doppler
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         params.require_counts(sequences=self.sequences, frames=self.frames)

@@ -6,12 +6,13 @@ the recording, such as 3-walk-017. The radars take turns, so that every label is
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from echoes import params, seeds
 from echoes.errors import InputError
+from echoes.readers.frames import MOVED
 from echoes.readers.people import drone, radar, scenario, scene
 from echoes.readers.recordings import RecordingEntry, Signal
 
@@ -20,13 +21,13 @@ DRONE, FLY = "drone", "fly"
 
 @dataclass(frozen=True)
 class Source:
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["simulated_people"]
     radars: tuple[str, ...]  # names in people.yaml
     recordings: int  # of each user and activity, by the radars in turn
     seconds: float  # of each
     seed: int
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         if not self.radars:

@@ -18,14 +18,14 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from echoes.errors import InputError
 from echoes.readers import tables
 from echoes.readers.ego_motion import Doppler
-from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 
 PERIOD_S = 0.1
 NUMBER = re.compile("[0-9]{5}")
@@ -35,14 +35,14 @@ NUMBER = re.compile("[0-9]{5}")
 class Source:
     """Where the frames come from, in params.yaml."""
 
+    RENAMED: ClassVar = MOVED
+
     reader: Literal["vod"]
     ego_motion: EgoMotion
     doppler: Doppler
     radar: str  # folder of the radar
     doppler_sign: Literal[1, -1]  # of v_r when a point recedes
     reflectivity_max: float  # reflectance that becomes 1
-    workers: int
-    scheduler: str
 
     def __post_init__(self) -> None:
         if self.reflectivity_max <= 0:

@@ -1,10 +1,11 @@
-"""How training stages run: what no artifact depends on."""
+"""How stages run: what no artifact depends on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from echoes import params
+from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.training.checkpoint import CheckpointConfig
 from echoes.training.trackers import Name
@@ -19,6 +20,7 @@ class Runtime:
     sharding     full: weights, gradients and optimizer spread over the processes (FSDP), for networks that do not fit.
     previews     steps between two pictures of what the model makes, 0 for one at the end only.
     trackers     what else follows a training, each with files of its own in logs/.
+    workers      of the stage voxelize, and of the commands that read recordings.
     """
 
     processes: int
@@ -28,6 +30,7 @@ class Runtime:
     checkpoint: CheckpointConfig
     previews: int
     trackers: tuple[Name, ...]
+    workers: Workers
 
     RENAMED: ClassVar[Mapping[str, str]] = {"tensorboard": "trackers"}
 

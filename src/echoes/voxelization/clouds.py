@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from echoes import files
 from echoes.arrays import Writer
+from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.readers.catalog import CLOUDS, CloudSource
 from echoes.readers.splits import ByRecording, stretches
@@ -15,7 +16,7 @@ from echoes.readers.splits import Split as SequenceSplit
 from echoes.voxelization import pairs, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
 from echoes.voxelization.mixing import assigned
-from echoes.voxelization.parallel import ordered, what
+from echoes.voxelization.parallel import ordered
 from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.statistics import Statistics
 from echoes.voxelization.views import views
@@ -31,7 +32,13 @@ def require(track: str, reader: str, layout: Layout, split: Split) -> None:
 
 
 def write(
-    root: Path, source: CloudSource, layout: pairs.GridParams, split: SequenceSplit, writer: Writer, table: Path
+    root: Path,
+    source: CloudSource,
+    layout: pairs.GridParams,
+    split: SequenceSplit,
+    workers: Workers,
+    writer: Writer,
+    table: Path,
 ) -> dict[str, float]:
     """Write all frames of `root` to `writer` and the stamps of all pairs to `table`; gives the statistics."""
     grid, reader = layout.grid(), CLOUDS[source.reader]
@@ -44,13 +51,13 @@ def write(
     task = layout.roles()
     statistics = Statistics(task, len(listed), len(listed) - len(usable), splits.count("purged"), jumps)
     grids = GridsWriter(writer, grid, task)
-    found = ordered(work, chosen, source.workers, source.scheduler)
+    found = ordered(work, chosen, workers)
     for pairs_of_entry, entry_views in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
         for pair, view in zip(pairs_of_entry, entry_views, strict=True):
             statistics.take(pair, view.split)
             if pair is not None:
                 grids.append(pair.cells, view.split, stretch_of[view.entry])
-    made_with = {"source": what(source), "grid": asdict(layout), "split": asdict(split)}
+    made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
     grids.seal(made_with, layout.scaling, source.ego_motion, layout.ground_m(), {"raw": files.digest(root)})
     stamps.write(listed, table)
     return statistics.summary()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from echoes.arrays import Writer
+    from echoes.compute.workers import Workers
 
 FAMILIES = {"radar": "echoes.voxelization.clouds", "microdoppler": "echoes.voxelization.recordings"}
 
@@ -23,7 +24,7 @@ class Voxelizer(Protocol):
         ...
 
     def write(
-        self, root: Path, source: Any, layout: Any, split: Any, writer: "Writer", table: Path, /
+        self, root: Path, source: Any, layout: Any, split: Any, workers: "Workers", writer: "Writer", table: Path, /
     ) -> dict[str, float]:
         """Write the grids of the recordings in `root`, and a table of what was listed; gives statistics."""
         ...

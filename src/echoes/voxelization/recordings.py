@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from echoes import files
 from echoes.arrays import Writer
+from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.evaluation import halves
 from echoes.rasters.spectrograms import CropLayout
@@ -22,7 +23,7 @@ from echoes.readers.splits import BySequence, ByStretch, LabelledSplit, assign_l
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.crops import Crops
 from echoes.voxelization.pairs import GridParams
-from echoes.voxelization.parallel import ordered, what
+from echoes.voxelization.parallel import ordered
 from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams
@@ -39,7 +40,13 @@ def require(track: str, reader: str, layout: Layout, split: Split) -> None:
 
 
 def write(
-    root: Path, source: Source, layout: SpectrogramParams, split: LabelledSplit, writer: Writer, table: Path
+    root: Path,
+    source: Source,
+    layout: SpectrogramParams,
+    split: LabelledSplit,
+    workers: Workers,
+    writer: Writer,
+    table: Path,
 ) -> dict[str, float]:
     """Write the crops of all recordings of `root` to `writer` and a row of each to `table`; gives the statistics."""
     reader = RECORDINGS[source.reader]
@@ -47,25 +54,30 @@ def write(
     if not recorded:
         raise InputError(f"{root}: expected recordings, got none")
     every = crops.entries(recorded, layout)
-    listed = moving(every, recorded, root, source, layout)
+    listed = moving(every, recorded, root, source, layout, workers)
     chosen = divided(recorded, listed, layout, split)
     purged = len(listed) - sum(len(one.numbers) for one in chosen)
     statistics = Statistics(len(recorded), len(every) - len(listed), purged)
     grids = SpectrogramsWriter(writer, layout.axes(), [one.recorded for one in chosen])
     require_comparable(chosen, grids.labels)
     work = partial(spectrograms.prepare, reader.read, root, source, layout)
-    found = ordered(work, chosen, source.workers, source.scheduler)
+    found = ordered(work, chosen, workers)
     for rows, one in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
         grids.append(one.recorded, [crops.start_s(k, layout) for k in one.numbers], one.splits, rows)
         statistics.take(rows, one)
-    made_with = {"source": what(source), "grid": asdict(layout), "split": asdict(split)}
+    made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
     grids.seal(made_with, layout.floor_db, layout.ceiling_db, {"raw": files.digest(root)})
     write_table(recorded, chosen, table)
     return statistics.summary()
 
 
 def moving(
-    every: list[Entry], recorded: Sequence[RecordingEntry], root: Path, source: Source, layout: SpectrogramParams
+    every: list[Entry],
+    recorded: Sequence[RecordingEntry],
+    root: Path,
+    source: Source,
+    layout: SpectrogramParams,
+    workers: Workers,
 ) -> list[Entry]:
     """The crops in which something moves, as `layout.quiet_db` says; with none set, all, and nothing is read.
 
@@ -75,7 +87,7 @@ def moving(
     if not isinstance(layout, CropLayout) or layout.quiet_db is None:
         return every
     work = partial(spectrograms.moving, RECORDINGS[source.reader].read, root, source, layout)
-    found = ordered(work, [crops.unsplit(one, layout) for one in recorded], source.workers, source.scheduler)
+    found = ordered(work, [crops.unsplit(one, layout) for one in recorded], workers)
     loud = np.concatenate(list(tqdm(found, "find motion", len(recorded), mininterval=1.0)))
     kept = [entry for entry, moves in zip(every, loud, strict=True) if moves]
     _check_moving(recorded, {entry.sequence for entry in kept}, layout.quiet_db)

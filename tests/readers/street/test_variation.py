@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3] / "data" / "raw" / "radar"
 RADAR = scenario.load(ROOT).radar
 SPREAD = Spread(power_at_1m_db=2.0, noise_power_db=0.5, ground_returns=0.3, false_alarms=0.6)
 DOPPLER = Doppler(span_mps=40.0, static_mps=0.25, static_share=0.2, max_speed_mps=40.0)
-SOURCE = simulated.Source("simulated", 2, 2, 7, "recorded", DOPPLER, workers=1, scheduler="")
+SOURCE = simulated.Source("simulated", 2, 2, 7, "recorded", DOPPLER)
 
 
 def street(folder: Path, spread: str) -> Path:
