@@ -153,10 +153,16 @@ def export(
 @app.command()
 def results(
     markdown: Annotated[bool, typer.Option("--markdown", help="As tables for a document.")] = False,
+    worst: Annotated[int, typer.Option(min=0, help="Only so many worst frames of each method, of clouds.")] = 0,
 ) -> None:
     """What was measured of every evaluated track."""
     from echoes.commands import results as command
 
+    if worst:
+        from echoes.commands import worst as frames
+
+        typer.echo(frames.worst(Path("metrics"), Path("data"), worst), nl=False)
+        return
     typer.echo(command.results(Path("metrics"), markdown))
 
 
