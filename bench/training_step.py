@@ -145,7 +145,7 @@ def latents_for(track: str, p: LdmArchitecture, count: int) -> tuple[denoisers.D
     else:
         of_track = task(track)
         known, cond = {"task": asdict(of_track)}, torch.zeros(count, len(of_track.input), *shape)
-    content = {"latent_shape": list(latent), "compression": vae.factor, **known}
+    content = {"latent_shape": list(latent), "compression": vae.compression, **known}
     mean = torch.randn(count, *latent)
     return denoisers.build(Header("latents", {}, {}, content), p), LatentBatch(mean, torch.zeros_like(mean), cond)
 

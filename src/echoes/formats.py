@@ -2,6 +2,7 @@
 
 1   before tasks were told: a track of clouds enhanced a radar's. `second_sigma` was called `middle`. No encoder had a
     stem, a U-Net had one attention, at its lowest level, and a transformer full attention.
+2   before grids without an autoencoder: the section of one had no `identity`.
 
 A stranger's header may tell anything: what is no section is left as it is, and whoever builds from it refuses it.
 """
@@ -12,6 +13,7 @@ from typing import Any
 
 from echoes.tasks import ENHANCE
 
+NO_PATCH = {"patch": [1]}  # of no variant before
 NO_STEM = {"convolution": "none", "channels": 8, "layers": 2}
 GROUPS = {"kind": "group", "groups": 8}
 
@@ -29,13 +31,22 @@ def content(told: Mapping[str, Any], format: int) -> dict[str, Any]:
 
 def architecture(told: Mapping[str, Any], format: int) -> dict[str, Any]:
     """The architecture in a header of that format, as it is told today."""
+    if "variant" in told:  # of an autoencoder
+        return _autoencoder(told, format)
     if format >= 2:
         return dict(told)
-    if "variant" in told:  # of an autoencoder
-        return {**told, "stem": NO_STEM}
     if isinstance(told.get("denoiser"), Mapping):  # of a consistency model
         return {**told, "denoiser": _denoiser(told["denoiser"])}
     return _denoiser(told)
+
+
+def _autoencoder(section: Mapping[str, Any], format: int) -> dict[str, Any]:
+    found = dict(section)
+    if format < 2:
+        found["stem"] = NO_STEM
+    if format < 3:
+        found["identity"] = NO_PATCH
+    return found
 
 
 def _denoiser(section: Mapping[str, Any]) -> dict[str, Any]:

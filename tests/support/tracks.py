@@ -99,6 +99,7 @@ VAE = {
         "variant": "kl",
         "vq": {"codes": 16},
         "fsq": {"levels": [5, 5, 5, 5]},
+        "identity": {"patch": [4, 4, 4]},
         "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
         "stem": STEM,
     },
@@ -167,7 +168,13 @@ SAMPLE = {
 }
 LABELS = {"by": "labels", "features": 8}
 # Of spectrograms, which no mirror is of.
-PEOPLE_VAE = {**VAE, "loss": SPECTROGRAM, "mirror": False, "augmentation": UNALTERED}
+PEOPLE_VAE = {
+    **VAE,
+    "architecture": {**VAE["architecture"], "identity": {"patch": [4, 4]}},
+    "loss": SPECTROGRAM,
+    "mirror": False,
+    "augmentation": UNALTERED,
+}
 PEOPLE_LDM = {
     "architecture": {
         **LDM["architecture"],

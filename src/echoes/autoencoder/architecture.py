@@ -5,29 +5,36 @@ from typing import Literal
 
 from echoes.autoencoder import bottlenecks
 from echoes.autoencoder.fsq import FsqConfig
+from echoes.autoencoder.patches import PatchConfig, Patches
 from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
 from echoes.autoencoder.vq import VqConfig
 from echoes.nets.stem import StemConfig
+
+Autoencoder = Vae | Patches
 
 
 @dataclass(frozen=True)
 class VaeArchitecture:
     """The section `<track>.vae.architecture`.
 
-    variant  what lies between encoder and decoder: a Gaussian (kl), a learned codebook (vq), finite scalars (fsq).
+    variant  what lies between encoder and decoder: a Gaussian (kl), a learned codebook (vq), finite scalars (fsq); or
+             no network at all, but cells folded into channels (identity), and then size and stem do not count.
     size     a name, or explicit numbers.
     stem     of the encoder.
     """
 
-    variant: Literal["kl", "vq", "fsq"]
+    variant: Literal["kl", "vq", "fsq", "identity"]
     vq: VqConfig
     fsq: FsqConfig
+    identity: PatchConfig
     size: Literal["tiny", "ultra_lightweight", "lightweight", "standard", "f8d4", "f16d32"] | VaeConfig
     stem: StemConfig
 
 
-def build(p: VaeArchitecture, rank: int, channels: int) -> Vae:
+def build(p: VaeArchitecture, rank: int, channels: int) -> Autoencoder:
     """A new autoencoder for (B, channels, *S) with `rank` axes."""
+    if p.variant == "identity":
+        return Patches(rank, channels, p.identity)
     config = p.size if isinstance(p.size, VaeConfig) else SIZES[p.size]
     bottleneck = bottlenecks.build(p.variant, config.latent_channels, p.vq, p.fsq)
     return Vae(rank, channels, config, bottleneck, p.stem)

@@ -51,6 +51,29 @@ class GaussianBottleneck(nn.Module):
         return {}
 
 
+class Unchanged(nn.Module):
+    """Latents as they are, of an autoencoder that learns nothing: the variant `identity`."""
+
+    def posterior(self, moments: Tensor) -> Point:
+        """(B, Z, *S) -> the same, as latents."""
+        return Point(moments)
+
+    def quantize(self, raw_latents: Tensor) -> Tensor:
+        return raw_latents
+
+    def penalty(self, posterior: Posterior | Point, weights: BottleneckWeights) -> Tensor:
+        return torch.zeros(len(posterior.mean), device=posterior.mean.device)
+
+    def update(self, raw_latents: Tensor, weights: BottleneckWeights) -> None:
+        """Nothing to learn."""
+
+    def counts(self, raw_latents: Tensor) -> Tensor:
+        return torch.zeros(0, dtype=torch.int64, device=raw_latents.device)
+
+    def usage(self) -> dict[str, float]:
+        return {}
+
+
 Bottleneck = GaussianBottleneck | VectorQuantizer | FiniteScalars
 
 

@@ -1,7 +1,7 @@
 """What the training loop needs to fit the autoencoder of either family: what is trained, its batches, its loss."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from echoes.augmentation.clouds import CloudAugmentation
 from echoes.augmentation.spectrograms import SpectrogramAugmentation
 from echoes.autoencoder import equivariance, perceptual, spectrogram_loss
 from echoes.autoencoder.alignment import Aligner, adaptive_weight
-from echoes.autoencoder.architecture import VaeArchitecture
+from echoes.autoencoder.architecture import Autoencoder, VaeArchitecture
 from echoes.autoencoder.loss import target_loss
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
 from echoes.autoencoder.structure import gradient_error
@@ -93,6 +93,17 @@ def require_shardable(loss: LossWeights | SpectrogramLoss) -> None:
         )
 
 
+def learns(vae: Autoencoder) -> bool:
+    """Whether there is anything to train."""
+    return any(parameter.requires_grad for parameter in vae.parameters())
+
+
+def of_reconstruction(loss: SpectrogramLoss) -> SpectrogramLoss:
+    """The loss without the terms that compare with a teacher or shape latents: what tells of one that learns nothing."""
+    equivariance, alignment = replace(loss.equivariance, weight=0.0), replace(loss.alignment, weight=0.0)
+    return replace(loss, perceptual=0.0, equivariance=equivariance, alignment=alignment)
+
+
 def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[[MicroBatch], CloudBatch]:
     """part -> batch; with `mirror` half of the frames swap left and right.
 
@@ -112,7 +123,7 @@ def load_targets(grids: Grids, mirror: bool, seed: int, steps: int) -> Callable[
 
 
 def objective(
-    vae: Vae,
+    vae: Autoencoder,
     channels: Sequence[str],
     rate: float,
     weights: LossWeights,
@@ -157,7 +168,7 @@ def load_spectrograms(data: Spectrograms) -> Callable[[MicroBatch], SpectrogramB
 
 
 def spectrogram_objective(
-    vae: Vae,
+    vae: Autoencoder,
     weights: SpectrogramLoss,
     teacher: ConvClassifier | None,
     aligner: Aligner | None,
@@ -167,8 +178,6 @@ def spectrogram_objective(
 
     teacher  frozen; for the perceptual term, None where it has no weight.
     """
-    last = vae.encoder[-1].weight
-    assert isinstance(last, Tensor)
 
     def loss(batch: SpectrogramBatch) -> Tensor:
         clean = batch.clean.to(device)
@@ -192,12 +201,13 @@ def spectrogram_objective(
         total = error + penalty
         if weights.equivariance.weight:
             scale = equivariance.draw(weights.equivariance.scales)
-            gap = equivariance.equivariance_loss(vae.decode, raw_latents, clean, vae.factor, scale)
+            assert isinstance(vae.compression, int)
+            gap = equivariance.equivariance_loss(vae.decode, raw_latents, clean, vae.compression, scale)
             terms.note(equivariance=weights.equivariance.weight * gap)
             total = total + weights.equivariance.weight * gap
         if aligner is not None:
             apart = aligner(raw_latents, clean)
-            aligned = weights.alignment.weight * adaptive_weight(error, apart, last) * apart
+            aligned = weights.alignment.weight * adaptive_weight(error, apart, _last(vae)) * apart
             terms.note(alignment=aligned)
             total = total + aligned
         return total
@@ -205,8 +215,16 @@ def spectrogram_objective(
     return loss
 
 
+def _last(vae: Autoencoder) -> Tensor:
+    """The weights with which an encoder says its latents."""
+    assert isinstance(vae, Vae)
+    weight = vae.encoder[-1].weight
+    assert isinstance(weight, Tensor)
+    return weight
+
+
 def align(
-    vae: Vae,
+    vae: Autoencoder,
     data: Spectrograms,
     teacher: ConvClassifier,
     weights: SpectrogramLoss,

@@ -67,6 +67,7 @@ class Vae(nn.Module):
     ) -> None:
         super().__init__()
         self.rank, self.factor, self.latent_channels = rank, config.factor, config.latent_channels
+        self.compression = config.factor
         cells = channels * PATCH**rank
         levels = list(zip(config.channels, config.blocks, strict=True))
         self.stem = stem.build(stem_config, rank, channels, "vae.architecture.stem")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from echoes import latentstore, params
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.compute.device import best_device
 from echoes.dataset.metadata import SpectrogramMetadata
 from echoes.errors import InputError
@@ -120,7 +120,7 @@ class SpectrogramGenerator:
         return shares if spectrograms.shape[1] == 3 else floor_db + shares * (ceiling_db - floor_db)
 
 
-def _autoencoder(path: Path, device: torch.device) -> tuple[Vae, Header]:
+def _autoencoder(path: Path, device: torch.device) -> tuple[Autoencoder, Header]:
     """That of the same track as the model at `path`."""
     vae_path = path.with_name("vae.safetensors")
     require_files(vae_path, path)
@@ -130,7 +130,7 @@ def _autoencoder(path: Path, device: torch.device) -> tuple[Vae, Header]:
     return vae, header
 
 
-def _decoder(vae: Vae, vae_header: Header, header: Header, path: Path) -> Decoder:
+def _decoder(vae: Autoencoder, vae_header: Header, header: Header, path: Path) -> Decoder:
     """Raises InputError where the model at `path` was not made from this autoencoder."""
     require_parent(path, header, path.with_name("vae.safetensors"), vae_header)
     return Decoder(vae, denoisers.whitening(header))

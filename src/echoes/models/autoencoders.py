@@ -9,8 +9,7 @@ import torch
 
 from echoes import params, weights
 from echoes.autoencoder import architecture
-from echoes.autoencoder.architecture import VaeArchitecture
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder, VaeArchitecture
 from echoes.choices.autoencoder import ARCHITECTURE, STANDS
 from echoes.choices.rules import in_force, settled
 from echoes.dataset.grids import Grids
@@ -28,7 +27,7 @@ class Section(Protocol):
     def architecture(self) -> VaeArchitecture: ...
 
 
-def save(vae: Vae, p: Section, data: Grids | Spectrograms, parents: Mapping[str, str], path: Path) -> None:
+def save(vae: Autoencoder, p: Section, data: Grids | Spectrograms, parents: Mapping[str, str], path: Path) -> None:
     """parents: kind -> identity of all that the weights were made from."""
     content = {**data.metadata, "channels": data.channels}
     built = settled(asdict(p.architecture), ARCHITECTURE, STANDS)
@@ -43,14 +42,14 @@ class _Content:
     channels: int
 
 
-def load(path: Path, device: torch.device) -> tuple[Vae, Header]:
+def load(path: Path, device: torch.device) -> tuple[Autoencoder, Header]:
     """The autoencoder for inference, on `device`, and its header."""
     tensors, header = weights.load(path, "vae")
     vae = weights.rebuilt(lambda: from_header(header, path), tensors, path)
     return vae.to(device).eval().requires_grad_(False), header
 
 
-def from_header(header: Header, path: Path) -> Vae:
+def from_header(header: Header, path: Path) -> Autoencoder:
     """A new autoencoder of the architecture that the header of the file `path` tells of."""
     p: VaeArchitecture = params.build(VaeArchitecture, header.architecture, f"{path}: architecture")
     told: _Content = params.build_subset(_Content, header.content, f"{path}: header")

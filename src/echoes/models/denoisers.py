@@ -20,7 +20,7 @@ from echoes.models.radar import regressor
 from echoes.models.radar.regressor import BirdseyeRegression, NoRegression
 from echoes.nets.conditions import FieldConditioner, LabelConditioner, NoConditioner
 from echoes.nets.dit import DiT, DiTConfig
-from echoes.nets.layers import conv
+from echoes.nets.layers import Factor, along, conv
 from echoes.nets.radar_encoder import RadarEncoder
 from echoes.nets.stem import StemConfig
 from echoes.nets.unet import UNet
@@ -115,14 +115,17 @@ def _regression(latents: Header, p: LdmArchitecture) -> nn.Module | None:
         raise InputError(
             f"ldm.architecture.regression.kind: expected none, as no cloud goes in, got {p.regression.kind}"
         )
-    factor = _compression(latents)
-    return regressor.build(p.regression, task(latents), tuple(size * factor for size in latentstore.shape(latents)[1:]))
+    sizes = zip(latentstore.shape(latents)[1:], _compression(latents), strict=True)
+    return regressor.build(p.regression, task(latents), tuple(size * factor for size, factor in sizes))
 
 
-def _compression(latents: Header) -> int:
-    """Cells along each axis that share one latent."""
-    factor: int = params.build(int, latents.content.get("compression"), f"{latents.kind}: compression")
-    return factor
+def _compression(latents: Header) -> tuple[int, ...]:
+    """Cells along each axis that share one latent; raises InputError where these are other axes than the latents'."""
+    told: Factor = params.build(Factor, latents.content.get("compression"), f"{latents.kind}: compression")
+    rank = len(latentstore.shape(latents)) - 1
+    if len(factors := along(told, rank)) != rank:
+        raise InputError(f"{latents.kind}: compression: expected {rank} axes, got {len(factors)}")
+    return factors
 
 
 def _parameterization(p: LdmArchitecture) -> Parameterization:

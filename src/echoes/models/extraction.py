@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.autoencoder.latents import Moments
-from echoes.autoencoder.vae import Vae
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
 from echoes.dataset.frames import batches_of
@@ -23,7 +23,7 @@ Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # dense (B, C, *
 class Extraction:
     """Encodes batch by batch; its statistics are known once the last batch is out."""
 
-    def __init__(self, vae: Vae, data: Grids | Spectrograms, vae_header: Header) -> None:
+    def __init__(self, vae: Autoencoder, data: Grids | Spectrograms, vae_header: Header) -> None:
         self._vae, self._data, self._vae_header = vae, data, vae_header
         self._moments = Moments()
         self._shape: tuple[int, ...] = ()
@@ -44,7 +44,7 @@ class Extraction:
         content = {
             **self._vae_header.content,
             "latent_shape": list(self._shape),
-            "compression": self._vae.factor,
+            "compression": self._vae.compression,
             "whitening": asdict(self._moments.whitening()),
         }
         parents = {"grids": self._data.header.identity, "vae": self._vae_header.identity}

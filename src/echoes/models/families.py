@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from echoes.autoencoder.architecture import Autoencoder
     from echoes.autoencoder.fitting import Task
-    from echoes.autoencoder.vae import Vae
     from echoes.diffusion.schedules import SigmaRange
     from echoes.distillation.consistency import ConsistencyModel
     from echoes.latentstore import LatentStore
@@ -42,7 +42,7 @@ class Autoencoding(Protocol):
 
     def task(
         self,
-        vae: "Vae",
+        vae: "Autoencoder",
         data: Any,
         loss: Any,
         mirror: bool,
@@ -56,14 +56,14 @@ class Autoencoding(Protocol):
 class Reconstruction(Protocol):
     """How well an autoencoder repeats what it is given: numbers of a split, and the one that is to be least."""
 
-    def scores(self, vae: "Vae", data: Any, split: str, /) -> dict[str, float]: ...
-    def error(self, vae: "Vae", data: Any, /) -> float: ...
+    def scores(self, vae: "Autoencoder", data: Any, split: str, /) -> dict[str, float]: ...
+    def error(self, vae: "Autoencoder", data: Any, /) -> float: ...
 
 
 class Pictures(Protocol):
     """A PNG of what an autoencoder repeats."""
 
-    def reconstructed(self, data: Any, vae: "Vae", path: Path, /) -> None: ...
+    def reconstructed(self, data: Any, vae: "Autoencoder", path: Path, /) -> None: ...
 
 
 class Encoding(Protocol):

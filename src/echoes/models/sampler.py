@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from echoes import seeds
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.autoencoder.latents import Whitening
-from echoes.autoencoder.vae import Vae
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
 from echoes.diffusion.denoiser import Denoise, Denoiser, Model
@@ -30,7 +30,7 @@ UNGUIDED = Guidance(1.0, 0.0, float("inf"))
 class Decoder:
     """Whitened latents -> what the autoencoder says of them."""
 
-    vae: Vae
+    vae: Autoencoder
     whitening: Whitening
 
     def __call__(self, latents: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from echoes import latentstore, params
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.choices import sampling
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
@@ -62,7 +62,7 @@ class SampleParams:
 class Trained:
     """The autoencoder, the denoiser and the consistency model of a track, and the header of the latter."""
 
-    vae: Vae
+    vae: Autoencoder
     denoiser: Denoiser
     model: ConsistencyModel
     of: CdArchitecture

@@ -1,7 +1,7 @@
 """Convolutions, norms and resampling of rank 1 to 3."""
 
 from dataclasses import dataclass
-from math import gcd
+from math import gcd, prod
 from typing import Any, Literal
 
 import torch
@@ -112,23 +112,33 @@ def mixing(rank: int, channels: int, out: int, convolution: Convolution) -> nn.M
     return nn.Sequential(own, conv(rank, channels, out, kernel=1))
 
 
-def space_to_depth(x: Tensor, factor: int) -> Tensor:
-    """(B, C, *S) -> (B, C * factor^rank, *S / factor): a block of cells becomes channels."""
+Factor = int | tuple[int, ...]  # cells of a block along each axis, or along all of them alike
+
+
+def along(factor: Factor, rank: int) -> tuple[int, ...]:
+    """(rank,) cells of a block along each axis."""
+    return (factor,) * rank if isinstance(factor, int) else factor
+
+
+def space_to_depth(x: Tensor, factor: Factor) -> Tensor:
+    """(B, C, *S) -> (B, C * cells of a block, *S / factor): a block of cells becomes channels."""
     rank = x.ndim - 2
-    sizes = [part for s in x.shape[2:] for part in (s // factor, factor)]
-    blocks = x.reshape(*x.shape[:2], *sizes)
+    pairs = [(s // f, f) for s, f in zip(x.shape[2:], along(factor, rank), strict=True)]
+    blocks = x.reshape(*x.shape[:2], *(part for pair in pairs for part in pair))
     outer, inner = range(2, 2 + 2 * rank, 2), range(3, 3 + 2 * rank, 2)
     folded = blocks.permute(0, 1, *inner, *outer)
-    return folded.reshape(x.shape[0], -1, *(s // factor for s in x.shape[2:]))
+    return folded.reshape(x.shape[0], -1, *(coarse for coarse, _ in pairs))
 
 
-def depth_to_space(x: Tensor, factor: int) -> Tensor:
-    """(B, C * factor^rank, *S) -> (B, C, *S * factor), the inverse of `space_to_depth`."""
+def depth_to_space(x: Tensor, factor: Factor) -> Tensor:
+    """(B, C * cells of a block, *S) -> (B, C, *S * factor), the inverse of `space_to_depth`."""
     rank = x.ndim - 2
-    channels = x.shape[1] // factor**rank
-    blocks = x.reshape(x.shape[0], channels, *[factor] * rank, *x.shape[2:])
+    factors = along(factor, rank)
+    channels = x.shape[1] // prod(factors)
+    blocks = x.reshape(x.shape[0], channels, *factors, *x.shape[2:])
     order = [axis for i in range(rank) for axis in (2 + rank + i, 2 + i)]
-    return blocks.permute(0, 1, *order).reshape(x.shape[0], channels, *(s * factor for s in x.shape[2:]))
+    sizes = (s * f for s, f in zip(x.shape[2:], factors, strict=True))
+    return blocks.permute(0, 1, *order).reshape(x.shape[0], channels, *sizes)
 
 
 class ResBlock(Block):

@@ -1,9 +1,11 @@
 """The radar's own encoder: a grid of any rank -> features on the latent grid, trained with the denoiser."""
 
+from math import prod
+
 from torch import Tensor, nn
 
 from echoes.nets import stem
-from echoes.nets.layers import ResBlock, conv, norm, space_to_depth
+from echoes.nets.layers import Factor, ResBlock, along, conv, norm, space_to_depth
 from echoes.nets.stem import StemConfig
 
 
@@ -14,13 +16,13 @@ class RadarEncoder(nn.Module):
     """
 
     def __init__(
-        self, rank: int, channels: int, width: int, blocks: int, features: int, factor: int, stem_config: StemConfig
+        self, rank: int, channels: int, width: int, blocks: int, features: int, factor: Factor, stem_config: StemConfig
     ) -> None:
         super().__init__()
         self.factor = factor
         self.stem = stem.build(stem_config, rank, channels, "ldm.architecture.condition.stem")
         self.body = nn.Sequential(
-            conv(rank, stem_config.out(channels) * factor**rank, width),
+            conv(rank, stem_config.out(channels) * prod(along(factor, rank)), width),
             *[ResBlock(rank, width, width) for _ in range(blocks)],
             norm(width),
             conv(rank, width, features, 1),

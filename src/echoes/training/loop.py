@@ -60,6 +60,8 @@ def train(
     checkpoints  where the state is saved, and found again; None for what is short.
     rate         step -> learning rate; None for what the schedule alone says.
 
+    Where no parameter requires gradients there is nothing to fit, and one step: the loss of the last batch.
+
     The numbers: `loss`; its terms, where it notes them (see `terms`), as loss_<term>; `lr`; and in float16
     `loss_scale` and `skipped`, 1 where the gradient was not finite and so no step was made.
 
@@ -73,6 +75,9 @@ def train(
     """
     device = device_of(module)
     trained = [p for p in module.parameters() if p.requires_grad]
+    if not trained:
+        yield from _measured(name, module, load, loss, frames, schedule)
+        return
     # fused: one pass over all weights, a third of the time of a loop over them.
     optimizer = torch.optim.AdamW(
         trained, lr=schedule.lr, betas=(0.9, 0.99), eps=EPSILON, weight_decay=schedule.weight_decay, fused=True
@@ -121,6 +126,34 @@ def train(
                 checkpoints.save(step, module, optimizer, scaler)
             if stop:
                 raise _interrupted(step, schedule.steps, asked())
+
+
+@torch.no_grad()
+def _measured(
+    name: str,
+    module: nn.Module,
+    load: Callable[[MicroBatch], Any],
+    loss: Callable[[Any], Tensor],
+    frames: np.ndarray,
+    schedule: Schedule,
+) -> Iterator[tuple[int, dict[str, float]]]:
+    """(step, numbers) of the last step, of a module that stays as it is."""
+    device, step, value = device_of(module), schedule.steps - 1, 0.0
+    added: dict[str, float] = {}
+    accumulate, share = _share(schedule)
+    for part in microbatches(step, frames, schedule, name, accumulate, share):
+        torch.manual_seed(seeds.number(schedule.seed, name, "step", step))
+        with (
+            batch_noise.rows(part.start, part.stop, part.total),
+            autocast(device, schedule.precision),
+            terms.listening() as noted,
+        ):
+            losses = loss(load(part))
+        _require_finite("loss", losses, part)
+        value += losses.sum().item() / part.total
+        added = _added(added, noted, part.total)
+    value, *values = distributed.summed([value, *added.values()], device)
+    yield step, {"loss": value, **dict(zip(added, values, strict=True))}
 
 
 def _scaler(half: torch.dtype, device: torch.device, trained: list[nn.Parameter]) -> torch.amp.GradScaler:

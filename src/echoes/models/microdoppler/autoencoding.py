@@ -6,16 +6,16 @@ from torch import nn
 from echoes.augmentation.clouds import CloudAugmentation
 from echoes.augmentation.spectrograms import SpectrogramAugmentation
 from echoes.autoencoder import augmenting, fitting, teachers
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.autoencoder.fitting import Task
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
-from echoes.autoencoder.vae import Vae
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.training.schedule import StageSchedule
 
 
 def task(
-    vae: Vae,
+    vae: Autoencoder,
     data: Spectrograms,
     loss: LossWeights | SpectrogramLoss,
     mirror: bool,
@@ -24,6 +24,7 @@ def task(
     device: torch.device,
 ) -> Task:
     """Spectrograms; where latents are aligned, the map to the teacher's features is trained too. May train a teacher.
+    Of an autoencoder that learns nothing the loss is that of its reconstruction.
 
     Raises InputError for the loss or the augmentation of another family, for mirrored spectrograms, and for a size
     that the autoencoder cannot divide.
@@ -35,6 +36,8 @@ def task(
         raise InputError(f"augmentation.of: expected spectrograms, for grids of spectrograms, got {augmentation.of}")
     if mirror:
         raise InputError("mirror: expected false for spectrograms, whose velocities have a sign, got true")
+    if not fitting.learns(vae):
+        loss = fitting.of_reconstruction(loss)
     aligned = loss.alignment.weight
     teacher = teachers.teacher(data, loss.alignment, device) if aligned or loss.perceptual else None
     aligner = fitting.align(vae, data, teacher, loss, schedule.seed, device) if teacher and aligned else None

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.compute import distributed
 from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.spectrograms import Spectrograms
@@ -16,7 +16,7 @@ from echoes.reports.thumbnails import Row
 FRAMES = 6
 
 
-def reconstructed(data: Spectrograms, vae: Vae, path: Path) -> None:
+def reconstructed(data: Spectrograms, vae: Autoencoder, path: Path) -> None:
     """Spectrograms through the autoencoder, beside them."""
     frames = preview_frames(data)
     draw(reconstruction.reconstruct(vae, data, frames), "autoencoder", frames, data, path)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from echoes.autoencoder import codes, spectrogram_loss
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
 from echoes.dataset.frames import batches_of, evenly_spaced
@@ -16,7 +16,7 @@ FRAMES = 256  # of the split, evenly spread: enough for two digits
 
 
 @torch.no_grad()
-def scores(vae: Vae, data: Spectrograms, split: str) -> dict[str, float]:
+def scores(vae: Autoencoder, data: Spectrograms, split: str) -> dict[str, float]:
     """val_mae_db and val_ssim of encode-decode, means over crops of a split, and the use of a codebook there."""
     errors, alike, counts = [], [], []
     for chosen in batches_of(evenly_spaced(data.frames(split), FRAMES), BATCH):
@@ -31,24 +31,24 @@ def scores(vae: Vae, data: Spectrograms, split: str) -> dict[str, float]:
     return found | {f"val_{name}": value for name, value in codes.usage(torch.stack(counts).sum(0)).items()}
 
 
-def error(vae: Vae, data: Spectrograms) -> float:
+def error(vae: Autoencoder, data: Spectrograms) -> float:
     """Mean absolute error [dB] on the validation split: what the best weights have least of."""
     return scores(vae, data, "val")["val_mae_db"]
 
 
 @torch.no_grad()
-def reconstruct(vae: Vae, data: Spectrograms, frames: np.ndarray) -> Tensor:
+def reconstruct(vae: Autoencoder, data: Spectrograms, frames: np.ndarray) -> Tensor:
     """(B, C, F, T) the spectrograms `frames` through encoder and decoder, by the mean of the posterior."""
     return _decoded(vae, _encoded(vae, torch.from_numpy(data.target_batch(frames))))
 
 
-def _encoded(vae: Vae, clean: Tensor) -> Tensor:
+def _encoded(vae: Autoencoder, clean: Tensor) -> Tensor:
     """(B, Z, *S / factor) the mean of their posteriors."""
     device = device_of(vae)
     with autocast(device):
         return vae.encode(clean.to(device)).mean
 
 
-def _decoded(vae: Vae, raw_latents: Tensor) -> Tensor:
+def _decoded(vae: Autoencoder, raw_latents: Tensor) -> Tensor:
     with autocast(device_of(vae)):
         return vae.decode(raw_latents)

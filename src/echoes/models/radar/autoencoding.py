@@ -8,19 +8,20 @@ import torch
 from echoes.augmentation.clouds import CloudAugmentation
 from echoes.augmentation.spectrograms import SpectrogramAugmentation
 from echoes.autoencoder import augmenting, fitting, perceptual
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.autoencoder.fitting import Features, Task
 from echoes.autoencoder.loss import require_weights
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.patches import Patches
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
 from echoes.models import autoencoders
-from echoes.tasks import OCCUPANCY
+from echoes.tasks import KINDS, OCCUPANCY
 from echoes.training.schedule import StageSchedule
 
 
 def task(
-    vae: Vae,
+    vae: Autoencoder,
     grids: Grids,
     loss: LossWeights | SpectrogramLoss,
     mirror: bool,
@@ -28,7 +29,8 @@ def task(
     schedule: StageSchedule,
     device: torch.device,
 ) -> Task:
-    """Targets of clouds. Before the first average is taken: the untrained head gives the share of occupied cells.
+    """Targets of clouds. Before the first average is taken: the untrained head gives the share of occupied cells, or,
+    without a network, the masks are told.
 
     Raises InputError for the loss or the augmentation of another family, for weights of other channels, and for a grid
     that the autoencoder cannot divide or that cannot be turned.
@@ -41,7 +43,10 @@ def task(
     augmenting.require_turnable(grids, augmentation)
     channels = grids.task.target
     require_weights(loss, channels, "vae.loss")
-    vae.set_prior(channels.index(OCCUPANCY), grids.occupied_share)
+    if isinstance(vae, Patches):
+        vae.set_masks([i for i, name in enumerate(channels) if KINDS[name] == "mask"])
+    else:
+        vae.set_prior(channels.index(OCCUPANCY), grids.occupied_share)
     load = fitting.load_targets(grids, mirror, schedule.seed, schedule.steps)
     load = augmenting.of_clouds(load, grids, augmentation, schedule.seed)
     features = _features(Path(loss.perceptual.vae), grids, device) if loss.perceptual.weight else None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.compute import distributed
 from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.grids import Grids
@@ -18,7 +18,7 @@ FRAMES = 3
 THRESHOLD = 0.5  # of occupancy: the one that is deployed is chosen later
 
 
-def reconstructed(grids: Grids, vae: Vae, path: Path) -> None:
+def reconstructed(grids: Grids, vae: Autoencoder, path: Path) -> None:
     """Targets through the autoencoder, beside them."""
     frames = preview_frames(grids)
     draw(reconstruction.reconstruct(vae, grids, frames, THRESHOLD), "autoencoder", frames, grids, path)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
 from echoes.dataset.frames import batches_of, evenly_spaced
@@ -15,7 +15,7 @@ BATCH = 16
 FRAMES = 64  # of the split, evenly spread: enough for two digits
 
 
-def scores(vae: Vae, grids: Grids, split: str) -> dict[str, float]:
+def scores(vae: Autoencoder, grids: Grids, split: str) -> dict[str, float]:
     """iou_3d and count_ratio of encode-decode at probability 0.5, mean over frames of a split."""
     found = []
     for chosen in batches_of(evenly_spaced(grids.frames(split), FRAMES), BATCH):
@@ -24,13 +24,13 @@ def scores(vae: Vae, grids: Grids, split: str) -> dict[str, float]:
     return {f"val_{key}": float(np.nanmean([f[key] for f in found])) for key in ("iou_3d", "count_ratio")}
 
 
-def error(vae: Vae, grids: Grids) -> float:
+def error(vae: Autoencoder, grids: Grids) -> float:
     """1 - iou_3d on the validation split: what the best weights have least of."""
     return 1 - scores(vae, grids, "val")["val_iou_3d"]
 
 
 @torch.no_grad()
-def reconstruct(vae: Vae, grids: Grids, frames: np.ndarray, threshold: float) -> list[clouds.Cloud]:
+def reconstruct(vae: Autoencoder, grids: Grids, frames: np.ndarray, threshold: float) -> list[clouds.Cloud]:
     """The targets of `frames` through encoder and decoder, by the mean of the posterior."""
     device = device_of(vae)
     with autocast(device):

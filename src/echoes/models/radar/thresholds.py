@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation.cells import Target
@@ -22,7 +22,7 @@ FRAMES = 64  # of the validation split, evenly spread
 class Validation:
     """The validation split of a track, and the scores of a method on it."""
 
-    def __init__(self, vae: Vae, grids: Grids, conditions: Conditions, frames: int = FRAMES) -> None:
+    def __init__(self, vae: Autoencoder, grids: Grids, conditions: Conditions, frames: int = FRAMES) -> None:
         self._frames = evenly_spaced(grids.frames("val"), frames)
         self._targets: list[Target] = [clouds.target(grids, int(frame)) for frame in self._frames]
         self._vae, self._grids, self._conditions = vae, grids, conditions
