@@ -24,7 +24,7 @@ from echoes.autoencoder.loss_weights import (
 )
 from echoes.autoencoder.spectrogram_loss import reconstruction
 from echoes.autoencoder.structure import gradient_error
-from echoes.autoencoder.vae import Vae, VaeConfig
+from echoes.autoencoder.vae import AttentionConfig, Vae, VaeConfig
 from echoes.autoencoder.vq import CodebookTraining, VqConfig
 from echoes.errors import InputError
 from echoes.models import autoencoders
@@ -38,7 +38,7 @@ from echoes.training.schedule import Schedule
 
 INDICES = np.arange(7)
 CPU = torch.device("cpu")
-NO_STEM = StemConfig("none", 8, 2)
+NO_STEM, NO_ATTENTION = StemConfig("none", 8, 2), AttentionConfig("none", 1)
 SCHEDULE = params.build(Schedule, {**tracks.SCHEDULE, "steps": 30, "batch": 8, "lr": 3e-3}, "schedule")
 AS_IT_IS = params.build(CloudAugmentation, tracks.VAE["augmentation"], "augmentation")
 UNALTERED = params.build(SpectrogramAugmentation, tracks.UNALTERED, "augmentation")
@@ -49,7 +49,8 @@ OCCUPANCY = params.build(LossWeights, tracks.OCCUPANCY, "loss")
 def autoencoder(rank, channels, variant="kl", stem=NO_STEM):
     torch.manual_seed(0)
     config = VaeConfig((8, 8), (1, 1), 2)
-    return Vae(rank, channels, config, bottlenecks.build(variant, 2, VqConfig(16), FsqConfig((5, 5))), stem)
+    bottleneck = bottlenecks.build(variant, 2, VqConfig(16), FsqConfig((5, 5)))
+    return Vae(rank, channels, config, bottleneck, stem, NO_ATTENTION)
 
 
 def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0, structure=0.0):
@@ -71,7 +72,8 @@ def grids(tmp_path_factory):
 
 def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_trained(grids):
     config = VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2)
-    vae = Vae(3, grids.channels, config, bottlenecks.build("kl", 2, VqConfig(16), FsqConfig((5, 5))), NO_STEM)
+    bottleneck = bottlenecks.build("kl", 2, VqConfig(16), FsqConfig((5, 5)))
+    vae = Vae(3, grids.channels, config, bottleneck, NO_STEM, NO_ATTENTION)
     with pytest.raises(
         InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .* got \[8, 16, 8\]$"
     ):

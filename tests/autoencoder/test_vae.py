@@ -12,22 +12,23 @@ from echoes.autoencoder import bottlenecks
 from echoes.autoencoder.bottlenecks import GaussianBottleneck
 from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.posteriors import Posterior
-from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
+from echoes.autoencoder.vae import SIZES, AttentionConfig, Vae, VaeConfig
 from echoes.autoencoder.vq import CodebookTraining, VqConfig
 from echoes.errors import InputError
+from echoes.nets.attention import Attention
 from echoes.nets.layers import depth_to_space
 from echoes.nets.stem import StemConfig
 
 CONFIG = VaeConfig(channels=(8, 12), blocks=(1, 1), latent_channels=3)
 GRIDS = {2: (16, 32), 3: (8, 16, 32)}
 FACTORS = {"tiny": 4, "ultra_lightweight": 4, "lightweight": 4, "standard": 4, "f8d4": 8, "f16d32": 16}
-NO_STEM = StemConfig("none", 8, 2)
+NO_STEM, NO_ATTENTION = StemConfig("none", 8, 2), AttentionConfig("none", 1)
 CODES = VqConfig(16), FsqConfig((8, 5, 5))
 WEIGHTS = SimpleNamespace(kl=0.25, vq=CodebookTraining(0.9, 0.25, 10))
 
 
 def autoencoder(rank, channels, config=CONFIG):
-    return Vae(rank, channels, config, GaussianBottleneck(config.latent_channels), NO_STEM)
+    return Vae(rank, channels, config, GaussianBottleneck(config.latent_channels), NO_STEM, NO_ATTENTION)
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +84,7 @@ def test_each_level_halves_the_latents_and_every_weight_learns(rank, levels, fac
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 @pytest.mark.parametrize("rank", [2, 3])
 def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder(rank, variant):
-    vae = Vae(rank, 1, CONFIG, bottlenecks.build(variant, 3, *CODES), NO_STEM)
+    vae = Vae(rank, 1, CONFIG, bottlenecks.build(variant, 3, *CODES), NO_STEM, NO_ATTENTION)
     x = torch.randn(2, 1, *GRIDS[rank])
     posterior = vae.encode(x)
     vae.bottleneck.update(posterior.sample(), WEIGHTS)
@@ -102,7 +103,8 @@ def test_every_bottleneck_keeps_shapes_and_lets_gradients_through_to_the_encoder
 
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_weights_rebuild_an_autoencoder_that_decodes_the_same(variant):
-    vae, other = (Vae(2, 1, CONFIG, bottlenecks.build(variant, 3, *CODES), NO_STEM) for _ in range(2))
+    made = (bottlenecks.build(variant, 3, *CODES) for _ in range(2))
+    vae, other = (Vae(2, 1, CONFIG, bottleneck, NO_STEM, NO_ATTENTION) for bottleneck in made)
     latents = 0.5 * torch.randn(2, 3, 4, 8)
     vae.bottleneck.update(latents, WEIGHTS)
     other.load_state_dict(vae.state_dict())
@@ -222,3 +224,42 @@ def test_the_head_is_the_only_layer_at_full_size():
     vae.decode(vae.encode(torch.zeros(1, 5, 8, 16, 32)).mean)
     assert max(seen) == (4, 8, 16)
     assert depth_to_space(torch.zeros(1, 8, 4, 8, 16), 2).shape[2:] == (8, 16, 32)
+
+
+def attending(rank, heads=2):
+    return Vae(rank, 2, CONFIG, GaussianBottleneck(3), NO_STEM, AttentionConfig("full", heads))
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_the_attention_is_between_latents_in_encoder_and_decoder_and_begins_as_the_identity(rank):
+    vae, x, seen = attending(rank), torch.randn(1, 2, *GRIDS[rank]), []
+    found = [module for module in vae.modules() if isinstance(module, Attention)]
+    for module in found:
+        module.register_forward_hook(lambda module, given, out: seen.append((tuple(out.shape), out.equal(given[0]))))
+    latents = vae.encode(x).mean
+    vae.decode(latents)
+    assert seen == [((1, 12, *latents.shape[2:]), True)] * 2
+    for module in found:
+        torch.nn.init.normal_(module.out.weight)
+    vae.decode(vae.encode(x).mean)
+    assert [same for _, same in seen[2:]] == [False, False]
+
+
+def test_the_attention_adds_to_an_autoencoder_and_changes_no_other_weight():
+    with_attention, without = (
+        {name: tuple(tensor.shape) for name, tensor in vae.state_dict().items()}
+        for vae in (attending(2), autoencoder(2, 2))
+    )
+    assert sorted([*without.values(), *[s for s in attention_shapes(12) for _ in range(2)]]) == sorted(
+        with_attention.values()
+    )
+
+
+def attention_shapes(width):
+    """Of a norm, of query, key and value, and of what is added."""
+    return [(width,), (width,), (3 * width, width, 1, 1), (3 * width,), (width, width, 1, 1), (width,)]
+
+
+def test_heads_that_do_not_divide_the_channels_of_the_lowest_level_are_refused():
+    with pytest.raises(InputError, match=r"^vae\.architecture\.attention\.heads: expected a divisor of the 12 .*, got 5$"):
+        attending(2, 5)

@@ -1,12 +1,13 @@
 """An autoencoder comes back from its file as it was, in every size and with every bottleneck."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 import tracks
-from echoes import initial, params
+from echoes import initial, params, provenance, weights
 from echoes.autoencoder import architecture
 from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.autoencoder.vae import SIZES
@@ -76,3 +77,13 @@ def test_a_file_of_another_kind_or_of_none_is_refused(track, tmp_path):
         autoencoders.load(track.data / "ldm.safetensors", CPU)
     with pytest.raises(InputError, match=r"vae\.safetensors: no such file"):
         autoencoders.load(tmp_path / "vae.safetensors", CPU)
+
+
+def test_an_autoencoder_of_an_earlier_format_is_read_as_one_without_what_came_later(track):
+    """Its section had no patch and no attention, and that of the first had no stem."""
+    written = weights.load(track.data / "vae.safetensors", "vae")[1]
+    for number, missing in ((2, ("identity", "attention")), (1, ("identity", "attention", "stem"))):
+        told = {key: value for key, value in written.architecture.items() if key not in missing}
+        header = provenance.migrated(replace(written, architecture=told, format=number))
+        vae = autoencoders.from_header(header, track.data / "vae.safetensors")
+        assert vae.state_dict().keys() == track.vae.state_dict().keys()

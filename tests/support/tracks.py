@@ -101,6 +101,7 @@ VAE = {
         "fsq": {"levels": [5, 5, 5, 5]},
         "identity": {"patch": [4, 4, 4]},
         "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
+        "attention": {"kind": "none", "heads": 2},
         "stem": STEM,
     },
     "loss": OCCUPANCY,

@@ -6,7 +6,7 @@ from typing import Literal
 from echoes.autoencoder import bottlenecks
 from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.patches import PatchConfig, Patches
-from echoes.autoencoder.vae import SIZES, Vae, VaeConfig
+from echoes.autoencoder.vae import SIZES, AttentionConfig, Vae, VaeConfig
 from echoes.autoencoder.vq import VqConfig
 from echoes.nets.stem import StemConfig
 
@@ -18,8 +18,9 @@ class VaeArchitecture:
     """The section `<track>.vae.architecture`.
 
     variant  what lies between encoder and decoder: a Gaussian (kl), a learned codebook (vq), finite scalars (fsq); or
-             no network at all, but cells folded into channels (identity), and then size and stem do not count.
+             no network at all, but cells folded into channels (identity), and then size, attention and stem do not count.
     size     a name, or explicit numbers.
+    attention  of the lowest level of encoder and decoder.
     stem     of the encoder.
     """
 
@@ -28,6 +29,7 @@ class VaeArchitecture:
     fsq: FsqConfig
     identity: PatchConfig
     size: Literal["tiny", "ultra_lightweight", "lightweight", "standard", "f8d4", "f16d32"] | VaeConfig
+    attention: AttentionConfig
     stem: StemConfig
 
 
@@ -37,4 +39,4 @@ def build(p: VaeArchitecture, rank: int, channels: int) -> Autoencoder:
         return Patches(rank, channels, p.identity)
     config = p.size if isinstance(p.size, VaeConfig) else SIZES[p.size]
     bottleneck = bottlenecks.build(p.variant, config.latent_channels, p.vq, p.fsq)
-    return Vae(rank, channels, config, bottleneck, p.stem)
+    return Vae(rank, channels, config, bottleneck, p.stem, p.attention)

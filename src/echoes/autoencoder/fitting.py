@@ -99,7 +99,7 @@ def learns(vae: Autoencoder) -> bool:
 
 
 def of_reconstruction(loss: SpectrogramLoss) -> SpectrogramLoss:
-    """The loss without the terms that compare with a teacher or shape latents: what tells of one that learns nothing."""
+    """The loss without terms that compare with a teacher or shape latents: what tells of one that learns nothing."""
     equivariance, alignment = replace(loss.equivariance, weight=0.0), replace(loss.alignment, weight=0.0)
     return replace(loss, perceptual=0.0, equivariance=equivariance, alignment=alignment)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from echoes.autoencoder.bottlenecks import Bottleneck
 from echoes.autoencoder.posteriors import Point, Posterior
 from echoes.errors import InputError
 from echoes.nets import stem
+from echoes.nets.attention import Attention, everywhere
 from echoes.nets.layers import ResBlock, conv, depth_to_space, norm, space_to_depth
 from echoes.nets.stem import StemConfig
 
@@ -46,6 +48,17 @@ class VaeConfig:
         return PATCH * STRIDE ** (len(self.channels) - 1)
 
 
+@dataclass(frozen=True)
+class AttentionConfig:
+    """kind of the lowest level's attention: none, or of all latents to all (full), as in Rombach et al. 2022; its heads."""
+
+    kind: Literal["none", "full"]
+    heads: int
+
+    def __post_init__(self) -> None:
+        params.require_counts(heads=self.heads)
+
+
 # Sizes by name. The decoder costs what the encoder does; both stay below one call of the denoiser.
 # f8d4 and f16d32: (256, 256) -> (4, 32, 32) as in Rombach et al. 2022, and (32, 16, 16) as in
 # Yao et al. 2025; the widths are our own.
@@ -63,17 +76,29 @@ class Vae(nn.Module):
     """(B, C, *S) <-> (B, Z, *S / factor), by folding blocks of cells, strided convolutions and residual blocks."""
 
     def __init__(
-        self, rank: int, channels: int, config: VaeConfig, bottleneck: Bottleneck, stem_config: StemConfig
+        self,
+        rank: int,
+        channels: int,
+        config: VaeConfig,
+        bottleneck: Bottleneck,
+        stem_config: StemConfig,
+        attention: AttentionConfig,
     ) -> None:
+        """Raises InputError for heads that do not divide the channels of the lowest level."""
         super().__init__()
         self.rank, self.factor, self.latent_channels = rank, config.factor, config.latent_channels
         self.compression = config.factor
         cells = channels * PATCH**rank
         levels = list(zip(config.channels, config.blocks, strict=True))
+        self.attention = attention
+        if attention.kind == "full" and config.channels[-1] % attention.heads:
+            told = f"a divisor of the {config.channels[-1]} channels of the lowest level"
+            raise InputError(f"vae.architecture.attention.heads: expected {told}, got {attention.heads}")
         self.stem = stem.build(stem_config, rank, channels, "vae.architecture.stem")
         self.encoder = nn.Sequential(
             conv(rank, stem_config.out(channels) * PATCH**rank, config.channels[0]),
             *self._down(levels),
+            *self._mixing(config.channels[-1]),
             norm(config.channels[-1]),
             nn.SiLU(),
             conv(rank, config.channels[-1], bottleneck.moments),
@@ -124,12 +149,17 @@ class Vae(nn.Module):
             modules += [ResBlock(self.rank, width, width) for _ in range(blocks)]
         return modules
 
+    def _mixing(self, width: int) -> list[nn.Module]:
+        """The attention of the lowest level, which begins as the identity, or nothing."""
+        return [Attention(self.rank, width, self.attention.heads, everywhere)] if self.attention.kind == "full" else []
+
     def _up(self, levels: list[tuple[int, int]]) -> nn.ModuleList:
         """One stage per level from the lowest up; the caller unfolds what each but the last gives."""
         stages = []
         for i, (width, blocks) in reversed(list(enumerate(levels))):
             lowest = i == len(levels) - 1
             enter = [conv(self.rank, self.latent_channels, width)] if lowest else []
+            enter += self._mixing(width) if lowest else []
             body = [ResBlock(self.rank, width, width) for _ in range(blocks)]
             leave = [conv(self.rank, width, levels[i - 1][0] * STRIDE**self.rank, 1)] if i else [norm(width)]
             stages.append(nn.Sequential(*enter, *body, *leave, nn.SiLU()))
