@@ -27,8 +27,7 @@ def main(track: str) -> None:
     torch.manual_seed(seeds.number(p.schedule.seed, "train_vae", "init"))
     vae = architecture.build(p.architecture, grids.rank, grids.channels).to(device)
     init = start(vae, data / "init", "vae")
-    family = families.autoencoding(grids.family)
-    task = family.task(vae, grids, p.loss, p.mirror, p.augmentation, p.schedule, device)
+    task = families.autoencoding(grids.family).task(vae, grids, p, device)
     reconstruction, ema = families.reconstruction(grids.family), Ema(vae, p.schedule.ema)
     draw = partial(families.pictures(grids.family).reconstructed, grids)
     if runtime.sharding == "full":

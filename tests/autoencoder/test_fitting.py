@@ -13,6 +13,8 @@ from echoes import params
 from echoes.augmentation.clouds import CloudAugmentation
 from echoes.augmentation.spectrograms import SpectrogramAugmentation
 from echoes.autoencoder import bottlenecks, equivariance, fitting, perceptual, teachers
+from echoes.autoencoder.architecture import VaeArchitecture
+from echoes.autoencoder.fitting import VaeParams
 from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.loss_weights import (
     AlignmentConfig,
@@ -22,6 +24,7 @@ from echoes.autoencoder.loss_weights import (
     TeacherFile,
     TeacherTraining,
 )
+from echoes.autoencoder.resolution import Full, Several
 from echoes.autoencoder.spectrogram_loss import reconstruction
 from echoes.autoencoder.structure import gradient_error
 from echoes.autoencoder.vae import AttentionConfig, Vae, VaeConfig
@@ -34,12 +37,15 @@ from echoes.nets.stem import StemConfig
 from echoes.tasks import RADAR_FROM_LIDAR
 from echoes.training.ema import Ema
 from echoes.training.loop import train
-from echoes.training.schedule import Schedule
+from echoes.training.schedule import Schedule, StageSchedule
 
 INDICES = np.arange(7)
+FULL = Full("full")
+ARCHITECTURE = params.build(VaeArchitecture, tracks.VAE["architecture"], "architecture")
 CPU = torch.device("cpu")
 NO_STEM, NO_ATTENTION = StemConfig("none", 8, 2), AttentionConfig("none", 1)
 SCHEDULE = params.build(Schedule, {**tracks.SCHEDULE, "steps": 30, "batch": 8, "lr": 3e-3}, "schedule")
+STAGE = params.build(StageSchedule, {**tracks.STAGE_SCHEDULE, "steps": 30, "batch": 8, "lr": 3e-3}, "schedule")
 AS_IT_IS = params.build(CloudAugmentation, tracks.VAE["augmentation"], "augmentation")
 UNALTERED = params.build(SpectrogramAugmentation, tracks.UNALTERED, "augmentation")
 CODEBOOK = CodebookTraining(decay=0.9, commitment=0.25, restart=5)
@@ -51,6 +57,11 @@ def autoencoder(rank, channels, variant="kl", stem=NO_STEM):
     config = VaeConfig((8, 8), (1, 1), 2)
     bottleneck = bottlenecks.build(variant, 2, VqConfig(16), FsqConfig((5, 5)))
     return Vae(rank, channels, config, bottleneck, stem, NO_ATTENTION)
+
+
+def asked(loss, mirror, augmentation, resolution=FULL):
+    """The section `vae` of a track."""
+    return VaeParams(ARCHITECTURE, loss, mirror, augmentation, resolution, STAGE)
 
 
 def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0, structure=0.0):
@@ -77,7 +88,7 @@ def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_tr
     with pytest.raises(
         InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .* got \[8, 16, 8\]$"
     ):
-        clouds.task(vae, grids, OCCUPANCY, True, AS_IT_IS, SCHEDULE, CPU)
+        clouds.task(vae, grids, asked(OCCUPANCY, True, AS_IT_IS), CPU)
 
 
 def test_without_mirror_a_batch_is_the_training_frames_as_they_are(grids):
@@ -133,7 +144,7 @@ def test_what_a_trained_autoencoder_sees_counts_with_its_weight_and_teaches_the_
     vae, tasks, found = autoencoder(3, 5), [], []
     for weight in (0.7, 0.0):
         seen = tracks.changed(tracks.OCCUPANCY, {"perceptual": {"weight": weight, "vae": str(path)}})
-        tasks.append(clouds.task(vae, grids, params.build(LossWeights, seen, "x"), False, AS_IT_IS, SCHEDULE, CPU))
+        tasks.append(clouds.task(vae, grids, asked(params.build(LossWeights, seen, "x"), False, AS_IT_IS), CPU))
     for task in tasks:
         torch.manual_seed(0)
         found.append(task.loss(task.load(steps.whole(INDICES))))
@@ -148,7 +159,7 @@ def test_what_a_trained_autoencoder_sees_counts_with_its_weight_and_teaches_the_
     other = artifacts.write_grids(tmp_path / "grids.zarr", task=RADAR_FROM_LIDAR)
     weights = params.build(LossWeights, {**unlike, "measured": dict.fromkeys(other.task.target[1:], 1.0)}, "loss")
     with pytest.raises(InputError, match=r"vae\.safetensors: expected an autoencoder of the task .*, got "):
-        clouds.task(autoencoder(3, 4), other, weights, False, AS_IT_IS, SCHEDULE, CPU)
+        clouds.task(autoencoder(3, 4), other, asked(weights, False, AS_IT_IS), CPU)
 
 
 def test_the_edges_of_spectrograms_count_with_their_weight(crops):
@@ -202,7 +213,7 @@ def test_a_perceptual_weight_alone_is_enough_to_get_a_teacher(crops):
     found = []
     for weight in (0.0, 0.5):
         task = spectrograms.task(
-            autoencoder(2, 1, "fsq"), crops, spectrogram_loss(perceptual=weight), False, UNALTERED, SCHEDULE, CPU
+            autoencoder(2, 1, "fsq"), crops, asked(spectrogram_loss(perceptual=weight), False, UNALTERED), CPU
         )
         found.append(task.loss(task.load(steps.whole(INDICES))))
     assert (found[1] > found[0]).all()
@@ -223,7 +234,7 @@ def test_the_alignment_weighs_in_the_encoder_what_its_weight_says_of_the_reconst
 @pytest.mark.parametrize("variant", ["kl", "vq", "fsq"])
 def test_every_variant_learns_spectrograms_with_all_terms(crops, variant):
     vae = autoencoder(2, 1, variant)
-    task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, UNALTERED, SCHEDULE, CPU)
+    task = spectrograms.task(vae, crops, asked(spectrogram_loss(0.2, 0.1, 0.5), False, UNALTERED), CPU)
     ema = Ema(vae, 0.9)
     losses = []
     for step, numbers in train("train_vae", task.module, task.load, task.loss, crops.frames("train"), SCHEDULE):
@@ -246,7 +257,7 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
     found = []
     for _ in range(2):
         vae = autoencoder(2, 1, "vq")
-        task = spectrograms.task(vae, crops, spectrogram_loss(0.2, 0.1, 0.5), False, UNALTERED, SCHEDULE, CPU)
+        task = spectrograms.task(vae, crops, asked(spectrogram_loss(0.2, 0.1, 0.5), False, UNALTERED), CPU)
         short = replace(SCHEDULE, steps=4)
         done = train("train_vae", task.module, task.load, task.loss, crops.frames("train"), short)
         found.append([value for _, value in done])
@@ -255,7 +266,7 @@ def test_the_same_seed_trains_the_same_spectrogram_autoencoder(crops):
 
 def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
     vae = autoencoder(3, 5)
-    task = clouds.task(vae, grids, OCCUPANCY, True, AS_IT_IS, SCHEDULE, CPU)
+    task = clouds.task(vae, grids, asked(OCCUPANCY, True, AS_IT_IS), CPU)
     decoded = vae.decode(torch.randn(1, 2, 2, 4, 2))[:, grids.task.target.index("occupancy")]
     assert decoded.sigmoid().mean().item() == pytest.approx(grids.occupied_share, rel=1e-4)
     assert task.module is vae
@@ -264,25 +275,45 @@ def test_the_task_of_radar_sets_the_prior_of_its_head(grids):
 
 def test_the_loss_of_another_family_and_mirrored_spectrograms_are_refused(grids, crops):
     with pytest.raises(InputError, match=r"loss\.kind: expected occupancy, for grids of radar, got spectrogram"):
-        clouds.task(autoencoder(3, 5), grids, spectrogram_loss(), False, UNALTERED, SCHEDULE, CPU)
+        clouds.task(autoencoder(3, 5), grids, asked(spectrogram_loss(), False, UNALTERED), CPU)
     with pytest.raises(InputError, match=r"loss\.kind: expected spectrogram, for grids of spectrograms, got occupancy"):
-        spectrograms.task(autoencoder(2, 1), crops, OCCUPANCY, False, UNALTERED, SCHEDULE, CPU)
+        spectrograms.task(autoencoder(2, 1), crops, asked(OCCUPANCY, False, UNALTERED), CPU)
     with pytest.raises(InputError, match=r"augmentation\.of: expected clouds, for grids of radar, got spectrograms"):
-        clouds.task(autoencoder(3, 5), grids, OCCUPANCY, False, UNALTERED, SCHEDULE, CPU)
+        clouds.task(autoencoder(3, 5), grids, asked(OCCUPANCY, False, UNALTERED), CPU)
     with pytest.raises(InputError, match=r"augmentation\.of: expected spectrograms, .*, got clouds"):
-        spectrograms.task(autoencoder(2, 1), crops, spectrogram_loss(), False, AS_IT_IS, SCHEDULE, CPU)
+        spectrograms.task(autoencoder(2, 1), crops, asked(spectrogram_loss(), False, AS_IT_IS), CPU)
     with pytest.raises(InputError, match="mirror: expected false for spectrograms"):
-        spectrograms.task(autoencoder(2, 1), crops, spectrogram_loss(), True, UNALTERED, SCHEDULE, CPU)
+        spectrograms.task(autoencoder(2, 1), crops, asked(spectrogram_loss(), True, UNALTERED), CPU)
 
 
 @pytest.mark.parametrize("convolution", ["dense", "sparse"])
 def test_an_autoencoder_learns_with_a_stem(grids, convolution):
     """In the second step: in the first, blocks that start at nothing hold back the gradients of what is within."""
     vae = autoencoder(3, grids.channels, stem=StemConfig(convolution, 4, 2))
-    task = clouds.task(vae, grids, OCCUPANCY, True, AS_IT_IS, SCHEDULE, CPU)
+    task = clouds.task(vae, grids, asked(OCCUPANCY, True, AS_IT_IS), CPU)
     short = replace(SCHEDULE, steps=2)
     for _ in train("train_vae", task.module, task.load, task.loss, grids.frames("train"), short):
         pass
     assert all(parameter.grad.isfinite().all() for parameter in vae.parameters())
     assert [name for name, parameter in vae.stem.named_parameters() if not parameter.grad.any()] == []
     assert len(list(vae.stem.parameters())) == 6
+
+
+def test_an_autoencoder_of_clouds_learns_from_coarser_grids(grids):
+    vae, resolution = autoencoder(3, grids.channels), Several("several", (0.5,))
+    task = clouds.task(vae, grids, asked(OCCUPANCY, True, AS_IT_IS, resolution), CPU)
+    batch = task.load(steps.whole(INDICES[:3]))
+    assert batch.target.shape == (3, grids.channels, 4, 8, 4)
+    assert batch.given is batch.target
+    assert batch.observed.shape == (3, 4, 8, 4)
+    assert (batch.observed >= batch.target[:, grids.task.target.index("occupancy")]).all()
+    assert task.loss(batch).shape == (3,)
+
+
+def test_an_autoencoder_of_spectrograms_learns_from_coarser_ones_with_all_terms(crops):
+    vae, resolution = autoencoder(2, 1), Several("several", (0.5,))
+    asked_for = asked(spectrogram_loss(0.2, 0.1, 0.5), False, UNALTERED, resolution)
+    task = spectrograms.task(vae, crops, asked_for, CPU)
+    batch = task.load(steps.whole(INDICES[:3]))
+    assert batch.clean.shape[2:] == tuple(size // 2 for size in crops.shape)
+    assert task.loss(batch).isfinite().all()

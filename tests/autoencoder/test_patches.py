@@ -76,7 +76,7 @@ def fitted(task_of, section, data):
     """The autoencoder of a track without one, and what its training says."""
     p = params.build(VaeParams, tracks.changed(section, {"architecture.variant": "identity"}), "vae")
     vae = architecture.build(p.architecture, data.rank, data.channels)
-    task = task_of(vae, data, p.loss, p.mirror, p.schedule, CPU)
+    task = task_of(vae, data, p, CPU)
     return vae, list(train("train_vae", task.module, task.load, task.loss, data.frames("train"), p.schedule))
 
 

@@ -14,6 +14,7 @@ from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.posteriors import Posterior
 from echoes.autoencoder.vae import SIZES, AttentionConfig, Vae, VaeConfig
 from echoes.autoencoder.vq import CodebookTraining, VqConfig
+from echoes.compute.tiles import Tiles
 from echoes.errors import InputError
 from echoes.nets.attention import Attention
 from echoes.nets.layers import depth_to_space
@@ -261,5 +262,28 @@ def attention_shapes(width):
 
 
 def test_heads_that_do_not_divide_the_channels_of_the_lowest_level_are_refused():
-    with pytest.raises(InputError, match=r"^vae\.architecture\.attention\.heads: expected a divisor of the 12 .*, got 5$"):
+    with pytest.raises(
+        InputError, match=r"^vae\.architecture\.attention\.heads: expected a divisor of the 12 .*, got 5$"
+    ):
         attending(2, 5)
+
+
+def test_tiles_give_what_the_whole_grid_gives_up_to_what_norms_see_of_it():
+    """All that looks farther than a quarter of the overlap is the mean and the deviation that norms take out."""
+    vae, x = autoencoder(2, 1, VaeConfig((8, 12), (1, 1), 3)).eval(), torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        whole = vae.encode(x).mean, vae.decode(vae.encode(x).mean)
+        vae.tile(Tiles((32, 32), 16))
+        tiled = vae.encode(x).mean, vae.decode(vae.encode(x).mean)
+        vae.train()
+        torch.testing.assert_close(vae.encode(x).mean, whole[0])  # trained on whole grids
+    for found, expected in zip(tiled, whole, strict=True):
+        assert found.shape == expected.shape
+        assert 0 < (found - expected).square().mean().sqrt() < 0.1 * expected.std()
+
+
+def test_tiles_that_do_not_lie_on_latents_are_refused():
+    with pytest.raises(
+        InputError, match=r"^vae\.architecture\.tiles: expected multiples of 4 cells, .* \[16, 18\] and"
+    ):
+        autoencoder(2, 1).tile(Tiles((16, 18), 4))

@@ -13,7 +13,15 @@ from echoes.models.objectives import LdmParams
 
 NUMBERS = params.document(imports.ROOT / "params.yaml")
 TRACKS = [name for name, section in NUMBERS.items() if isinstance(section, dict) and "source" in section]
-SECTION = {"kind": "a", "a": {"n": 1, "m": {"k": 2}}, "b": {"n": 3}, "lists": ["x", "y"], "weight": 0.0, "other": 0}
+SECTION = {
+    "kind": "a",
+    "a": {"n": 1, "m": {"k": 2}},
+    "b": {"n": 3},
+    "lists": ["x", "y"],
+    "no": [],
+    "weight": 0.0,
+    "other": 0,
+}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +36,8 @@ SECTION = {"kind": "a", "a": {"n": 1, "m": {"k": 2}}, "b": {"n": 3}, "lists": ["
         (unless("kind", "a", "b"), {"b.n": "kind is a"}),
         (unless("kind", "b", "b"), {}),
         (unless("lists", "x", "b"), {}),
+        (unless("no", (), "b"), {"b.n": "no is []"}),
+        (unless("lists", (), "b"), {}),
         (unless("weight", 0, "b"), {"b.n": "weight is 0.0"}),
         (unless(["weight", "other"], 0, "b"), {"b.n": "weight is 0.0 and other is 0"}),
         (unless(["weight", "a.n"], 0, "b"), {}),

@@ -28,7 +28,7 @@ from echoes.models import trained as models
 from echoes.models.denoisers import LdmArchitecture
 from echoes.models.distilling import CdParams
 from echoes.models.objectives import LdmParams
-from echoes.models.radar import regression
+from echoes.models.radar import augmenting, regression
 from echoes.models.trained import SampleParams
 from echoes.nets import unet_config
 from echoes.readers.catalog import family_of
@@ -62,7 +62,7 @@ def vae(p: VaeParams, case: SimpleNamespace) -> None:
         architecture.build(p.architecture, case.grids.rank, case.grids.channels)
     small = architecture.build(replace(p.architecture, size=SMALL), case.grids.rank, case.grids.channels)
     of = families.autoencoding(case.grids.family)
-    task = of.task(small, case.grids, p.loss, p.mirror, p.schedule, CPU)
+    task = of.task(small, case.grids, p, CPU)
     schedule(p, task.module, task.load, task.loss, case.grids.frames("train"))
 
 
@@ -91,8 +91,9 @@ def ldm(p: LdmParams, case: SimpleNamespace, track: str) -> Denoiser:
     load = batches.load_latents(case.latents, case.conditions, p.mirror, "reads", p.schedule.seed)
     loss = objectives.denoising(network, p, whitening, CPU)
     flips = batches.flips(p.mirror, "reads", p.schedule.seed)
-    both = regression.joined(network.regression, case.grids, p.loss.regression, load, loss, flips)
-    schedule(p, network, *both, case.grids.frames("train"))
+    load, loss = regression.joined(network.regression, case.grids, p.loss.regression, load, loss, flips)
+    load = augmenting.inputs(load, case.grids, p.augmentation, p.schedule.seed)
+    schedule(p, network, load, loss, case.grids.frames("train"))
     return network
 
 

@@ -103,10 +103,12 @@ VAE = {
         "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
         "attention": {"kind": "none", "heads": 2},
         "stem": STEM,
+        "tiles": {"cells": [], "overlap": 0},
     },
     "loss": OCCUPANCY,
     "mirror": True,
     "augmentation": {"of": "clouds", **UNDISTURBED, "mixup": 0.0, "unphysical": UNMOVED},
+    "resolution": {"kind": "full"},
     "schedule": STAGE_SCHEDULE,
 }
 UNET = {

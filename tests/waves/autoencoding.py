@@ -5,10 +5,12 @@ import torch
 from echoes.autoencoder.fitting import Task
 
 
-def task(vae, data, loss, mirror, augmentation, schedule, device):
+def task(vae, data, p, device):
     def error(clean):
         posterior = vae.encode(clean.to(device))
         decoded = vae.decode(posterior.sample())
-        return loss.l1 * (decoded - clean.to(device)).abs().flatten(1).mean(1) + vae.bottleneck.penalty(posterior, loss)
+        return p.loss.l1 * (decoded - clean.to(device)).abs().flatten(1).mean(1) + vae.bottleneck.penalty(
+            posterior, p.loss
+        )
 
     return Task(vae, lambda part: torch.from_numpy(data.target_batch(part.frames)), error)

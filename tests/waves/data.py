@@ -31,6 +31,9 @@ class Waves:
     def frames(self, split):
         return np.flatnonzero(self._split == SPLITS.index(split))
 
+    def targets(self):
+        return self.frames("train")
+
     def target_batch(self, frames):
         return self._waves[np.asarray(frames)]
 

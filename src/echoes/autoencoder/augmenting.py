@@ -38,7 +38,7 @@ def of_clouds(
 
     The same function where nothing is to be altered.
     """
-    channels, units, frames = grids.task.target, grids.scaling, grids.frames("train")
+    channels, units, frames = grids.task.target, grids.scaling, grids.targets()
 
     def altered(part: MicroBatch) -> CloudBatch:
         batch, rngs = load(part), _generators(seed, part)

@@ -16,6 +16,7 @@ from echoes.autoencoder.alignment import Aligner, adaptive_weight
 from echoes.autoencoder.architecture import Autoencoder, VaeArchitecture
 from echoes.autoencoder.loss import target_loss
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
+from echoes.autoencoder.resolution import Resolution
 from echoes.autoencoder.structure import gradient_error
 from echoes.autoencoder.vae import Vae
 from echoes.choices import vae as vae_choices
@@ -38,6 +39,7 @@ class VaeParams:
     loss: LossWeights | SpectrogramLoss
     mirror: bool
     augmentation: CloudAugmentation | SpectrogramAugmentation
+    resolution: Resolution
     schedule: StageSchedule
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Autoencoder: encode, decode. Latents are exactly 1 / factor of the grid along each axis."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from echoes import params
 from echoes.autoencoder.bottlenecks import Bottleneck
 from echoes.autoencoder.posteriors import Point, Posterior
+from echoes.compute.tiles import Tiles, tiled
 from echoes.errors import InputError
 from echoes.nets import stem
 from echoes.nets.attention import Attention, everywhere
@@ -18,6 +20,7 @@ from echoes.nets.stem import StemConfig
 
 PATCH = 2  # cells folded into channels before all but the stem: no other layer convolves full resolution
 STRIDE = 2  # between two levels
+WHOLE = Tiles((), 0)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class VaeConfig:
 
 @dataclass(frozen=True)
 class AttentionConfig:
-    """kind of the lowest level's attention: none, or of all latents to all (full), as in Rombach et al. 2022; its heads."""
+    """kind of the lowest level's attention: none, or of all latents to all (full), as in Rombach et al. 2022; heads."""
 
     kind: Literal["none", "full"]
     heads: int
@@ -103,6 +106,7 @@ class Vae(nn.Module):
             nn.SiLU(),
             conv(rank, config.channels[-1], bottleneck.moments),
         )
+        self.tiles = WHOLE
         self.bottleneck = bottleneck
         self.decoder = self._up(levels)
         self.head = conv(rank, config.channels[0], cells)
@@ -110,17 +114,18 @@ class Vae(nn.Module):
     def encode(self, x: Tensor) -> Posterior | Point:
         """(B, C, *S) in network range -> the posterior of its latents; raises InputError for sizes it cannot divide."""
         expected = self.latent_shape(tuple(x.shape[2:]))
-        moments = self.encoder(space_to_depth(self.stem(x), PATCH)).float()
-        posterior = self.bottleneck.posterior(moments)
+        posterior = self.bottleneck.posterior(self._by_tiles(self._moments, x, 1))
         assert posterior.mean.shape[1:] == expected
         return posterior
 
     def decode(self, raw_latents: Tensor) -> Tensor:
         """(B, Z, *S / factor) -> (B, C, *S): logits of the masks, values of the rest."""
-        hidden = self.bottleneck.quantize(raw_latents)
-        for level, stage in enumerate(self.decoder):
-            hidden = stage(depth_to_space(hidden, STRIDE) if level else hidden)
-        return depth_to_space(self.head(hidden), PATCH).float()
+        return self._by_tiles(self._cells, self.bottleneck.quantize(raw_latents), self.factor)
+
+    def tile(self, tiles: Tiles) -> None:
+        """Encode and decode by tiles from now on, but for training. Raises InputError for tiles that do not fit."""
+        tiles.require(self.rank, self.factor, "vae.architecture.tiles")
+        self.tiles = tiles
 
     def latent_shape(self, sizes: tuple[int, ...]) -> tuple[int, ...]:
         """(Z, *S / factor) of a grid of `sizes`; raises InputError where one is no multiple of the factor."""
@@ -128,6 +133,18 @@ class Vae(nn.Module):
             told = f"a grid of multiples of {self.factor} cells, which share one latent along each axis"
             raise InputError(f"vae.architecture.size: expected {told}, got {list(sizes)}")
         return self.latent_channels, *(size // self.factor for size in sizes)
+
+    def _moments(self, x: Tensor) -> Tensor:
+        return self.encoder(space_to_depth(self.stem(x), PATCH)).float()
+
+    def _cells(self, hidden: Tensor) -> Tensor:
+        for level, stage in enumerate(self.decoder):
+            hidden = stage(depth_to_space(hidden, STRIDE) if level else hidden)
+        return depth_to_space(self.head(hidden), PATCH).float()
+
+    def _by_tiles(self, function: Callable[[Tensor], Tensor], x: Tensor, unit: int) -> Tensor:
+        """unit: cells of the grid along each axis of what is one in x."""
+        return function(x) if self.training else tiled(function, x, self.tiles.over(unit))
 
     @torch.no_grad()
     def set_prior(self, channel: int, rate: float) -> None:

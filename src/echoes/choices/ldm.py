@@ -11,5 +11,6 @@ CHOICES = (
     only("architecture.parameterization", ["flow"], "loss.flow"),
     only("architecture.parameterization", ["ddpm"], "loss.ddpm"),
     unless("architecture.regression.kind", "none", "loss.regression"),
+    unless("loss.regression.occupancy.coarse", 0, "loss.regression.occupancy.factors"),
     unless("architecture.condition.by", "none", "loss.drop"),
 )

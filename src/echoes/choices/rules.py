@@ -11,7 +11,7 @@ Values = Mapping[str, Any]
 class Choice:
     """What keys hang on.
 
-    at      dotted keys of the section where it is chosen; of a list, each entry counts.
+    at      dotted keys of the section where it is chosen; of a list, each entry counts, and () for none.
     values  that are told apart there.
     among   whether the keys have an effect where any of what is chosen is among `values`, or where any is not.
     keys    dotted keys of values or of whole sections.
@@ -25,7 +25,7 @@ class Choice:
     def reason(self, section: Values) -> str | None:
         """Why the keys have no effect in a section; None where they have one, or where nothing is chosen."""
         chosen = {key: value for key in self.at if (value := _found(section, key)) is not _NOTHING}
-        entries = [entry for value in chosen.values() for entry in (value if _is_list(value) else [value])]
+        entries = [entry for value in chosen.values() for entry in _entries(value)]
         if not entries or any((entry in self.values) == self.among for entry in entries):
             return None
         return " and ".join(f"{key} is {_word(value)}" for key, value in chosen.items())
@@ -109,6 +109,10 @@ def _found(section: Any, key: str) -> Any:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple)
+
+
+def _entries(value: Any) -> Sequence[Any]:
+    return (value or [()]) if _is_list(value) else [value]
 
 
 def _idle_keys(section: Values, choices: Sequence[Choice]) -> dict[str, str]:

@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     import torch
 
     from echoes.autoencoder.architecture import Autoencoder
-    from echoes.autoencoder.fitting import Task
+    from echoes.autoencoder.fitting import Task, VaeParams
     from echoes.diffusion.schedules import SigmaRange
     from echoes.distillation.consistency import ConsistencyModel
     from echoes.latentstore import LatentStore
     from echoes.models.conditions import Conditions
     from echoes.models.extraction import Encode
     from echoes.models.sampler import Sampler
-    from echoes.training.schedule import StageSchedule
 
 # Family, as grids.zarr tells it -> its package.
 FAMILIES = {"radar": "echoes.models.radar", "microdoppler": "echoes.models.microdoppler"}
@@ -40,17 +39,7 @@ ROLES = {
 class Autoencoding(Protocol):
     """How the autoencoder is trained."""
 
-    def task(
-        self,
-        vae: "Autoencoder",
-        data: Any,
-        loss: Any,
-        mirror: bool,
-        augmentation: Any,
-        schedule: "StageSchedule",
-        device: "torch.device",
-        /,
-    ) -> "Task": ...
+    def task(self, vae: "Autoencoder", data: Any, p: "VaeParams", device: "torch.device", /) -> "Task": ...
 
 
 class Reconstruction(Protocol):

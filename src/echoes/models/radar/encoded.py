@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
 from echoes.dataset.grids import Grids
 
 
 @torch.no_grad()
-def features(vae: Vae, grids: Grids, clouds: Sequence[np.ndarray], batch: int) -> np.ndarray:
+def features(vae: Autoencoder, grids: Grids, clouds: Sequence[np.ndarray], batch: int) -> np.ndarray:
     """(N, 2 Z) float32 mean and deviation over space of each channel of the latents of N clouds.
 
     clouds  cells (M, 3), indices z, y, x of each: their occupancy alone is encoded, with nothing measured in them,
