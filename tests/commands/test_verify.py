@@ -14,6 +14,7 @@ import artifacts
 import tracks
 from echoes import arrays, files, latentstore, provenance
 from echoes.cli import app
+from echoes.commands import verify
 from echoes.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -184,6 +185,14 @@ def test_a_parameter_that_changed_since_is_told_with_both_values(
     assert list(wrong) == [kind]
     path = ".".join(("radar", section, *keys))
     assert f"was made with {path} = {before!r}, but params.yaml has {value!r}" in wrong[kind]
+
+
+@pytest.mark.parametrize(("key", "told"), [("ddpm.steps", 0), ("edm.sigma_data", 1)])
+def test_of_an_older_artifact_which_names_all_values_those_without_effect_are_not_compared(key: str, told: int) -> None:
+    stored = tracks.changed(tracks.LDM, {f"architecture.{key}": 500})
+    of_ldm = next(artifact for artifact in verify.CHAIN if artifact.kind == "ldm")
+    in_force = verify._in_force(of_ldm, provenance.Header("ldm", stored, {}))
+    assert len(verify._differences(in_force, tracks.LDM, "radar.ldm")) == told
 
 
 def test_a_missing_shard_is_told_by_name_and_what_hangs_on_it_is_told_too(project: Path) -> None:
