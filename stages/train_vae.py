@@ -33,7 +33,8 @@ def main(track: str) -> None:
     if runtime.sharding == "full":
         fitting.require_shardable(p.loss)
         sharding.shard(vae, ema.model)
-    parents, averages = {"grids": grids.header.identity, "init": init.identity}, {"ema": ema}
+    parents = {"grids": grids.header.identity, "init": init.identity, **architecture.origin(p.architecture)}
+    averages = {"ema": ema}
     with training_run(
         Path(__file__), track, p, runtime, parents, averages, lambda model: reconstruction.error(model, grids)
     ) as training:

@@ -2,7 +2,8 @@
 
 1   before tasks were told: a track of clouds enhanced a radar's. `second_sigma` was called `middle`. No encoder had a
     stem, a U-Net had one attention, at its lowest level, and a transformer full attention.
-2   before grids without an autoencoder: the section of one had no `identity`. No autoencoder had an attention or tiles.
+2   before grids without an autoencoder: the section of one had no `identity`. No autoencoder had an attention or tiles,
+    none was of others (`pretrained`).
 
 A stranger's header may tell anything: what is no section is left as it is, and whoever builds from it refuses it.
 """
@@ -16,6 +17,7 @@ from echoes.tasks import ENHANCE
 NO_PATCH = {"patch": [1]}  # of no variant before
 NO_ATTENTION = {"kind": "none", "heads": 1}
 NO_TILES = {"cells": [], "overlap": 0}
+NO_FILE = {"layout": "diffusers", "path": ""}
 NO_STEM = {"convolution": "none", "channels": 8, "layers": 2}
 GROUPS = {"kind": "group", "groups": 8}
 
@@ -47,7 +49,7 @@ def _autoencoder(section: Mapping[str, Any], format: int) -> dict[str, Any]:
     if format < 2:
         found["stem"] = NO_STEM
     if format < 3:
-        found |= {"identity": NO_PATCH, "attention": NO_ATTENTION, "tiles": NO_TILES}
+        found |= {"identity": NO_PATCH, "attention": NO_ATTENTION, "pretrained": NO_FILE, "tiles": NO_TILES}
     return found
 
 

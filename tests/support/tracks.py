@@ -100,6 +100,7 @@ VAE = {
         "vq": {"codes": 16},
         "fsq": {"levels": [5, 5, 5, 5]},
         "identity": {"patch": [4, 4, 4]},
+        "pretrained": {"layout": "diffusers", "path": ""},
         "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
         "attention": {"kind": "none", "heads": 2},
         "stem": STEM,

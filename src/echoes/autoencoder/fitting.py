@@ -14,6 +14,7 @@ from echoes.augmentation.spectrograms import SpectrogramAugmentation
 from echoes.autoencoder import equivariance, perceptual, spectrogram_loss
 from echoes.autoencoder.alignment import Aligner, adaptive_weight
 from echoes.autoencoder.architecture import Autoencoder, VaeArchitecture
+from echoes.autoencoder.autoencoder_kl import KlShape
 from echoes.autoencoder.loss import target_loss
 from echoes.autoencoder.loss_weights import LossWeights, SpectrogramLoss
 from echoes.autoencoder.resolution import Resolution
@@ -43,6 +44,8 @@ class VaeParams:
     schedule: StageSchedule
 
     def __post_init__(self) -> None:
+        if self.architecture.variant == "pretrained" and isinstance(self.architecture.pretrained, KlShape):
+            raise InputError("architecture.pretrained.layout: expected diffusers or compvis, got shape")
         # Both ask of a batch what does not add up over its parts.
         parts = self.schedule.accumulate
         if parts > 1 and self.architecture.variant == "vq":

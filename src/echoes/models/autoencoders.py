@@ -30,7 +30,8 @@ class Section(Protocol):
 def save(vae: Autoencoder, p: Section, data: Grids | Spectrograms, parents: Mapping[str, str], path: Path) -> None:
     """parents: kind -> identity of all that the weights were made from."""
     content = {**data.metadata, "channels": data.channels}
-    built = settled(asdict(p.architecture), ARCHITECTURE, STANDS)
+    told = asdict(architecture.told(p.architecture, vae))
+    built = settled(told, ARCHITECTURE, STANDS)
     weights.save(vae.state_dict(), Header("vae", in_force(p), parents, content, built), path)
 
 

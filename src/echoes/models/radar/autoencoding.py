@@ -37,7 +37,7 @@ def task(vae: Autoencoder, grids: Grids, p: VaeParams, device: torch.device) -> 
     require_weights(loss, channels, "vae.loss")
     if isinstance(vae, Patches):
         vae.set_masks([i for i, name in enumerate(channels) if KINDS[name] == "mask"])
-    else:
+    elif isinstance(vae, Vae):
         vae.set_prior(channels.index(OCCUPANCY), grids.occupied_share)
     load = fitting.load_targets(grids, p.mirror, schedule.seed, schedule.steps)
     load = augmenting.of_clouds(load, grids, augmentation, schedule.seed)
