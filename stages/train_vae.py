@@ -33,7 +33,7 @@ def main(track: str) -> None:
     if runtime.sharding == "full":
         fitting.require_shardable(p.loss)
         sharding.shard(vae, ema.model)
-    parents = {"grids": grids.header.identity, "init": init.identity, **architecture.origin(p.architecture)}
+    parents = {"grids": grids.header.identity, "init": init.identity, **fitting.origins(p)}
     averages = {"ema": ema}
     with training_run(
         Path(__file__), track, p, runtime, parents, averages, lambda model: reconstruction.error(model, grids)

@@ -6,12 +6,14 @@ import pytest
 import torch
 
 import tracks
+import vits
 from echoes import params
 from echoes.autoencoder.alignment import Aligner, adaptive_weight, cosine_loss, distance_loss
 from echoes.autoencoder.loss_weights import AlignmentConfig, TeacherFile, TeacherTraining
 from echoes.errors import InputError
 
 TRAINING = params.build(TeacherTraining, {**tracks.SCHEDULE, "steps": 2, "batch": 4, "lr": 1e-2, "width": 4}, "t")
+NO_FILE = params.build(TeacherFile, vits.FILE, "file")
 SHAPES = {2: (2, 3, 4, 5), 3: (2, 3, 2, 4, 5)}
 
 
@@ -21,7 +23,7 @@ def _seed():
 
 
 def config(weight=0.1, distance_margin=0.0, cosine_margin=0.0):
-    return AlignmentConfig(weight, distance_margin, cosine_margin, "trained", TRAINING, TeacherFile(""))
+    return AlignmentConfig(weight, distance_margin, cosine_margin, "trained", TRAINING, NO_FILE)
 
 
 def places(*vectors):

@@ -9,6 +9,7 @@ import torch
 import artifacts
 import steps
 import tracks
+import vits
 from echoes import params
 from echoes.augmentation.clouds import CloudAugmentation
 from echoes.augmentation.spectrograms import SpectrogramAugmentation
@@ -48,6 +49,7 @@ SCHEDULE = params.build(Schedule, {**tracks.SCHEDULE, "steps": 30, "batch": 8, "
 STAGE = params.build(StageSchedule, {**tracks.STAGE_SCHEDULE, "steps": 30, "batch": 8, "lr": 3e-3}, "schedule")
 AS_IT_IS = params.build(CloudAugmentation, tracks.VAE["augmentation"], "augmentation")
 UNALTERED = params.build(SpectrogramAugmentation, tracks.UNALTERED, "augmentation")
+NO_FILE = params.build(TeacherFile, vits.FILE, "file")
 CODEBOOK = CodebookTraining(decay=0.9, commitment=0.25, restart=5)
 OCCUPANCY = params.build(LossWeights, tracks.OCCUPANCY, "loss")
 
@@ -66,7 +68,7 @@ def asked(loss, mirror, augmentation, resolution=FULL):
 
 def spectrogram_loss(scale_weight=0.0, alignment=0.0, perceptual=0.0, structure=0.0):
     trained = TeacherTraining(width=2, **vars(replace(SCHEDULE, steps=1)))
-    aligned = AlignmentConfig(alignment, 0.0, 0.0, "trained", trained, TeacherFile(""))
+    aligned = AlignmentConfig(alignment, 0.0, 0.0, "trained", trained, NO_FILE)
     equivariant = EquivarianceConfig(scale_weight, (0.5,))
     return SpectrogramLoss("spectrogram", 1.0, 0.5, structure, perceptual, 1e-4, CODEBOOK, equivariant, aligned)
 

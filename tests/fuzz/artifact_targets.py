@@ -4,6 +4,7 @@ import json
 import struct
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -13,23 +14,26 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
 
 import artifacts
 import tracks
-from echoes import latentstore, weights
-from echoes.autoencoder import teachers
+import vits
+from echoes import latentstore, params, weights
+from echoes.autoencoder import backbone
+from echoes.autoencoder.loss_weights import TeacherFile
 from echoes.dataset import catalog
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.models import autoencoders, denoisers, students
 from echoes.models.radar import familiarity, readout
-from echoes.nets.classifiers import ConvClassifier
 from echoes.provenance import Header
 from fuzz.cases import Target
 from fuzz.checks import finite
 from fuzz.mutations import Files, damaged, tree_damaged
 
 CPU = torch.device("cpu")
+TEACHER = params.build(TeacherFile, vits.FILE, "file")
 
 
 def _nested(tree: Any, rng: Random) -> Any:
@@ -63,8 +67,7 @@ def _radar() -> Files:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         tracks.radar(data)
-        classifier = ConvClassifier(1, (2, 3), 4)
-        teachers.save(classifier, 1, (2, 3), 4, data / "teacher.safetensors")
+        save_file(vits.tensors(), data / "teacher.safetensors")
         return {p.relative_to(data).as_posix(): p.read_bytes() for p in data.rglob("*") if p.is_file()}
 
 
@@ -224,10 +227,9 @@ ARTIFACTS = (
     Target(
         "teacher",
         part("teacher.safetensors"),
-        lambda r: teachers.load(r / "teacher.safetensors", 1, CPU),
+        lambda r: backbone.load(replace(TEACHER, path=str(r / "teacher.safetensors")), 1, CPU),
         check_module,
-        SAFE,
+        {".safetensors": safetensors},
         weight=0.5,
-        sealed=WEIGHTS,
     ),
 )

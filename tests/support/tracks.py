@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import artifacts
+import vits
 from echoes import initial, latentstore, params
 from echoes.autoencoder import architecture
 from echoes.autoencoder.fitting import VaeParams
@@ -70,7 +71,7 @@ ALIGNMENT = {
     "cosine_margin": 0.0,
     "teacher": "trained",
     "trained": {**SCHEDULE, "width": 8},
-    "file": {"path": ""},
+    "file": vits.FILE,
 }
 SPECTROGRAM = {
     "kind": "spectrogram",

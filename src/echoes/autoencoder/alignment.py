@@ -1,6 +1,7 @@
 """Latents aligned to the features of a frozen network: the two losses of VA-VAE (Yao et al. 2025)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,18 @@ from echoes.compute import distributed
 
 STABILITY = 1e-4  # added to the norm of the gradient that divides
 MAX_WEIGHT = 1e8
+
+
+class Teacher(Protocol):
+    """A frozen network that knows what spectrograms (B, C, F, T) show."""
+
+    def maps(self, x: Tensor, /) -> Tensor:
+        """(B, K, *S) features of each place."""
+        ...
+
+    def depths(self, x: Tensor, /) -> Sequence[Tensor]:
+        """The same of several depths."""
+        ...
 
 
 def cosine_loss(projected: Tensor, features: Tensor, margin: float) -> Tensor:

@@ -14,15 +14,16 @@ from echoes.compute.tiles import Tiles
 from echoes.nets.stem import StemConfig
 
 Autoencoder = Vae | Patches | AutoencoderKl
+FROZEN = ("identity", "pretrained")  # variants of which nothing is trained
 
 
 @dataclass(frozen=True)
 class VaeArchitecture:
     """The section `<track>.vae.architecture`.
 
-    variant     what lies between encoder and decoder: a Gaussian (kl), a learned codebook (vq), finite scalars (fsq); or
-                no network at all, but cells folded into channels (identity); or what others have trained (pretrained).
-                Of the latter two nothing below the file counts.
+    variant     what lies between encoder and decoder: a Gaussian (kl), a learned codebook (vq), finite scalars (fsq).
+                No network at all, but cells folded into channels (identity), or what others have trained (pretrained):
+                then nothing below counts, but for the file.
     pretrained  the file with it, or, in an artifact, which has its weights, its shape.
     size        a name, or explicit numbers.
     attention   of the lowest level of encoder and decoder.

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from echoes import seeds, terms
+from echoes import files, seeds, terms
 from echoes.augmentation.clouds import CloudAugmentation
 from echoes.augmentation.spectrograms import SpectrogramAugmentation
-from echoes.autoencoder import equivariance, perceptual, spectrogram_loss
-from echoes.autoencoder.alignment import Aligner, adaptive_weight
+from echoes.autoencoder import architecture, equivariance, perceptual, spectrogram_loss
+from echoes.autoencoder.alignment import Aligner, Teacher, adaptive_weight
 from echoes.autoencoder.architecture import Autoencoder, VaeArchitecture
 from echoes.autoencoder.autoencoder_kl import KlShape
 from echoes.autoencoder.loss import target_loss
@@ -25,7 +26,6 @@ from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.grids import Y_AXIS
-from echoes.nets.classifiers import ConvClassifier
 from echoes.training.microbatches import MicroBatch
 from echoes.training.schedule import StageSchedule
 
@@ -98,13 +98,23 @@ def require_shardable(loss: LossWeights | SpectrogramLoss) -> None:
         )
 
 
+def origins(p: VaeParams) -> dict[str, str]:
+    """Digests of the files of others that an autoencoder is made from, which are parents of its artifact."""
+    found, loss = architecture.origin(p.architecture), p.loss
+    if p.architecture.variant in architecture.FROZEN or not isinstance(loss, SpectrogramLoss):
+        return found
+    if loss.alignment.teacher == "file" and (loss.alignment.weight or loss.perceptual):
+        found |= {"teacher": files.digest(Path(loss.alignment.file.path))}
+    return found
+
+
 def learns(vae: Autoencoder) -> bool:
     """Whether there is anything to train."""
     return any(parameter.requires_grad for parameter in vae.parameters())
 
 
 def of_reconstruction(loss: SpectrogramLoss) -> SpectrogramLoss:
-    """The loss without terms that compare with a teacher or shape latents: what tells of one that learns nothing."""
+    """The loss without what compares with a teacher or shapes latents: it tells of one that learns nothing."""
     equivariance, alignment = replace(loss.equivariance, weight=0.0), replace(loss.alignment, weight=0.0)
     return replace(loss, perceptual=0.0, equivariance=equivariance, alignment=alignment)
 
@@ -175,7 +185,7 @@ def load_spectrograms(data: Spectrograms) -> Callable[[MicroBatch], SpectrogramB
 def spectrogram_objective(
     vae: Autoencoder,
     weights: SpectrogramLoss,
-    teacher: ConvClassifier | None,
+    teacher: Teacher | None,
     aligner: Aligner | None,
     device: torch.device,
 ) -> Callable[[SpectrogramBatch], Tensor]:
@@ -231,7 +241,7 @@ def _last(vae: Autoencoder) -> Tensor:
 def align(
     vae: Autoencoder,
     data: Spectrograms,
-    teacher: ConvClassifier,
+    teacher: Teacher,
     weights: SpectrogramLoss,
     seed: int,
     device: torch.device,

@@ -73,16 +73,33 @@ class TeacherTraining(Schedule):
 
 @dataclass(frozen=True)
 class TeacherFile:
-    """path of a classifier that `save` wrote; empty where none is used."""
+    """A vision transformer in the layout of timm or DINOv2, as safetensors.
+
+    path       of the file; empty where none is used.
+    heads      of its attention, which no tensor tells.
+    places     patches along each axis: a spectrogram is scaled to as many.
+    mean, std  of the colours, 0..1, of the pictures that it was trained on.
+    """
 
     path: str
+    heads: int
+    places: tuple[int, int]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __post_init__(self) -> None:
+        params.require_counts(heads=self.heads)
+        if min(self.places) < 1:
+            raise InputError(f"places: expected at least 1 along each axis, got {list(self.places)}")
+        if min(self.std) <= 0:
+            raise InputError(f"std: expected more than 0, got {list(self.std)}")
 
 
 @dataclass(frozen=True)
 class AlignmentConfig:
     """weight relative to the reconstruction, 0 for none; margins below which a difference costs nothing.
 
-    teacher  trained: on the labels of the train split; file: read from a file. The perceptual loss has the same one.
+    teacher  trained: on the labels of the train split; file: by others. The perceptual loss has the same one.
     """
 
     weight: float

@@ -1,29 +1,28 @@
 """The frozen network that latents are aligned to, and that compares spectrograms for the perceptual loss: a classifier
-of labels trained here, or one from a file.
+of labels trained here, or a vision transformer from a file.
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from echoes import params, seeds, weights
+from echoes import seeds
+from echoes.autoencoder import backbone
+from echoes.autoencoder.alignment import Teacher
 from echoes.autoencoder.loss_weights import AlignmentConfig, TeacherTraining
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.errors import InputError
 from echoes.nets.classifiers import ConvClassifier
-from echoes.provenance import Header
 from echoes.training.loop import train
 from echoes.training.microbatches import MicroBatch
 
 
-def teacher(data: Spectrograms, config: AlignmentConfig, device: torch.device) -> ConvClassifier:
-    """The frozen classifier that `config` asks for."""
-    choices = {
+def teacher(data: Spectrograms, config: AlignmentConfig, device: torch.device) -> Teacher:
+    """The frozen network that `config` asks for."""
+    choices: dict[str, Callable[[], Teacher]] = {
         "trained": lambda: fit(data, config.trained, device),
-        "file": lambda: load(Path(config.file.path), data.channels, device),
+        "file": lambda: backbone.load(config.file, data.channels, device),
     }
     return choices[config.teacher]()
 
@@ -44,32 +43,4 @@ def fit(data: Spectrograms, config: TeacherTraining, device: torch.device) -> Co
 
     for _ in train("teacher", classifier, batch, loss, data.frames("train"), config):
         pass
-    return _frozen(classifier)
-
-
-@dataclass(frozen=True)
-class _Saved:
-    """What rebuilds a classifier: channels of spectrograms, classes of each kind of label, width."""
-
-    channels: int
-    classes: tuple[int, ...]
-    width: int
-
-
-def save(classifier: ConvClassifier, inputs: int, classes: tuple[int, ...], width: int, path: Path) -> None:
-    """Write a classifier as a teacher for other runs."""
-    weights.save(classifier.state_dict(), Header("teacher", asdict(_Saved(inputs, classes, width)), {}), path)
-
-
-def load(path: Path, inputs: int, device: torch.device) -> ConvClassifier:
-    """The frozen classifier of a file; raises InputError unless it takes spectrograms of so many channels."""
-    tensors, header = weights.load(path, "teacher")
-    p: _Saved = params.build(_Saved, header.params, f"{path}: params")
-    if p.channels != inputs:
-        raise InputError(f"{path}: expected a teacher of {inputs} channels, got {p.channels}")
-    classifier = weights.rebuilt(lambda: ConvClassifier(p.channels, p.classes, p.width), tensors, path)
-    return _frozen(classifier.to(device))
-
-
-def _frozen(classifier: ConvClassifier) -> ConvClassifier:
     return classifier.eval().requires_grad_(False)
