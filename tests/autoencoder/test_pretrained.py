@@ -177,7 +177,7 @@ def test_an_artifact_holds_the_weights_and_the_shape_and_needs_the_file_no_more(
     p = params.build(VaeParams, tracks.PEOPLE_VAE | {"architecture": told}, "vae")
     vae = architecture.build(p.architecture, 2, 1)
     assert not fitting.learns(vae)
-    task = autoencoding.task(vae, crops, p.loss, False, p.schedule, CPU)
+    task = autoencoding.task(vae, crops, p, CPU)
     assert task.module[0] is vae
     assert architecture.origin(p.architecture) == {
         "pretrained": files.digest(published.folder / "diffusion_pytorch_model.safetensors")

@@ -82,7 +82,7 @@ def test_an_autoencoder_is_aligned_to_the_teacher_of_a_file_which_is_on_record(c
     values = {"loss.alignment.teacher": "file", "loss.alignment.weight": 0.1, "loss.perceptual": 0.5}
     section = tracks.changed(tracks.PEOPLE_VAE, values | {"loss.alignment.file.path": str(path)})
     p = params.build(VaeParams, section, "vae")
-    task = autoencoding.task(architecture.build(p.architecture, 2, 1), crops, p.loss, False, p.schedule, CPU)
+    task = autoencoding.task(architecture.build(p.architecture, 2, 1), crops, p, CPU)
     *_, last = train("train_vae", task.module, task.load, task.loss, crops.frames("train"), p.schedule)
     assert last[1]["loss_perceptual"] > 0
     assert last[1]["loss_alignment"] > 0
