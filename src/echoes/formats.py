@@ -3,7 +3,7 @@
 1   before tasks were told: a track of clouds enhanced a radar's. `second_sigma` was called `middle`. No encoder had a
     stem, a U-Net had one attention, at its lowest level, and a transformer full attention.
 2   before grids without an autoencoder: the section of one had no `identity`. No autoencoder had an attention or tiles,
-    none was of others (`pretrained`).
+    none was of others (`pretrained`), and each folded blocks of two cells along all axes.
 
 A stranger's header may tell anything: what is no section is left as it is, and whoever builds from it refuses it.
 """
@@ -49,6 +49,8 @@ def _autoencoder(section: Mapping[str, Any], format: int) -> dict[str, Any]:
     if format < 2:
         found["stem"] = NO_STEM
     if format < 3:
+        if isinstance(found.get("size"), Mapping):
+            found["size"] = {**found["size"], "patch": 2}
         found |= {"identity": NO_PATCH, "attention": NO_ATTENTION, "pretrained": NO_FILE, "tiles": NO_TILES}
     return found
 

@@ -56,7 +56,7 @@ OCCUPANCY = params.build(LossWeights, tracks.OCCUPANCY, "loss")
 
 def autoencoder(rank, channels, variant="kl", stem=NO_STEM):
     torch.manual_seed(0)
-    config = VaeConfig((8, 8), (1, 1), 2)
+    config = VaeConfig((8, 8), (1, 1), 2, 2)
     bottleneck = bottlenecks.build(variant, 2, VqConfig(16), FsqConfig((5, 5)))
     return Vae(rank, channels, config, bottleneck, stem, NO_ATTENTION)
 
@@ -84,7 +84,7 @@ def grids(tmp_path_factory):
 
 
 def test_a_grid_that_the_autoencoder_cannot_divide_is_told_before_anything_is_trained(grids):
-    config = VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2)
+    config = VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2, 2)
     bottleneck = bottlenecks.build("kl", 2, VqConfig(16), FsqConfig((5, 5)))
     vae = Vae(3, grids.channels, config, bottleneck, NO_STEM, NO_ATTENTION)
     with pytest.raises(

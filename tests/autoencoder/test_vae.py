@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from echoes import params
-from echoes.autoencoder import bottlenecks
+from echoes.autoencoder import bottlenecks, equivariance
 from echoes.autoencoder.bottlenecks import GaussianBottleneck
 from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.posteriors import Posterior
@@ -20,7 +20,7 @@ from echoes.nets.attention import Attention
 from echoes.nets.layers import depth_to_space
 from echoes.nets.stem import StemConfig
 
-CONFIG = VaeConfig(channels=(8, 12), blocks=(1, 1), latent_channels=3)
+CONFIG = VaeConfig(channels=(8, 12), blocks=(1, 1), latent_channels=3, patch=2)
 GRIDS = {2: (16, 32), 3: (8, 16, 32)}
 FACTORS = {"tiny": 4, "ultra_lightweight": 4, "lightweight": 4, "standard": 4, "f8d4": 8, "f16d32": 16}
 NO_STEM, NO_ATTENTION = StemConfig("none", 8, 2), AttentionConfig("none", 1)
@@ -72,7 +72,7 @@ def test_full_size_spectrograms_have_the_latents_of_the_literature():
 @pytest.mark.parametrize(("levels", "factor"), [(1, 2), (2, 4), (3, 8), (4, 16)])
 @pytest.mark.parametrize("rank", [2, 3])
 def test_each_level_halves_the_latents_and_every_weight_learns(rank, levels, factor):
-    vae = autoencoder(rank, 2, VaeConfig(tuple(range(4, 4 + levels)), (1,) * levels, 3))
+    vae = autoencoder(rank, 2, VaeConfig(tuple(range(4, 4 + levels)), (1,) * levels, 3, 2))
     x = torch.randn(1, 2, *(32, 16, 16)[:rank])
     posterior = vae.encode(x)
     decoded = vae.decode(posterior.sample())
@@ -119,7 +119,7 @@ def test_a_gaussian_bottleneck_weighs_its_divergence():
 
 @pytest.mark.parametrize("sizes", [(16, 24), (8, 16), (10, 16)])
 def test_a_grid_that_the_factor_does_not_divide_is_refused(sizes):
-    vae = autoencoder(2, 1, VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2))
+    vae = autoencoder(2, 1, VaeConfig((4, 4, 4, 4), (0, 0, 0, 0), 2, 2))
     with pytest.raises(InputError, match=r"^vae\.architecture\.size: expected a grid of multiples of 16 .*, got \["):
         vae.encode(torch.zeros(1, 1, *sizes))
 
@@ -130,21 +130,23 @@ def test_a_grid_that_the_factor_does_not_divide_is_refused(sizes):
         ({"channels": [8, 0]}, r"channels: expected at least 1 for each level, got \[8, 0\]"),
         ({"blocks": [1, -1]}, r"blocks: expected 0 or more for each level, got \[1, -1\]"),
         ({"latent_channels": 0}, r"latent_channels: expected at least 1, got 0"),
+        ({"patch": 0}, r"patch: expected at least 1 cell along each axis, got 0"),
+        ({"patch": [2, 0]}, r"patch: expected at least 1 cell along each axis, got \[2, 0\]"),
     ],
 )
 def test_levels_of_nothing_are_refused_by_their_key(changes, message):
-    section = {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4, **changes}
+    section = {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4, "patch": 2, **changes}
     with pytest.raises(InputError, match=rf"^radar\.vae\.size\.{message}$"):
         params.build(VaeConfig, section, "radar.vae.size")
 
 
 def test_a_config_without_levels_or_with_other_numbers_of_blocks_is_refused():
     with pytest.raises(InputError, match=r"blocks: expected one number for each of the 2 levels of channels, got"):
-        VaeConfig((8, 8), (1,), 4)
+        VaeConfig((8, 8), (1,), 4, 2)
     with pytest.raises(InputError, match="channels: expected at least one level, got none"):
-        VaeConfig((), (), 4)
+        VaeConfig((), (), 4, 2)
     with pytest.raises(InputError, match="latent_channels: expected at least 1, got 0"):
-        VaeConfig((8,), (1,), 0)
+        VaeConfig((8,), (1,), 0, 2)
 
 
 def test_sizes_grow_in_the_order_of_their_names():
@@ -270,7 +272,7 @@ def test_heads_that_do_not_divide_the_channels_of_the_lowest_level_are_refused()
 
 def test_tiles_give_what_the_whole_grid_gives_up_to_what_norms_see_of_it():
     """All that looks farther than a quarter of the overlap is the mean and the deviation that norms take out."""
-    vae, x = autoencoder(2, 1, VaeConfig((8, 12), (1, 1), 3)).eval(), torch.randn(1, 1, 64, 64)
+    vae, x = autoencoder(2, 1, VaeConfig((8, 12), (1, 1), 3, (1, 2))).eval(), torch.randn(1, 1, 64, 64)
     with torch.no_grad():
         whole = vae.encode(x).mean, vae.decode(vae.encode(x).mean)
         vae.tile(Tiles((32, 32), 16))
@@ -284,6 +286,24 @@ def test_tiles_give_what_the_whole_grid_gives_up_to_what_norms_see_of_it():
 
 def test_tiles_that_do_not_lie_on_latents_are_refused():
     with pytest.raises(
-        InputError, match=r"^vae\.architecture\.tiles: expected multiples of 4 cells, .* \[16, 18\] and"
+        InputError, match=r"^vae\.architecture\.tiles: expected multiples of \[4, 4\] cells, .* \[16, 18\] and"
     ):
         autoencoder(2, 1).tile(Tiles((16, 18), 4))
+
+
+@pytest.mark.parametrize(("rank", "patch", "latent"), [(2, 4, (2, 4)), (3, (1, 4, 2), (4, 2, 8)), (2, (1, 8), (8, 2))])
+def test_a_patch_may_be_any_and_another_one_along_each_axis(rank, patch, latent):
+    vae, x = autoencoder(rank, 2, VaeConfig((8, 12), (1, 1), 3, patch)), torch.randn(2, 2, *GRIDS[rank])
+    latents = vae.encode(x).mean
+    assert latents.shape[1:] == vae.latent_shape(GRIDS[rank]) == (3, *latent)
+    vae.set_prior(1, 0.02)
+    decoded = vae.decode(latents)
+    assert decoded.shape == x.shape
+    torch.testing.assert_close(decoded[:, 1].sigmoid(), torch.full_like(decoded[:, 1], 0.02))
+    gap = equivariance.equivariance_loss(vae.decode, latents, x, vae.compression, 0.5)
+    assert gap.shape == (2,)
+
+
+def test_a_patch_of_other_axes_than_the_grid_is_refused():
+    with pytest.raises(InputError, match=r"architecture\.size\.patch: .* of the 3 axes of the grid, got \[2, 2\]$"):
+        autoencoder(3, 1, VaeConfig((8,), (1,), 3, (2, 2)))

@@ -30,7 +30,7 @@ from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 ROOT = Path(__file__).resolve().parents[2]
 GRID = Grid.of(z=Range(-2.4, 4.0, 4), y=Range(-25.6, 25.6, 16), x=Range(0.0, 51.2, 16))
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
-SIZE = {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4}
+SIZE = {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 4, "patch": 2}
 VAE = tracks.changed(tracks.VAE, {"architecture.size": SIZE, "mirror": False})
 LDM = tracks.changed(tracks.LDM, {"loss.drop": 0.1, "mirror": False})
 CD = {**tracks.CD, "mirror": False}

@@ -102,7 +102,7 @@ VAE = {
         "fsq": {"levels": [5, 5, 5, 5]},
         "identity": {"patch": [4, 4, 4]},
         "pretrained": {"layout": "diffusers", "path": ""},
-        "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4},
+        "size": {"channels": [8, 16], "blocks": [1, 1], "latent_channels": 4, "patch": 2},
         "attention": {"kind": "none", "heads": 2},
         "stem": STEM,
         "tiles": {"cells": [], "overlap": 0},

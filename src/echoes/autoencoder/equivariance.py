@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from echoes.nets.layers import Factor, along
+
 
 def draw(scales: tuple[float, ...]) -> float:
     """One of `scales`, by torch's generator, which the training loop seeds for each step."""
@@ -17,7 +19,7 @@ def draw(scales: tuple[float, ...]) -> float:
 
 
 def equivariance_loss(
-    decode: Callable[[Tensor], Tensor], raw_latents: Tensor, clean: Tensor, factor: int, scale: float
+    decode: Callable[[Tensor], Tensor], raw_latents: Tensor, clean: Tensor, factor: Factor, scale: float
 ) -> Tensor:
     """(B,) mean absolute error of the decoded scaled latents against the scaled input.
 
@@ -25,7 +27,8 @@ def equivariance_loss(
     """
     sizes = [max(1, round(scale * size)) for size in raw_latents.shape[2:]]
     decoded = decode(rescale(raw_latents, sizes))
-    return (decoded - rescale(clean, [factor * size for size in sizes])).abs().flatten(1).mean(1)
+    cells = [each * size for each, size in zip(along(factor, len(sizes)), sizes, strict=True)]
+    return (decoded - rescale(clean, cells)).abs().flatten(1).mean(1)
 
 
 def rescale(x: Tensor, sizes: list[int]) -> Tensor:

@@ -216,7 +216,6 @@ def spectrogram_objective(
         total = error + penalty
         if weights.equivariance.weight:
             scale = equivariance.draw(weights.equivariance.scales)
-            assert isinstance(vae.compression, int)
             gap = equivariance.equivariance_loss(vae.decode, raw_latents, clean, vae.compression, scale)
             terms.note(equivariance=weights.equivariance.weight * gap)
             total = total + weights.equivariance.weight * gap

@@ -16,8 +16,6 @@ WHOLE = (slice(None), slice(None))  # the batch and the channels
 class Tiles:
     """cells    of a tile along each axis of the grid; none for a grid that is taken whole.
     overlap  cells that two neighbouring tiles share, of each axis.
-
-    Both in cells of the grid, also where latents are tiled: a tile of latents is that many over the factor.
     """
 
     cells: tuple[int, ...]
@@ -29,40 +27,44 @@ class Tiles:
         if self.cells and min(self.cells) < max(1, 2 * self.overlap):
             raise InputError(f"cells: expected at least twice the overlap of {self.overlap}, got {list(self.cells)}")
 
-    def require(self, rank: int, factor: int, key: str) -> None:
-        """Raises InputError, naming the section `key`, unless tiles have `rank` axes and lie on blocks of `factor`."""
+    def require(self, factors: Sequence[int], key: str) -> None:
+        """Raises InputError, naming the section `key`, unless tiles lie on blocks of so many cells along each axis."""
         if not self.cells:
             return
-        if len(self.cells) != rank:
-            raise InputError(f"{key}.cells: expected one number for each of {rank} axes, got {list(self.cells)}")
-        if any(size % factor for size in (*self.cells, self.overlap)):
-            told = f"multiples of {factor} cells, which share one latent"
+        if len(self.cells) != len(factors):
+            raise InputError(
+                f"{key}.cells: expected one number for each of {len(factors)} axes, got {list(self.cells)}"
+            )
+        if any(size % factor or self.overlap % factor for size, factor in zip(self.cells, factors, strict=True)):
+            told = f"multiples of {list(factors)} cells, which share one latent"
             raise InputError(f"{key}: expected {told}, got cells {list(self.cells)} and overlap {self.overlap}")
 
-    def over(self, unit: int) -> "Tiles":
-        """The same in units of so many cells."""
-        return Tiles(tuple(size // unit for size in self.cells), self.overlap // unit)
 
+def tiled(function: Callable[[Tensor], Tensor], x: Tensor, tiles: Tiles, unit: Sequence[int]) -> Tensor:
+    """function(x), from the tiles of x (B, C, *S); the function may make an axis finer or coarser by a factor.
 
-def tiled(function: Callable[[Tensor], Tensor], x: Tensor, tiles: Tiles) -> Tensor:
-    """function(x), from the tiles of x (B, C, *S); the function scales all axes of a tile alike.
+    unit  cells of the grid along each axis that one of x stands for: 1, or those that share a latent.
 
     Within a quarter of the overlap from its border a tile has no say, so that a function whose value depends on cells
     no farther away than that gives what it gives of the whole. Over the two quarters in the middle neighbours blend
     linearly. What looks farther, such as a normalisation over all cells, sees its tile instead of the whole grid.
     """
     sizes = x.shape[2:]
-    if not tiles.cells or all(size <= tile for size, tile in zip(sizes, tiles.cells, strict=True)):
+    cells, overlaps = (
+        [size // of for size, of in zip(tiles.cells, unit, strict=False)],
+        [tiles.overlap // of for of in unit],
+    )
+    if not cells or all(size <= tile for size, tile in zip(sizes, cells, strict=True)):
         return function(x)
-    spans = [_spans(size, tile, tiles.overlap) for size, tile in zip(sizes, tiles.cells, strict=True)]
+    spans = [_spans(*of) for of in zip(sizes, cells, overlaps, strict=True)]
     blended: Tensor | None = None
     for tile in product(*spans):
         made = function(x[(*WHOLE, *(slice(*span) for span in tile))])
-        scale = made.shape[-1] / (tile[-1][1] - tile[-1][0])
+        scales = [size / (stop - start) for size, (start, stop) in zip(made.shape[2:], tile, strict=True)]
         if blended is None:
-            blended = made.new_zeros(*made.shape[:2], *(round(size * scale) for size in sizes))
-        place = (slice(round(start * scale), round(stop * scale)) for start, stop in tile)
-        blended[(*WHOLE, *place)] += made * _weight(tile, sizes, tiles.overlap, scale).to(made)
+            blended = made.new_zeros(*made.shape[:2], *map(_scaled, sizes, scales))
+        place = (slice(_scaled(start, by), _scaled(stop, by)) for (start, stop), by in zip(tile, scales, strict=True))
+        blended[(*WHOLE, *place)] += made * _weight(tile, sizes, overlaps, scales).to(made)
     assert blended is not None
     return blended
 
@@ -73,13 +75,19 @@ def _spans(size: int, tile: int, overlap: int) -> list[tuple[int, int]]:
     return [(start, min(start + tile, size)) for start in starts]
 
 
-def _weight(tile: Sequence[tuple[int, int]], sizes: Sequence[int], overlap: int, scale: float) -> Tensor:
+def _scaled(count: int, by: float) -> int:
+    return round(count * by)
+
+
+def _weight(
+    tile: Sequence[tuple[int, int]], sizes: Sequence[int], overlaps: Sequence[int], scales: Sequence[float]
+) -> Tensor:
     """How much each cell of what a tile gives counts; those of all tiles add up to 1."""
     weight = torch.ones(())
-    for (start, stop), size in zip(tile, sizes, strict=True):
-        along = torch.ones(round((stop - start) * scale))
+    for (start, stop), size, overlap, scale in zip(tile, sizes, overlaps, scales, strict=True):
+        along = torch.ones(_scaled(stop - start, scale))
         if overlap:
-            rise = _rise(round(overlap * scale))
+            rise = _rise(_scaled(overlap, scale))
             if start > 0:
                 along[: len(rise)] *= rise
             if stop < size:
