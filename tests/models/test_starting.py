@@ -37,6 +37,13 @@ def test_from_scratch_a_network_stays_as_it_is(tmp_path):
     torch.testing.assert_close(network.state_dict(), before, rtol=0, atol=0)
 
 
+def test_a_network_of_which_nothing_is_trained_stays_as_it_is(street):
+    network = nn.Linear(3, 2).requires_grad_(False)
+    before = network.weight.clone()
+    assert start(network, street[0], "vae").identity == initial.read(street[0]).identity
+    assert torch.equal(network.weight, before)
+
+
 @pytest.mark.parametrize("network", [nn.Linear(3, 4), nn.Linear(3, 2, bias=False), nn.Sequential(nn.Linear(3, 2))])
 def test_another_network_is_refused_naming_the_file_and_the_first_weight_that_differs(street, network):
     with pytest.raises(InputError, match=r"init/vae\.safetensors: weights do not fit the network: expected \w+"):

@@ -12,8 +12,11 @@ def start(network: nn.Module, folder: Path, kind: str) -> Header:
     """Give a fresh network the weights that the stage initialize left in `folder`, if it did; the header of these.
 
     kind  of the network's artifact. Raises InputError where they are not those of this very network.
+
+    A network of which nothing is trained stays what its params say.
     """
     header = initial.read(folder)
-    if (name := f"{kind}.safetensors") in header.parts:
+    trained = any(parameter.requires_grad for parameter in network.parameters())
+    if trained and (name := f"{kind}.safetensors") in header.parts:
         weights.fill(network, folder / name, kind)
     return header
