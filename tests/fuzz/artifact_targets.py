@@ -20,8 +20,10 @@ import artifacts
 import tracks
 import vits
 from echoes import latentstore, params, weights
-from echoes.autoencoder import backbone
+from echoes.autoencoder import backbone, pretrained
+from echoes.autoencoder.autoencoder_kl import AutoencoderKl, KlShape
 from echoes.autoencoder.loss_weights import TeacherFile
+from echoes.autoencoder.pretrained import CompVisFile
 from echoes.dataset import catalog
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
@@ -63,11 +65,10 @@ def safetensors(data: bytes, rng: Random) -> bytes:
 
 @cache
 def _radar() -> Files:
-    """The files of a small track of radar clouds, and a teacher."""
+    """The files of a small track of radar clouds."""
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         tracks.radar(data)
-        save_file(vits.tensors(), data / "teacher.safetensors")
         return {p.relative_to(data).as_posix(): p.read_bytes() for p in data.rglob("*") if p.is_file()}
 
 
@@ -95,6 +96,13 @@ def _zarr_latents(root: Path) -> None:
     content = {"latent_shape": [4, 2, 4, 2]}
     rows = {"latents": np.ones((3, 4, 2, 4, 2), np.float32), "label": np.arange(3, dtype=np.int32)}
     latentstore.write(root / "latents", "zarr", iter([rows]), lambda: Header("latents", {}, {}, content))
+
+
+def _latent_diffusion() -> dict[str, torch.Tensor]:
+    """An autoencoder of one level, by the names of a checkpoint."""
+    shape = KlShape("shape", 1, (4,), 1, (True,), True, 2, 3, 3, True, True, 1.0, 0.0)
+    state = AutoencoderKl(shape).state_dict()
+    return {pretrained.named(name, pretrained.IN_COMPVIS): tensor for name, tensor in state.items()}
 
 
 def read_grids(root: Path) -> Any:
@@ -224,12 +232,24 @@ ARTIFACTS = (
         weight=0.5,
         sealed=WEIGHTS,
     ),
+)
+# Weights that others wrote, which have no header of echoes.
+FOREIGN = (
     Target(
         "teacher",
-        part("teacher.safetensors"),
-        lambda r: backbone.load(replace(TEACHER, path=str(r / "teacher.safetensors")), 1, CPU),
+        lambda root: save_file(vits.tensors(), root / "teacher.safetensors"),
+        lambda root: backbone.load(replace(TEACHER, path=str(root / "teacher.safetensors")), 1, CPU),
         check_module,
         {".safetensors": safetensors},
-        weight=0.5,
+        weight=0.25,
+    ),
+    Target(
+        "pretrained",
+        lambda root: save_file(_latent_diffusion(), root / "kl.safetensors"),
+        lambda root: pretrained.build(CompVisFile("compvis", str(root / "kl.safetensors"), 2, 1.0, 0.0), 2, 1),
+        check_module,
+        {".safetensors": safetensors},
+        keys=("vae.architecture.pretrained",),
+        weight=0.25,
     ),
 )

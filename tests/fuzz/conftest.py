@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from fuzz import cases
-from fuzz.artifact_targets import ARTIFACTS
+from fuzz.artifact_targets import ARTIFACTS, FOREIGN
 from fuzz.cases import Tally, Target
 from fuzz.targets import READERS
 
 DEFAULT = 1500  # cases in all
-WEIGHTS = sum(target.weight for target in (*READERS, *ARTIFACTS))
+WEIGHTS = sum(target.weight for target in (*READERS, *ARTIFACTS, *FOREIGN))
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import pytest
 
 from echoes.errors import InputError
-from fuzz.artifact_targets import ARTIFACTS
+from fuzz.artifact_targets import ARTIFACTS, FOREIGN
 
 
-@pytest.mark.parametrize("target", ARTIFACTS, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", [*ARTIFACTS, *FOREIGN], ids=lambda target: target.name)
 def test_a_damaged_artifact_gives_a_result_or_one_clear_error(target, fuzzed):
     fuzzed(target)
 

@@ -151,8 +151,8 @@ def diffusers(source: DiffusersFolder) -> AutoencoderKl:
     """Raises InputError for a folder that is none of an AutoencoderKL, or of one with other parts than ours."""
     path = Path(source.path, CONFIG)
     vae = _empty(_configured(path))
-    found = {_named(name, RENAMED): tensor for name, tensor in _tensors(source.weights).items()}
-    return _filled(vae, {name: _named(name, IN_DIFFUSERS) for name in vae.state_dict()}, found, source.weights)
+    found = {named(name, RENAMED): tensor for name, tensor in _tensors(source.weights).items()}
+    return _filled(vae, {name: named(name, IN_DIFFUSERS) for name in vae.state_dict()}, found, source.weights)
 
 
 def compvis(source: CompVisFile) -> AutoencoderKl:
@@ -162,12 +162,12 @@ def compvis(source: CompVisFile) -> AutoencoderKl:
     vae = _empty(_seen(found, source, path))
     levels = len(vae.shape.channels)
 
-    def named(name: str) -> str:
-        """The decoder of this layout counts its levels from the finest one on, from which ours ends."""
-        theirs = _named(name, IN_COMPVIS)
+    def counted(name: str) -> str:
+        """The decoder of this layout counts its levels from the finest one on, which is our last."""
+        theirs = named(name, IN_COMPVIS)
         return re.sub(r"^decoder\.up\.(\d+)", lambda m: f"decoder.up.{levels - 1 - int(m[1])}", theirs)
 
-    return _filled(vae, {name: named(name) for name in vae.state_dict()}, found, path)
+    return _filled(vae, {name: counted(name) for name in vae.state_dict()}, found, path)
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,8 @@ def _alone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in (within or tensors).items() if not name.startswith(BESIDE)}
 
 
-def _named(name: str, names: Names) -> str:
+def named(name: str, names: Names) -> str:
+    """What a tensor of ours, or of an older file, is called in a layout."""
     for pattern, there in names:
         name = re.sub(pattern, there, name)
     return name
