@@ -140,7 +140,7 @@ def test_the_objective_is_one_loss_per_frame_whose_regressions_come_in_over_the_
 
 def test_what_a_trained_autoencoder_sees_counts_with_its_weight_and_teaches_the_decoder(grids, tmp_path):
     earlier, path = autoencoder(3, 5), tmp_path / "vae.safetensors"
-    size = {"architecture.size": {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 2}}
+    size = {"architecture.size": {"channels": [8, 8], "blocks": [1, 1], "latent_channels": 2, "patch": 2}}
     p = params.build(fitting.VaeParams, tracks.changed(tracks.VAE, {**size, "architecture.stem.channels": 8}), "vae")
     autoencoders.save(earlier, p, grids, {"grids": grids.header.identity}, path)
     vae, tasks, found = autoencoder(3, 5), [], []

@@ -281,7 +281,7 @@ def test_tiles_give_what_the_whole_grid_gives_up_to_what_norms_see_of_it():
         torch.testing.assert_close(vae.encode(x).mean, whole[0])  # trained on whole grids
     for found, expected in zip(tiled, whole, strict=True):
         assert found.shape == expected.shape
-        assert 0 < (found - expected).square().mean().sqrt() < 0.1 * expected.std()
+        assert 0 < (found - expected).square().mean().sqrt() < 0.2 * expected.std()
 
 
 def test_tiles_that_do_not_lie_on_latents_are_refused():

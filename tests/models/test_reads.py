@@ -40,7 +40,7 @@ from reads import Reads, attributes, chains
 from test_pipeline import NUMBERS, STAGES, TRACKS, built, script
 
 CPU = torch.device("cpu")
-SMALL = VaeConfig(channels=(8, 16), blocks=(1, 1), latent_channels=4)
+SMALL = VaeConfig(channels=(8, 16), blocks=(1, 1), latent_channels=4, patch=2)
 # Handed on, whatever is chosen, to who does not look at them.
 HANDED_ON = ("unet.least", "unet.window", "unet.keep", "norm.groups", "dit.window", "dit.keep", "loss.regression")
 

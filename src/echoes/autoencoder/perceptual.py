@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from echoes import tasks
-from echoes.autoencoder.vae import PATCH, Vae
+from echoes.autoencoder.vae import Vae
 from echoes.nets.layers import ResBlock, space_to_depth
 from echoes.tasks import OCCUPANCY
 
@@ -30,7 +30,7 @@ def distance(seen: Sequence[Tensor], clean: Sequence[Tensor]) -> Tensor:
 
 def depths(vae: Vae, x: Tensor) -> list[Tensor]:
     """x (B, C, *S) -> the features (B, K, *S') of each place after each residual block of an encoder."""
-    found, maps = [], space_to_depth(vae.stem(x), PATCH)
+    found, maps = [], space_to_depth(vae.stem(x), vae.patch)
     for module in vae.encoder:
         maps = module(maps)
         if isinstance(module, ResBlock):

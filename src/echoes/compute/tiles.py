@@ -50,10 +50,8 @@ def tiled(function: Callable[[Tensor], Tensor], x: Tensor, tiles: Tiles, unit: S
     linearly. What looks farther, such as a normalisation over all cells, sees its tile instead of the whole grid.
     """
     sizes = x.shape[2:]
-    cells, overlaps = (
-        [size // of for size, of in zip(tiles.cells, unit, strict=False)],
-        [tiles.overlap // of for of in unit],
-    )
+    cells = [size // of for size, of in zip(tiles.cells, unit, strict=False)]
+    overlaps = [tiles.overlap // of for of in unit]
     if not cells or all(size <= tile for size, tile in zip(sizes, cells, strict=True)):
         return function(x)
     spans = [_spans(*of) for of in zip(sizes, cells, overlaps, strict=True)]
