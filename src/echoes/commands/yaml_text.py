@@ -15,7 +15,7 @@ def with_values(text: str, values: Mapping[str, Any]) -> str:
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     marks = {path: _found(root, path.split(".")) for path in values}
     for path in sorted(values, key=lambda path: marks[path].start_mark.index, reverse=True):
-        start, end = marks[path].start_mark.index, marks[path].end_mark.index
+        start, end = marks[path].start_mark.index, last_index(marks[path])
         text = text[:start] + flow(values[path]) + text[end:]
     return text
 
