@@ -199,6 +199,41 @@ def track(
 
 
 @app.command()
+def estimate(
+    track: Annotated[str, typer.Option(help="Track of params.yaml; nothing of it need be there yet.")],
+    memory: Annotated[str, typer.Option(help="Of a card, such as 24GB: what fits into it.")] = "",
+    precision: Annotated[
+        Literal["auto", "bfloat16", "float16", "float32"] | None,
+        typer.Option(help="In place of that of params.yaml, as for a card that is not in this machine."),
+    ] = None,
+    timed: Annotated[
+        bool | None, typer.Option("--time/--no-time", help="Make steps and time them; left out: where they are small.")
+    ] = None,
+) -> None:
+    """Parameters, memory and time of trainings that have not begun.
+
+    Goes through a step of each training with tensors that have shapes and no numbers, and adds up what is alive.
+    """
+    from echoes.commands import estimate as command
+
+    typer.echo(command.estimate(track, memory, precision, timed, Path("params.yaml"), Path("data")))
+
+
+@app.command()
+def preset(
+    card: Annotated[str, typer.Argument(metavar="CARD", help="Memory: 6GB, 8GB, 12GB, 16GB, 24GB or 48GB.")],
+    track: Annotated[str, typer.Option(help="Track whose section takes its values.")],
+) -> None:
+    """Sizes and batches that a card can train, into params.yaml.
+
+    The values of a file in presets/; all else in params.yaml stays as it is.
+    """
+    from echoes.commands import presets
+
+    typer.echo(presets.write(card, track, Path("params.yaml"), Path("presets")))
+
+
+@app.command()
 def verify(
     track: Annotated[str, typer.Option(help="Track whose recordings and artifacts to check.")],
 ) -> None:
