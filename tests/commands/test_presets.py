@@ -30,7 +30,9 @@ def path(tmp_path: Path) -> Path:
 def section(text: str, track: str) -> tuple[str, str, str]:
     """What stands before the section of a track, the section, and what stands behind it."""
     start = text.index(f"\n{track}:") + 1
-    end = next(iter(re.finditer(r"^[#a-z]", text[start + 1 :], re.MULTILINE))).start() + start + 1
+    behind = start + len(track)
+    found = re.search(r"^[#a-z]", text[behind:], re.MULTILINE)
+    end = len(text) if found is None else behind + found.start()
     return text[:start], text[start:end], text[end:]
 
 

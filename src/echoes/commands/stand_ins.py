@@ -9,17 +9,14 @@ from typing import Any
 import numpy as np
 
 from echoes import arrays, latentstore, seeds
-from echoes.autoencoder import teachers
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.autoencoder.latents import Whitening
-from echoes.autoencoder.loss_weights import TeacherTraining
-from echoes.autoencoder.vae import Vae
 from echoes.dataset import catalog
 from echoes.dataset.frames import SPLITS
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.grids import Grid
 from echoes.latentstore import LatentStore
-from echoes.nets.classifiers import ConvClassifier
 from echoes.provenance import Header
 from echoes.rasters.cells import Cells, pack
 from echoes.readers.recordings import RecordingEntry
@@ -81,7 +78,7 @@ def _recorded(labels: Mapping[str, int]) -> list[RecordingEntry]:
     return [RecordingEntry(str(i), {kind: str(i % n) for kind, n in labels.items()}, 1.0) for i in range(most)]
 
 
-def latents(data: Grids | Spectrograms, vae: Vae, path: Path) -> LatentStore:
+def latents(data: Grids | Spectrograms, vae: Autoencoder, path: Path) -> LatentStore:
     """Latents at `path` of all frames of `data`, zeros in the shape that the autoencoder gives."""
     shape = vae.latent_shape(data.shape)
     rows = np.zeros((len(data), *shape), np.float32)
@@ -90,15 +87,9 @@ def latents(data: Grids | Spectrograms, vae: Vae, path: Path) -> LatentStore:
         **data.metadata,
         "channels": data.channels,
         "latent_shape": list(shape),
-        "compression": vae.factor,
+        "compression": vae.compression,
         "whitening": asdict(Whitening((0.0,) * shape[0], (1.0,) * shape[0])),
     }
     header = Header("latents", {}, {"grids": data.header.identity}, content)
     latentstore.write(path, "safetensors", iter([dict.fromkeys(names, rows)]), lambda: header)
     return latentstore.read(path)
-
-
-def teacher(data: Spectrograms, p: TeacherTraining, path: Path) -> None:
-    """A classifier at `path` as `p` asks for it, untrained."""
-    classes = tuple(len(names) for names in data.label_names.values())
-    teachers.save(ConvClassifier(data.channels, classes, p.width), data.channels, classes, p.width, path)

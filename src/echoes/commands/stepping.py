@@ -103,7 +103,7 @@ def _step(
     schedule = of.schedule
     parts = microbatches(0, frames, schedule, stage, schedule.accumulate, slice(0, min(2, schedule.accumulate)))
     single = of.load(MicroBatch(0, frames[:1], 0, 1))
-    batch, upcoming = (_repeated(single, len(parts[0].frames)) for _ in range(2))
+    batch, upcoming = (_repeated(single, len(parts[0].frames), {}) for _ in range(2))
     for part in parts:
         with batch_noise.rows(part.start, part.stop, part.total):
             with autocast(device, schedule.precision), terms.listening():
@@ -116,14 +116,14 @@ def _step(
         average.update(0)
 
 
-def _repeated(single: Any, count: int) -> Any:
-    """A batch of one sample as one of `count`."""
+def _repeated(single: Any, count: int, made: dict[int, Tensor]) -> Any:
+    """A batch of one sample as one of `count`; made: id of a tensor -> what became of it, as one may stand twice."""
     if isinstance(single, Tensor):
-        return single.repeat(count, *[1] * (single.ndim - 1))
+        return made.setdefault(id(single), single.repeat(count, *[1] * (single.ndim - 1)))
     if isinstance(single, tuple):
-        return tuple(_repeated(part, count) for part in single)
+        return tuple(_repeated(part, count, made) for part in single)
     if is_dataclass(single) and not isinstance(single, type):
-        return replace(single, **{f.name: _repeated(getattr(single, f.name), count) for f in fields(single)})
+        return replace(single, **{f.name: _repeated(getattr(single, f.name), count, made) for f in fields(single)})
     return single
 
 

@@ -11,19 +11,19 @@ from torch import Tensor, nn
 
 from echoes import latentstore, params
 from echoes.autoencoder import architecture
+from echoes.autoencoder.architecture import Autoencoder
 from echoes.autoencoder.fitting import VaeParams
 from echoes.autoencoder.loss_weights import SpectrogramLoss
-from echoes.autoencoder.vae import Vae
+from echoes.autoencoder.resolution import Full
 from echoes.commands import sources, stand_ins
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.denoiser import Denoiser
-from echoes.errors import InputError
 from echoes.latentstore import LatentStore
 from echoes.models import batches, denoisers, distilling, families, objectives
 from echoes.models.distilling import CdParams
 from echoes.models.objectives import LdmParams
-from echoes.models.radar import regression
+from echoes.models.radar import augmenting, regression
 from echoes.training.ema import Ema
 from echoes.training.microbatches import MicroBatch
 from echoes.training.schedule import StageSchedule
@@ -62,7 +62,7 @@ def load(track: str, path: Path) -> Sections:
 
 @dataclass(frozen=True)
 class StandIns:
-    """grids.zarr and latents of a track, and the teacher that its autoencoder is compared by where it asks for one."""
+    """grids.zarr and latents of a track, and how its autoencoder is trained on them."""
 
     data: Grids | Spectrograms
     latents: LatentStore
@@ -78,19 +78,18 @@ def stand_ins_of(p: Sections, labels: dict[str, int], folder: Path) -> StandIns:
     data = stand_ins.grids(p.grid, p.source, labels, folder / "grids.zarr")
     vae = architecture.build(p.vae.architecture, data.rank, data.channels)
     latents = stand_ins.latents(data, vae, folder / "latents")
-    return StandIns(data, latents, _with_teacher(p.vae, data, folder / "teacher.safetensors"))
+    return StandIns(data, latents, _of_most_cells(p.vae))
 
 
-def _with_teacher(p: VaeParams, data: Grids | Spectrograms, path: Path) -> VaeParams:
-    """With a teacher from a file in place of one that is trained first, and the scale of most cells alone."""
-    if not isinstance(p.loss, SpectrogramLoss) or not isinstance(data, Spectrograms):
+def _of_most_cells(p: VaeParams) -> VaeParams:
+    """With steps that all have the whole grid and the scale of most cells, and a teacher that is hardly trained."""
+    p = replace(p, resolution=Full("full"))
+    if not isinstance(p.loss, SpectrogramLoss):
         return p
     loss, alignment = p.loss, p.loss.alignment
-    if alignment.teacher == "trained" and (alignment.weight or loss.perceptual):
-        stand_ins.teacher(data, alignment.trained, path)
-        loss = replace(loss, alignment=replace(alignment, teacher="file", file=replace(alignment.file, path=str(path))))
-    largest = (max(loss.equivariance.scales),)
-    return replace(p, loss=replace(loss, equivariance=replace(loss.equivariance, scales=largest)))
+    hardly = replace(alignment.trained, steps=1, batch=2, warmup=0)
+    equivariance = replace(loss.equivariance, scales=(max(loss.equivariance.scales),))
+    return replace(p, loss=replace(loss, alignment=replace(alignment, trained=hardly), equivariance=equivariance))
 
 
 @dataclass(frozen=True)
@@ -123,14 +122,14 @@ def training(stage: str, p: Sections, made: StandIns, making: Callable[[], Conte
     return build(p, made, vae, denoiser, device)
 
 
-def _train_vae(p: Sections, made: StandIns, vae: Vae, denoiser: Denoiser, device: torch.device) -> Training:
+def _train_vae(p: Sections, made: StandIns, vae: Autoencoder, denoiser: Denoiser, device: torch.device) -> Training:
     schedule = p.vae.schedule
     made.data.require_mirror("vae", p.vae.mirror)
-    task = families.autoencoding(made.data.family).task(vae, made.data, made.vae.loss, p.vae.mirror, schedule, device)
+    task = families.autoencoding(made.data.family).task(vae, made.data, made.vae, device)
     return Training(task.module, (), task.load, task.loss, (Ema(vae, schedule.ema),), schedule)
 
 
-def _train_ldm(p: Sections, made: StandIns, vae: Vae, denoiser: Denoiser, device: torch.device) -> Training:
+def _train_ldm(p: Sections, made: StandIns, vae: Autoencoder, denoiser: Denoiser, device: torch.device) -> Training:
     data, schedule = made.data, p.ldm.schedule
     data.require_mirror("ldm", p.ldm.mirror)
     regression.set_prior(denoiser.regression, data)
@@ -139,10 +138,11 @@ def _train_ldm(p: Sections, made: StandIns, vae: Vae, denoiser: Denoiser, device
     loss = objectives.denoising(denoiser, p.ldm, denoisers.whitening(made.latents.header), device)
     flips = batches.flips(p.ldm.mirror, "train_ldm", schedule.seed)
     load, loss = regression.joined(denoiser.regression, data, p.ldm.loss.regression, load, loss, flips)
+    load = augmenting.inputs(load, data, p.ldm.augmentation, schedule.seed)
     return Training(denoiser, (vae,), load, loss, (Ema(denoiser, schedule.ema),), schedule)
 
 
-def _distill_cd(p: Sections, made: StandIns, vae: Vae, denoiser: Denoiser, device: torch.device) -> Training:
+def _distill_cd(p: Sections, made: StandIns, vae: Autoencoder, denoiser: Denoiser, device: torch.device) -> Training:
     data, schedule, teacher = made.data, p.cd.schedule, denoiser.eval().requires_grad_(False)
     data.require_mirror("cd", p.cd.mirror)
     student = distilling.student_of(teacher, p.cd.sigmas.low)
