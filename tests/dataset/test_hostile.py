@@ -62,7 +62,7 @@ def set_first(value):
 
 
 RADAR = {
-    "split": [set_first(3), lambda a: np.zeros_like(a), lambda a: a.astype(np.float32)],
+    "split": [set_first(4), lambda a: np.zeros_like(a), lambda a: a.astype(np.float32)],
     "stamp": [set_first(np.nan), set_first(-np.inf), lambda a: a[:-1], lambda a: a.astype(np.int64)],
     "observed": [lambda a: a[:, 1:], lambda a: a[1:]],
     "radar_indices": [set_first(8), lambda a: a.astype(np.int16), lambda a: a[:, :2], lambda a: a[1:]],

@@ -16,7 +16,7 @@ from echoes.diffusion.denoiser import bind
 from echoes.errors import InputError
 from echoes.models import batches, denoisers, distilling, students
 from echoes.models.denoisers import LdmArchitecture
-from echoes.provenance import Header
+from echoes.provenance import FORMAT, Header
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 
@@ -132,7 +132,7 @@ def test_artifacts_of_format_1_are_the_same_models_today(name, request, tmp_path
     teacher = denoisers.load_ldm(tmp_path / "ldm", CPU)[1]
     students.save_cd(track.model, track.cd_params, teacher, {"second_sigma": 1.0}, tmp_path / "new")
     student, *_, written = students.load_cd(tmp_path / "new", CPU)
-    assert written.format == 2
+    assert written.format == FORMAT
     assert torch.equal(said(student, noisy, cond), said(track.model, noisy, cond))
 
 
