@@ -6,6 +6,7 @@ from pathlib import Path
 
 from echoes import latentstore, metrics, params
 from echoes.compute.device import best_device
+from echoes.compute.precision import Precision, computing
 from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.errors import InputError
@@ -18,6 +19,7 @@ from echoes.provenance import require_parent
 class Params:
     format: latentstore.Format
     batch: int
+    precision: Precision
 
     def __post_init__(self) -> None:
         if self.batch < 2:
@@ -32,7 +34,8 @@ def main(track: str) -> None:
     require_parent(data / "vae.safetensors", header, grids.path, grids.header)
     extraction = Extraction(vae, grids, header)
     header_of = partial(extraction.header, asdict(p))
-    latentstore.write(data / "latents", p.format, extraction.batches(p.batch), header_of)
+    with computing(p.precision):
+        latentstore.write(data / "latents", p.format, extraction.batches(p.batch), header_of)
     metrics.write(Path("metrics", track, "extract_latents.json"), extraction.statistics())
 
 

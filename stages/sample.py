@@ -5,6 +5,7 @@ from pathlib import Path
 from echoes import arrays, metrics, params
 from echoes.choices import telling
 from echoes.compute.device import best_device
+from echoes.compute.precision import computing
 from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.models import families, trained
@@ -16,7 +17,7 @@ def main(track: str) -> None:
     data = Path("data", track)
     grids = catalog.read(data / "grids.zarr")
     sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, best_device()), grids, p)
-    with arrays.writing(data / "samples.zarr") as writer:
+    with computing(p.precision), arrays.writing(data / "samples.zarr") as writer:
         sampling.write(writer)
     metrics.write(Path("metrics", track, "sample.json"), sampling.timings())
 

@@ -53,6 +53,9 @@ def enhance(
     samples: Annotated[int, typer.Option(min=1, help="Averaged; above 1 their spread is told, too.")] = 1,
     blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the sample in `--readout blend`.")] = 0.5,
     mirror: Annotated[bool, typer.Option("--mirror", help="Average with left and right swapped, too.")] = False,
+    precision: Annotated[
+        Literal["auto", "bfloat16", "float16", "float32"], typer.Option(help="Of networks; auto asks the device.")
+    ] = "auto",
     form: Annotated[Literal["ply", "pcd", "npy", "csv"], typer.Option("--format", help="Of the clouds.")] = "ply",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the clouds of an earlier run.")] = False,
 ) -> None:
@@ -66,7 +69,7 @@ def enhance(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from echoes.commands import enhance as command
 
-    wanted = command.Wanted(steps, readout, samples, blend, mirror, form)
+    wanted = command.Wanted(steps, readout, samples, blend, mirror, precision, form)
     typer.echo(command.enhance(track, recording, output, wanted, overwrite))
 
 

@@ -158,11 +158,12 @@ LDM = {
     "augmentation": UNDISTURBED,
     "schedule": STAGE_SCHEDULE,
 }
-LATENTS = {"format": "safetensors", "batch": 4}
+LATENTS = {"format": "safetensors", "batch": 4, "precision": "auto"}
 CD = {"sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "schedule": STAGE_SCHEDULE}
 SAMPLE = {
     "frames": 3,
     "batch": 2,
+    "precision": "auto",
     "solver": "heun",
     "dopri5": {"rtol": 1e-3, "atol": 1e-3},
     "euler_ancestral": {"eta": 0.5},

@@ -19,6 +19,7 @@ from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
 from echoes.commands.sources import listed, load, workers
 from echoes.compute.device import best_device
+from echoes.compute.precision import Precision
 from echoes.errors import InputError
 from echoes.evaluation.points import Region
 from echoes.grids import Grid
@@ -42,13 +43,14 @@ BATCH = 16  # frames in the network at once
 
 @dataclass(frozen=True)
 class Wanted:
-    """steps: calls of the latent model for a sample; choice to mirror: as `Enhancer` takes them; form: of the files."""
+    """steps: calls of the latent model for a sample; choice to precision: as `Enhancer` takes them; form: of files."""
 
     steps: int
     choice: Choice
     samples: int
     blend: float
     mirror: bool
+    precision: Precision
     form: Format
 
 
@@ -113,6 +115,7 @@ def loaded(track: str, wanted: Wanted) -> Enhancer:
         samples=wanted.samples,
         blend=wanted.blend,
         mirror=wanted.mirror,
+        precision=wanted.precision,
         device=best_device(),
     )
 

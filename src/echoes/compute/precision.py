@@ -1,5 +1,8 @@
 """How exactly to compute."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 import torch
@@ -21,8 +24,21 @@ def native(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if torch.cpu.get_capabilities().get("avx512_bf16", False) else torch.float32
 
 
-def autocast(device: torch.device, precision: Precision = "auto") -> torch.autocast:
-    """Within, networks on a device compute in the numbers that `kind` says."""
-    found = kind(precision, device)
+_asked: ContextVar[Precision] = ContextVar("precision", default="auto")
+
+
+@contextmanager
+def computing(precision: Precision) -> Iterator[None]:
+    """Within, `autocast` is of this precision where it is not told another one."""
+    token = _asked.set(precision)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def autocast(device: torch.device, precision: Precision | None = None) -> torch.autocast:
+    """Within, networks on a device compute in the numbers that `kind` says; of None in those that are asked for."""
+    found = kind(_asked.get() if precision is None else precision, device)
     half = found != torch.float32
     return torch.autocast(device.type, found if half else torch.bfloat16, enabled=half)

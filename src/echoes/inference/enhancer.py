@@ -11,7 +11,7 @@ from torch import Tensor
 
 from echoes import latentstore, params
 from echoes.compute.device import best_device
-from echoes.compute.precision import autocast
+from echoes.compute.precision import Precision, autocast, computing
 from echoes.dataset.metadata import CloudMetadata
 from echoes.errors import InputError
 from echoes.evaluation.unlikeness import Seen
@@ -52,6 +52,7 @@ class Enhancer:
     call         the networks; through_vae: whether the autoencoder encodes the radar for them.
     fusion       how a cloud is read out of what they say; choice, samples: as `load` takes them.
     blend        share of the sample where it is blended in; mirror: whether left and right are swapped, too.
+    precision    of the networks.
     threshold    of occupancy, for a cloud that is one sample.
     ego_motion   `none`: Doppler is relative to the radar; else it is over ground, the radar's own motion taken out.
     seen         what the radar of the training frames was like.
@@ -64,6 +65,7 @@ class Enhancer:
     samples: int
     blend: float
     mirror: bool
+    precision: Precision
     threshold: float
     grid: Grid
     task: Task
@@ -81,6 +83,7 @@ class Enhancer:
         samples: int = 1,
         blend: float = BLEND,
         mirror: bool = False,
+        precision: Precision = "auto",
         device: torch.device | None = None,
     ) -> "Enhancer":
         """The models of a trained track, from a folder such as `data/radar`.
@@ -93,6 +96,7 @@ class Enhancer:
         samples  of the latent model, whose mean probability and its spread are told.
         blend    how much of the sample is in a blend: 0 for none, 1 for the sample alone.
         mirror   average what is said of the frame and of its mirror image, left and right swapped; twice the time.
+        precision  of the networks: float32, bfloat16, float16, or auto for what the device is fast in.
         device   None for a GPU where there is one.
 
         Raises InputError where the track is not trained, or its two models do not belong together.
@@ -123,6 +127,7 @@ class Enhancer:
             samples=samples,
             blend=blend,
             mirror=mirror,
+            precision=precision,
             threshold=students.calibrated(header, "threshold"),
             grid=grid,
             task=told.task,
@@ -161,7 +166,8 @@ class Enhancer:
         views = [cells, *([[self._mirrored(one) for one in cells]] if self.mirror else [])]
         radar = [torch.from_numpy(self._dense(view, False)).to(device) for view in views]
         start = clock(device)
-        told, *other = [self._told(*view, sample_ids) for view in zip(radar, views, strict=True)]
+        with computing(self.precision):
+            told, *other = [self._told(*view, sample_ids) for view in zip(radar, views, strict=True)]
         for mirrored in other:
             told = [(a + b.flip(Y_AXIS) * sign) / 2 for a, b, sign in zip(told, mirrored, self._signs(), strict=True)]
         seconds = clock(device) - start

@@ -10,6 +10,7 @@ import torch
 from echoes import latentstore, params
 from echoes.autoencoder.architecture import Autoencoder
 from echoes.choices import sampling
+from echoes.compute.precision import Precision
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.churn import Churn
@@ -34,6 +35,7 @@ class SampleParams:
 
     frames    of the test split, evenly spread; of spectrograms, how many are generated.
     batch     frames sampled together.
+    precision of the networks.
     dopri5, euler_ancestral, stochastic_heun   what the solvers of these names are told.
     """
 
@@ -41,6 +43,7 @@ class SampleParams:
 
     frames: int
     batch: int
+    precision: Precision
     solver: Solver
     dopri5: Tolerances
     euler_ancestral: Ancestral

@@ -12,6 +12,7 @@ from torch import nn
 from echoes.choices import telling
 from echoes.choices.rules import choices_of
 from echoes.compute import distributed
+from echoes.compute.precision import computing
 from echoes.training import trackers
 from echoes.training.checkpoint import Checkpoints, Stateful
 from echoes.training.clock import Clock
@@ -78,7 +79,8 @@ def training_run(
     error: Callable[[Any], float],
 ) -> Iterator[TrainingRun]:
     """Within, a training is logged and its state is saved; a training whose artifact is left begins afresh next time.
-    Another one of the same stage that still runs in this folder is ended first.
+    Another one of the same stage that still runs in this folder is ended first. Measurements and pictures have the
+    precision of the schedule.
 
     script    of the stage; p: its section of params.yaml; changes that have an effect begin it afresh, others are told.
     parents   kind -> identity of what is trained on.
@@ -94,5 +96,10 @@ def training_run(
     selection = Selection(measured, schedule.validation, schedule.steps, lambda: error(measured))
     kept: dict[str, Stateful] = {**averages, "log": log, "selection": selection, "rate": rate}
     only = single_run(Path("logs", track, f"{script.stem}.lock")) if distributed.is_first() else nullcontext()
-    with only, log, Checkpoints(script, track, p, parents, runtime.checkpoint, kept) as checkpoints:
+    with (
+        only,
+        log,
+        computing(schedule.precision),
+        Checkpoints(script, track, p, parents, runtime.checkpoint, kept) as checkpoints,
+    ):
         yield TrainingRun(models, log, selection, rate, checkpoints)
