@@ -7,7 +7,6 @@ take turns, step by step, so that all share what else the machine does.
 """
 
 import sys
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from itertools import repeat
@@ -16,11 +15,10 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch import nn
 
 from echoes import params
+from echoes.commands.live_memory import LiveMemory
 from echoes.compute.precision import autocast
 from echoes.models.denoisers import LdmArchitecture
 from echoes.nets.conditions import Condition
@@ -85,34 +83,6 @@ GROUPS: dict[str, dict[str, Network]] = {
 }
 
 
-class Live(TorchDispatchMode):
-    """Bytes of all tensors that are alive and were made within, and the most that there were."""
-
-    def __init__(self, known: list[Tensor]) -> None:
-        super().__init__()
-        self.known = {tensor.untyped_storage()._cdata for tensor in known}
-        self.bytes = self.peak = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for each in tree_leaves(made):
-            if isinstance(each, Tensor):
-                self._add(each.untyped_storage())
-        return made
-
-    def _add(self, storage: torch.UntypedStorage) -> None:
-        if storage._cdata in self.known:
-            return
-        self.known.add(storage._cdata)
-        self.bytes += storage.nbytes()
-        self.peak = max(self.peak, self.bytes)
-        weakref.finalize(storage, self._remove, storage._cdata, storage.nbytes())
-
-    def _remove(self, cdata: int, count: int) -> None:
-        self.known.discard(cdata)
-        self.bytes -= count
-
-
 class Trial:
     """A network that trains on noise."""
 
@@ -136,9 +106,11 @@ class Trial:
     def peak_bytes(self) -> int:
         """Of activations and gradients of a step, beside weights."""
         self.optimiser.zero_grad()
-        with Live([self.x, self.field, self.c_noise, *self.network.parameters(), *self.network.buffers()]) as live:
+        with LiveMemory(CPU) as live:
+            live.hold(self.network)
+            weights = live.bytes
             self.gradients()
-        return live.peak
+        return live.peak - weights
 
     def row(self, name: str, default_s: float) -> str:
         count = sum(p.numel() for p in self.network.parameters()) / 1e6

@@ -16,7 +16,7 @@ from echoes.commands import stepping, trainings
 from echoes.errors import InputError
 
 CPU = torch.device("cpu")
-DRAWN = 60  # of each family
+DRAWN = 40  # of each family
 KINDS = ("none", "full", "window", "axial", "height", "z", "y", "x", "linear", "sparse")
 UNET = "ldm.architecture.unet"
 GRIDS = {

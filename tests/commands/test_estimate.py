@@ -1,5 +1,6 @@
 """The memory of a step before it is made, against steps that are made, and how a batch fits a card."""
 
+import os
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -143,6 +144,9 @@ with tempfile.TemporaryDirectory() as folder:
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_process_grows_by_what_was_estimated(stage):
-    done = subprocess.run([sys.executable, "-c", MEASURE, stage], cwd=ROOT, capture_output=True, text=True, check=True)
+    """With an allocator that gives back what is freed: that of the C library keeps up to two fifths more."""
+    env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
+    command = [sys.executable, "-c", MEASURE, stage]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
     expected, grown = map(int, done.stdout.split())
     assert expected == pytest.approx(grown, rel=0.15)

@@ -34,6 +34,7 @@ CD = tracks.changed(tracks.CD, {"sigmas": SIGMAS, "mirror": False, "target_ema":
 SAMPLE = {
     "frames": 4,
     "batch": 2,
+    "precision": "auto",
     "solver": "heun",
     "dopri5": {"rtol": 1e-3, "atol": 1e-3},
     "euler_ancestral": {"eta": 0.5},
