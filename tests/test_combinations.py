@@ -1,6 +1,5 @@
 """Whatever is chosen together trains two steps, or is refused in one line before a recording is read."""
 
-import copy
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import test_end_to_end
-from echoes.commands import stepping, trainings
+from echoes.commands import presets, stepping, trainings
 from echoes.errors import InputError
 
 CPU = torch.device("cpu")
@@ -57,7 +56,6 @@ CHOICES: dict[str, list[Any]] = {
 @st.composite
 def sections(draw: st.DrawFn, track: str) -> dict[str, Any]:
     """params.yaml with a few choices of a track other than they are shipped."""
-    numbers = copy.deepcopy(PARAMS[track])
     chosen = draw(st.lists(st.sampled_from(sorted(CHOICES)), min_size=1, max_size=8, unique=True))
     values = (
         GRIDS[track] | {"vae.architecture.size": SMALL} | {key: draw(st.sampled_from(CHOICES[key])) for key in chosen}
@@ -66,13 +64,7 @@ def sections(draw: st.DrawFn, track: str) -> dict[str, Any]:
     kinds = KINDS if track == "radar" else [kind for kind in KINDS if kind not in ("z", "height")]
     values[f"{UNET}.size.channels"] = channels
     values[f"{UNET}.size.attention"] = [draw(st.sampled_from(kinds)) for _ in channels]
-    for key, value in values.items():
-        *above, last = key.split(".")
-        section = numbers[track]
-        for name in above:
-            section = section[name]
-        section[last] = value
-    return numbers
+    return presets.replaced(PARAMS[track], track, values)
 
 
 PARAMS = {track: test_end_to_end.small_params(track) for track in GRIDS}
