@@ -5,16 +5,22 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from distributed import LocalCluster
+from typer.testing import CliRunner
 
-from echoes import arrays, files, metrics
+from echoes import arrays, files, metrics, params
+from echoes.cli import app
 from echoes.dataset import catalog
 from echoes.errors import InputError
-from echoes.inference import Enhancer
+from echoes.inference import Enhancer, columns
 from echoes.models import students
+from echoes.rasters.sweeps import Sweep, Sweeps
+from echoes.readers import simulated
+from echoes.readers.ego_motion import compensate
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate")
@@ -363,3 +369,28 @@ def test_a_bad_parameter_is_named_with_its_full_path(
     with pytest.raises(InputError, match=message):
         run(stage, track)
     assert not (tmp_path / "data").exists()
+
+
+@of("radar")
+def test_a_track_of_several_sweeps_runs_to_its_end_and_enhances_as_it_was_trained(changed: Workspace) -> None:
+    numbers = yaml.safe_load((changed.folder / "params.yaml").read_text())
+    numbers["radar"]["grid"]["sweeps"] = {"count": 2, "seconds": 0.5}
+    (changed.folder / "params.yaml").write_text(yaml.safe_dump(numbers))
+    for stage in STAGES:
+        run(stage, "radar")
+    assert metrics.read(changed.metrics / "voxelize.json")["mean_sweeps"] == 1.5  # of two frames each, one has another
+    enhancer = Enhancer.load(changed.data)
+    assert (enhancer.task.input[-1], enhancer.sweeps) == ("age", Sweeps(2, 0.5))
+
+    result = CliRunner().invoke(app, ["enhance", "--track", "radar", "data/raw/radar", "out", "--format", "npy"])
+    assert result.exit_code == 0, result.output
+    root, source = Path("data", "raw", "radar"), params.load(simulated.Source, "radar.source")
+    entries = simulated.index(root, source)[:2]
+    (first, before), (frame, points) = (
+        (one, compensate(one.radar, one.ego_velocity, source.doppler.span_mps))
+        for one in (simulated.read(root, source, entry) for entry in entries)
+    )
+    earlier = Sweep(before, frame.stamp - first.stamp, np.linalg.inv(frame.pose) @ first.pose)
+    written = np.load(f"out/{entries[1].sequence}_000001.npy")
+    np.testing.assert_allclose(columns.rows(enhancer(points, 1, [earlier])), written, rtol=1e-4, atol=1e-4)
+    assert len(written) != len(alone := enhancer(points, 1)) or not np.allclose(columns.rows(alone), written, atol=1e-3)

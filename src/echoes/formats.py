@@ -4,6 +4,7 @@
     stem, a U-Net had one attention, at its lowest level, and a transformer full attention.
 2   before grids without an autoencoder: the section of one had no `identity`. No autoencoder had an attention or tiles,
     none was of others (`pretrained`), and each folded blocks of two cells along all axes.
+3   before earlier radar frames could go in (`sweeps`).
 
 A stranger's header may tell anything: what is no section is left as it is, and whoever builds from it refuses it.
 """
@@ -30,6 +31,8 @@ def content(told: Mapping[str, Any], format: int) -> dict[str, Any]:
             found["task"] = asdict(ENHANCE)
         if "middle" in found:
             found["second_sigma"] = found.pop("middle")
+    if format < 4 and "task" in found:
+        found["sweeps"] = None
     return found
 
 

@@ -7,17 +7,18 @@ Whoever scales, weighs, decodes or measures a cloud looks its channels up by nam
     decibel   a power [dB]
     velocity  along the line of sight [m/s], positive = receding
     variance  of a velocity [(m/s)^2]
+    age       since it was measured [s]
 
 The first channel of a cloud is its occupancy. All others are known in occupied cells; what a radar measures, where the
 cloud says so itself, only in those of its mask `doppler_valid`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from echoes.errors import InputError
 
-OCCUPANCY, VALID = "occupancy", "doppler_valid"
+OCCUPANCY, VALID, AGE = "occupancy", "doppler_valid", "age"
 KINDS = {
     OCCUPANCY: "mask",
     "reflectivity": "fraction",
@@ -25,6 +26,7 @@ KINDS = {
     VALID: "mask",
     "power": "decibel",
     "doppler_variance": "variance",
+    AGE: "age",
 }
 OF_RADAR = ("decibel", "velocity", "variance")  # kinds that only a radar measures
 POINTS = {"radar": ("x", "y", "z", "doppler", "power"), "lidar": ("x", "y", "z", "reflectivity")}  # columns
@@ -61,9 +63,14 @@ RADAR_FROM_LIDAR = Task("lidar", LIDAR, RADAR, enhances=False)
 TASKS = {"enhance": ENHANCE, "radar_from_lidar": RADAR_FROM_LIDAR}  # as `<track>.grid.task` names them
 
 
+def aged(task: Task) -> Task:
+    """The task where earlier radar frames go in, too: what goes in tells how old it is."""
+    return replace(task, input=(*task.input, AGE))
+
+
 def measured(channels: Sequence[str]) -> tuple[str, ...]:
-    """The channels that are no masks, in their order."""
-    return tuple(name for name in channels if KINDS[name] != "mask")
+    """The channels of what a sensor measures, in their order: no masks, and no age."""
+    return tuple(name for name in channels if KINDS[name] not in ("mask", "age"))
 
 
 def masks(channels: Sequence[str]) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def write_grids(path: Path, frame: simulated.Frame, ego_motion: str) -> Grids:
         grids = GridsWriter(writer, GRID, ENHANCE)
         for i, split in enumerate(("train", "train", "val", "test")):
             grids.append(cells, split, i)
-        grids.seal({}, SCALING, ego_motion, 0.3, {"raw": "r"})
+        grids.seal({}, SCALING, ego_motion, 0.3, None, {"raw": "r"})
     return Grids(path)
 
 

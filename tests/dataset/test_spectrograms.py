@@ -136,7 +136,7 @@ def test_grids_of_either_family_are_read_by_their_header(tmp_path, data):
     radar = catalog.read(tmp_path / "grids.zarr")
     assert isinstance(radar, Grids)
     assert (radar.family, radar.rank, radar.channels, radar.shape) == ("radar", 3, 5, artifacts.GRID.shape)
-    assert set(radar.metadata) == {"family", "axes", "task", "scaling", "ego_motion"}
+    assert set(radar.metadata) == {"family", "axes", "task", "scaling", "ego_motion", "sweeps"}
     radar.require_mirror("ldm", mirror=True)
 
 

@@ -88,7 +88,7 @@ def write_grids(path: Path, splits: tuple[str, ...] = SPLITS, raw: str = "r", ta
         grids = GridsWriter(writer, GRID, task)
         for i, split in enumerate(splits):
             grids.append((frame_cells if task is ENHANCE else lidar_to_radar)(i), split, i // 5)
-        grids.seal({"source": {"reader": "simulated"}}, SCALING, "recorded", 0.3, {"raw": raw})
+        grids.seal({"source": {"reader": "simulated"}}, SCALING, "recorded", 0.3, None, {"raw": raw})
     return Grids(path)
 
 

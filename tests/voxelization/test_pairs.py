@@ -12,12 +12,13 @@ from echoes.errors import InputError
 from echoes.rasters import visibility, voxels
 from echoes.rasters.cells import unpack
 from echoes.rasters.ground import PlaneGround
+from echoes.rasters.sweeps import Sweeps
 from echoes.readers import ego_motion
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame
 from echoes.voxelization import pairs
 from echoes.voxelization.pairs import GridParams
-from echoes.voxelization.views import View
+from echoes.voxelization.views import Shown, View
 
 GRID = {
     "raster": "voxels",
@@ -27,6 +28,7 @@ GRID = {
     "x": {"start": 0.0, "stop": 32.0, "size": 32},
     "ground": {"method": "none"},
     "radius_m": 1.5,
+    "sweeps": {"count": 1, "seconds": 0.5},
     "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
     "augmentation": {
         "copies": 0,
@@ -62,7 +64,7 @@ def frame(count=200, velocity=VELOCITY):
 
 def prepare(given, ego="none", layout=PARAMS):
     """The pair of a frame that is neither turned nor thinned; None where it has none."""
-    (found,) = pairs.prepare(lambda root, source, entry: given, ROOT, source(ego), layout, [VIEW])
+    (found,) = pairs.prepare(lambda root, source, entry: given, ROOT, source(ego), layout, Shown((VIEW,), ()))
     return found
 
 
@@ -71,14 +73,16 @@ def test_an_unpaired_frame_is_its_lidar_alone_whether_there_is_a_radar_or_not():
     paired = prepare(given)
     for radar in (given.radar, given.radar[:0]):
         seen = replace(given, radar=radar, ego_velocity=None)
-        (found,) = pairs.prepare(lambda *_, seen=seen: seen, ROOT, source("estimated"), PARAMS, [unpaired])
+        (found,) = pairs.prepare(lambda *_, seen=seen: seen, ROOT, source("estimated"), PARAMS, Shown((unpaired,), ()))
         assert (found.points, len(found.cells.input.indices), len(found.cells.input_points)) == (0, 0, 0)
         np.testing.assert_array_equal(found.cells.target.indices, paired.cells.target.indices)
         np.testing.assert_array_equal(found.cells.target.features[:, 0], paired.cells.target.features[:, 0])
         assert not found.cells.target.features[:, 1:].any()
         np.testing.assert_array_equal(found.cells.observed, paired.cells.observed)
     with pytest.raises(InputError, match=r"^source\.unpaired: expected none for grid\.task: radar_from_lidar"):
-        pairs.prepare(lambda *_: given, ROOT, source(), replace(PARAMS, task="radar_from_lidar"), [unpaired])
+        pairs.prepare(
+            lambda *_: given, ROOT, source(), replace(PARAMS, task="radar_from_lidar"), Shown((unpaired,), ())
+        )
 
 
 def test_a_pair_holds_the_cells_that_the_rasters_make_of_the_points():
@@ -106,7 +110,7 @@ def test_the_reader_gets_what_it_asked_for_once_for_all_copies():
 
     settings = source()
     views = [VIEW, View(ENTRY, "train", 0.3, 0.5, 0.0, 0.0, 0.0), View(ENTRY, "train", -0.3, 0.7, 0.0, 0.0, 0.0)]
-    assert len(pairs.prepare(read, ROOT, settings, PARAMS, views)) == 3
+    assert len(pairs.prepare(read, ROOT, settings, PARAMS, Shown(tuple(views), ()))) == 3
     assert asked == [(ROOT, settings, ENTRY)]
 
 
@@ -228,7 +232,7 @@ def test_points_are_those_inside_the_grid_and_offsets_tell_where_they_lie_in_the
 def test_each_copy_is_the_pair_of_the_turned_and_thinned_frame():
     given = frame()
     views = [VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0), View(ENTRY, "train", -0.2, 0.5, 0.0, 0.0, 0.0)]
-    _, found, fewer = pairs.prepare(lambda *_: given, ROOT, source(), PARAMS, views)
+    _, found, fewer = pairs.prepare(lambda *_: given, ROOT, source(), PARAMS, Shown(tuple(views), ()))
     x, y = found.cells.input_points[:, 0], found.cells.input_points[:, 1]
     back = x * np.cos(0.4) + y * np.sin(0.4), y * np.cos(0.4) - x * np.sin(0.4)
     left = np.hypot(given.radar[:, 0, None] - back[0], given.radar[:, 1, None] - back[1]).min(axis=0)
@@ -246,7 +250,7 @@ def test_the_ground_of_a_turned_copy_is_the_turned_ground():
     plane = {"method": "plane", "height_m": 0.3, "cell_m": 2.0, "slope_max": 0.2}
     layout = params.build(GridParams, {**GRID, "ground": plane}, "radar.grid")
     views = [VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0)]
-    straight, turned = pairs.prepare(lambda *_: given, ROOT, source(), layout, views)
+    straight, turned = pairs.prepare(lambda *_: given, ROOT, source(), layout, Shown(tuple(views), ()))
     np.testing.assert_allclose(straight.cells.ground, [0.08, -0.03, -1.5], atol=0.01)
     cos, sin = np.cos(0.4), np.sin(0.4)
     expected = [0.08 * cos + 0.03 * sin, 0.08 * sin - 0.03 * cos, -1.5]
@@ -266,3 +270,31 @@ def test_where_no_ground_is_found_it_lies_below_the_grid():
         assert (slope_x, slope_y) == (0, 0)
         assert height_m + 0.3 < PARAMS.z.start
         assert len(found.cells.target_points) > 5
+
+
+def test_a_pair_with_sweeps_has_the_cells_of_earlier_frames_and_the_points_and_target_of_its_own():
+    layout = replace(PARAMS, sweeps=Sweeps(3, 0.5))
+    earlier = Entry("drive", 1.3, "drive/1", 0.0)
+    seen = {ENTRY: frame(), earlier: replace(frame(150), stamp=1.3)}
+    shown = Shown((VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0)), (earlier,))
+    found, turned = pairs.prepare(lambda root, source, entry: seen[entry], ROOT, source("recorded"), layout, shown)
+    alone = prepare(frame(), "recorded")
+    assert layout.roles().input == (*PARAMS.roles().input, "age")
+    assert (found.sweeps, turned.sweeps, alone.sweeps) == (2, 2, 1)
+    for name in ("offsets", "observed", "input_points", "target_points"):
+        np.testing.assert_array_equal(getattr(found.cells, name), getattr(alone.cells, name))
+    age_s = found.cells.input.features[:, -1]
+    np.testing.assert_array_equal(found.cells.input.features[age_s == 0, :-1], alone.cells.input.features)
+    assert (age_s > 0).sum() > 80
+    np.testing.assert_allclose(age_s[age_s > 0], 0.2, atol=1e-6)
+    moved = turned.cells.input
+    x, y, _ = PARAMS.grid().centres(moved.indices[moved.features[:, -1] > 0]).T
+    back = np.stack([x * np.cos(0.4) + y * np.sin(0.4), y * np.cos(0.4) - x * np.sin(0.4)], axis=1)
+    places = PARAMS.grid().centres(found.cells.input.indices[age_s > 0])[:, :2]
+    nearest = np.linalg.norm(back[:, None] - places[None], axis=2).min(axis=1)
+    assert np.median(nearest) < 1.0  # a cell is 1 m wide
+
+
+def test_sweeps_of_a_radar_that_does_not_go_in_are_refused():
+    with pytest.raises(InputError, match=r"^sweeps\.count: expected 1 for task: radar_from_lidar"):
+        replace(PARAMS, task="radar_from_lidar", sweeps=Sweeps(3, 0.5))

@@ -195,6 +195,7 @@ RADAR = {
     **{axis: {"start": -8.0, "stop": 8.0, "size": 16} for axis in "zyx"},
     "ground": {"method": "none"},
     "radius_m": 1.0,
+    "sweeps": {"count": 1, "seconds": 0.5},
     "scaling": {"power_db": [40.0, 100.0], "doppler_mps": 10.0},
     "augmentation": {
         "copies": 0,

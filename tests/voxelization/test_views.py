@@ -1,5 +1,7 @@
 """Altered copies of training frames: of those only, and as the sensors would have seen them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from echoes import seeds
 from echoes.errors import InputError
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization.views import Augmentation, View, disturbed, rotated, subsampled, views
+from echoes.voxelization.views import Augmentation, View, disturbed, rotated, shown, subsampled
 
 ENTRIES = [Entry("drive", float(i), f"drive/{i}") for i in range(5)]
 SPLITS = ["train", "purged", "val", "train", "test"]
@@ -21,6 +23,10 @@ def frame() -> Frame:
     radar = np.column_stack([xyz, doppler, rng.uniform(40, 100, 100)]).astype(np.float32)
     target = np.column_stack([xyz, rng.random(100)]).astype(np.float32)
     return Frame("drive", 1.5, radar, target, (1.0, 0.0, 0.5), velocity)
+
+
+def views(entries: list[Entry], splits: list[str], augmentation: Augmentation) -> list[tuple[View, ...]]:
+    return [one.views for one in shown(entries, splits, [()] * len(entries), augmentation)]
 
 
 def test_an_unpaired_frame_has_the_copies_of_a_training_frame():
@@ -56,6 +62,19 @@ def test_a_quarter_turn_brings_what_was_ahead_to_the_left():
     left = rotated(ahead, np.pi / 2)
     np.testing.assert_allclose(left.radar, [[0, 2, 1, -3, 50]], atol=1e-6)
     assert left.target_origin == pytest.approx((0.0, 1.0, 0.5))
+
+
+def test_a_turned_frame_lies_where_it_did_in_the_world():
+    pose = np.eye(4)
+    pose[:3, :3] = [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
+    pose[:3, 3] = [5.0, -2.0, 1.0]
+    given = replace(frame(), pose=pose)
+    turned = rotated(given, 0.7)
+    assert turned.pose is not None
+    for one in (given, turned):
+        np.testing.assert_allclose(turned.pose[:3, 3], pose[:3, 3])
+        world = one.radar[:, :3] @ one.pose[:3, :3].T + one.pose[:3, 3]
+        np.testing.assert_allclose(world, given.radar[:, :3] @ pose[:3, :3].T + pose[:3, 3], atol=1e-5)
 
 
 def test_static_points_of_a_turned_frame_still_fit_its_velocity():

@@ -6,6 +6,7 @@ from echoes.choices.rules import Choice, only, unless
 
 GRID = (
     only("task", ["enhance"], "radius_m"),
+    unless("sweeps.count", 1, "sweeps.seconds"),
     unless(
         "augmentation.copies",
         0,

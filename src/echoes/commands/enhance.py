@@ -27,12 +27,12 @@ from echoes.inference import columns
 from echoes.inference.enhancer import Choice, Enhancer, RadarFrame
 from echoes.models.radar import readout
 from echoes.models.radar.familiarity import Recording
-from echoes.rasters import voxels
 from echoes.rasters.ground import Ground
+from echoes.rasters.sweeps import Sweeps
 from echoes.readers import clocks
 from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry
-from echoes.voxelization import pairs
+from echoes.voxelization import returns
 from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.parallel import ordered
 
@@ -79,14 +79,16 @@ def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: boo
     if source.ego_motion != enhancer.ego_motion:
         key = f"{track}.source.ego_motion"
         raise InputError(f"{key}: expected {enhancer.ego_motion}, as the track was trained, got {source.ego_motion}")
-    work = partial(prepared, READERS[source.reader].read, root, source, enhancer.grid, settings.ground)
+    returns.require_motion(source, entries, enhancer.sweeps, f"{track}.grid.sweeps.count")
+    listing = list(zip(entries, returns.earlier(entries, enhancer.sweeps), strict=True))
+    work = partial(prepared, READERS[source.reader].read, root, source, enhancer.grid, enhancer.sweeps, settings.ground)
     against, unlike = AgainstLidar(enhancer.grid.diagonal_m), Recording(enhancer.seen)
     rows: list[Row] = []
     network_s: list[float] = []  # per frame
     start = time.perf_counter()
     with files.replacing(output) as folder, tqdm(total=len(entries), desc="enhance", mininterval=1.0) as bar:
         folder.mkdir()
-        found = zip(entries, ordered(work, entries, workers()), strict=True)
+        found = zip(entries, ordered(work, listing, workers()), strict=True)
         for batch in batches(found, BATCH):
             clouds, seconds = enhanced(enhancer, [frame.radar for _, frame in batch], len(rows))
             for (entry, frame), cloud in zip(batch, clouds, strict=True):
@@ -120,17 +122,28 @@ def loaded(track: str, wanted: Wanted) -> Enhancer:
     )
 
 
-def prepared(read: Any, root: Path, source: Any, grid: Grid, settings: Ground, entry: Entry) -> Prepared:
+def prepared(
+    read: Any,
+    root: Path,
+    source: Any,
+    grid: Grid,
+    swept: Sweeps | None,
+    settings: Ground,
+    wanted: tuple[Entry, tuple[Entry, ...]],
+) -> Prepared:
     """The radar of a frame as voxelize takes it, the velocity taken out of its Doppler, and its LiDAR.
+
+    swept   which earlier frames go in, too; wanted: an entry, and the earlier ones.
 
     No radar for a frame without points inside the grid, or without the ego velocity that its Doppler needs.
     """
+    entry, past = wanted
     frame = read(root, source, entry)
-    points, velocity = pairs.over_ground(frame, source, entry)
-    if not grid.cells(points)[1].any():
-        return Prepared(None, velocity, None)
-    radar = RadarFrame(voxels.radar_cells(points, grid), points)
-    return Prepared(radar, velocity, against_lidar.truth(frame.target, settings, grid))
+    found = returns.of_frames([(frame, entry), *((read(root, source, e), e) for e in past)], source, swept)
+    if not grid.cells(found.points)[1].any():
+        return Prepared(None, found.velocity, None)
+    radar = RadarFrame(found.cells(grid), found.points)
+    return Prepared(radar, found.velocity, against_lidar.truth(frame.target, settings, grid))
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -40,7 +40,7 @@ def grids(layout: Layout, source: Any, labels: Mapping[str, int], path: Path) ->
             clouds = GridsWriter(writer, layout.grid(), layout.roles())
             for number, split in enumerate(SPLITS):
                 clouds.append(_frame(layout, number), split, number)
-            clouds.seal({}, layout.scaling, source.ego_motion, layout.ground_m(), {})
+            clouds.seal({}, layout.scaling, source.ego_motion, layout.ground_m(), layout.swept(), {})
         else:
             channels = 3 if source.reader == "images" and source.colour == "rgb" else 1
             recorded = _recorded(labels)

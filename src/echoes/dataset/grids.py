@@ -15,12 +15,12 @@ from echoes.dataset.frames import MEASURED, NUMBERS, UNPAIRED, split_numbers
 from echoes.dataset.metadata import CloudMetadata
 from echoes.errors import InputError
 from echoes.grids import Grid
-from echoes.rasters import scaling
+from echoes.rasters import scaling, sweeps
 from echoes.rasters.cells import Cells, dense, unpack
 from echoes.tasks import POINTS
 
 FAMILY = "radar"
-METADATA = ("family", "axes", "task", "scaling", "ego_motion")
+METADATA = ("family", "axes", "task", "scaling", "ego_motion", "sweeps")
 Role = Literal["input", "target"]
 
 
@@ -54,7 +54,7 @@ class Grids:
         self.path, self.header = path, self._reader.header
         told: CloudGridsMetadata = params.build_subset(CloudGridsMetadata, self.header.content, f"{path}: header")
         self.grid, self.scaling, self.occupied_share = Grid(told.axes), told.scaling, told.occupied_share
-        self.ground_m, self.task = told.ground_m, told.task
+        self.ground_m, self.task, self.sweeps = told.ground_m, told.task, told.sweeps
         self._arrays = {"input": told.task.given, "target": "target"}
         self._channels = {"input": told.task.input, "target": told.task.target}
         self._split = split_numbers(self._reader)
@@ -106,12 +106,16 @@ class Grids:
         return self._reader.all("stamp")
 
     def cells(self, role: Role, frame: int) -> Cells:
-        """Cells of what goes in or of the target, features in dB, m/s and (m/s)^2."""
+        """Cells of what goes in or of the target, features in dB, m/s, (m/s)^2 and s."""
         name = self._arrays[role]
         indices, features = (self._reader.ragged(f"{name}_{part}", frame) for part in ("indices", "features"))
         if len(indices) != len(features) or (indices >= self.shape).any():
             raise InputError(f"{self.path}/{name}_indices: expected cells of the grid, got others in frame {frame}")
         return Cells(indices, features)
+
+    def present(self, frame: int) -> Cells:
+        """Cells of what goes in, those of the frame itself without earlier ones."""
+        return sweeps.present(self.cells("input", frame), self.task.input)
 
     def stretches(self) -> np.ndarray:
         """(N,) number of the piece of the recording that each frame is of."""

@@ -10,6 +10,7 @@ from typing import Literal
 from echoes.errors import InputError
 from echoes.grids import Axis
 from echoes.rasters.scaling import Scaling
+from echoes.rasters.sweeps import Sweeps
 from echoes.tasks import Task
 
 MAX_CELLS = 1 << 28  # of one frame: 500 times the full scale
@@ -17,13 +18,14 @@ MAX_CELLS = 1 << 28  # of one frame: 500 times the full scale
 
 @dataclass(frozen=True)
 class CloudMetadata:
-    """axes (z, y, x); ego_motion: how Doppler was made."""
+    """axes (z, y, x); ego_motion: how Doppler was made; sweeps: earlier frames that go in, None for none."""
 
     family: Literal["radar"]
     axes: tuple[Axis, Axis, Axis]
     task: Task
     scaling: Scaling
     ego_motion: str
+    sweeps: Sweeps | None
 
     def __post_init__(self) -> None:
         _check_axes(self.axes)

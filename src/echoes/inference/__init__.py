@@ -8,5 +8,6 @@ imports it, so that no stage depends on more files by it, and what it imports is
 
 from echoes.inference.enhancer import Enhancer
 from echoes.inference.generator import SpectrogramGenerator
+from echoes.rasters.sweeps import Sweep
 
-__all__ = ["Enhancer", "SpectrogramGenerator"]
+__all__ = ["Enhancer", "SpectrogramGenerator", "Sweep"]

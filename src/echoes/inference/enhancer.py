@@ -1,7 +1,7 @@
 """A trained track as one function: the radar of a frame -> a dense cloud, without grids or latents on disk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,9 +27,10 @@ from echoes.models.radar.regressor import outputs
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler, clock
 from echoes.models.trained import require_files
 from echoes.provenance import require_parent
-from echoes.rasters import scaling, voxels
+from echoes.rasters import scaling, sweeps, voxels
 from echoes.rasters.cells import Cells, dense
 from echoes.rasters.scaling import Scaling
+from echoes.rasters.sweeps import Sweep, Sweeps
 from echoes.tasks import Task
 
 Choice = Literal["fused", "decide", "overlap", "count", "blend", "sample"]
@@ -39,7 +40,9 @@ RETURNS = "x, y, z [m], Doppler [m/s], power [dB]"
 
 @dataclass(frozen=True)
 class RadarFrame:
-    """cells: of the radar; points (N, 5) all its returns, as `Enhancer` takes them, inside the grid or not."""
+    """cells   of what goes in.
+    points  (N, 5) all returns of the frame itself, as `Enhancer` takes them, inside the grid or not.
+    """
 
     cells: Cells
     points: np.ndarray
@@ -55,6 +58,7 @@ class Enhancer:
     precision    of the networks.
     threshold    of occupancy, for a cloud that is one sample.
     ego_motion   `none`: Doppler is relative to the radar; else it is over ground, the radar's own motion taken out.
+    sweeps       which earlier frames go in, too; None for none.
     seen         what the radar of the training frames was like.
     """
 
@@ -71,6 +75,7 @@ class Enhancer:
     task: Task
     scaling: Scaling
     ego_motion: str
+    sweeps: Sweeps | None
     seen: Seen
 
     @classmethod
@@ -133,6 +138,7 @@ class Enhancer:
             task=told.task,
             scaling=told.scaling,
             ego_motion=told.ego_motion,
+            sweeps=told.sweeps,
             seen=familiarity.stored(header),
         )
 
@@ -141,21 +147,23 @@ class Enhancer:
         """Of a cloud: x, y, z [m], power [dB], Doppler [m/s], probability, and its spread over several samples."""
         return clouds.POINT_COLUMNS if self.samples == 1 else (*clouds.POINT_COLUMNS, "spread")
 
-    def __call__(self, points: np.ndarray, sample_id: int = 0) -> np.ndarray:
+    def __call__(self, points: np.ndarray, sample_id: int = 0, earlier: Sequence[Sweep] = ()) -> np.ndarray:
         """The cloud of one frame, (M,) with a float32 field for each of `columns`.
 
         points     (N, 5) x, y, z [m], Doppler [m/s] positive = receding, power [dB], in the radar's frame: x forward,
                    y left, z up. Doppler is over ground unless `ego_motion` is `none`.
         sample_id  names the noise; `echoes enhance` takes the number of the frame in its recording.
+        earlier    frames before this one, where the track was trained with such (`sweeps`); without them it does as
+                   where a sequence begins.
 
         Raises InputError for what is no such array, or has no point inside the grid.
         """
-        (cloud,) = self.clouds([points], [sample_id])
+        (cloud,) = self.timed([self._frame(points, earlier)], [sample_id])[0]
         return cloud
 
     def clouds(self, frames: Sequence[np.ndarray], sample_ids: Sequence[int]) -> list[np.ndarray]:
         """The clouds of several frames in one batch; each is as it is alone."""
-        return self.timed([self._frame(points) for points in frames], sample_ids)[0]
+        return self.timed([self._frame(points, ()) for points in frames], sample_ids)[0]
 
     def timed(self, frames: Sequence[RadarFrame], sample_ids: Sequence[int]) -> tuple[list[np.ndarray], float]:
         """The clouds of a batch, and the seconds in the networks."""
@@ -196,13 +204,16 @@ class Enhancer:
         one = torch.ones(1)
         return [sign.to(self.call.sampler.device) for sign in (one, one, of[:, None, None, None], one)]
 
-    def _frame(self, points: np.ndarray) -> RadarFrame:
-        found = np.asarray(points, np.float32)
-        if found.ndim != 2 or found.shape[1] != 5 or not np.isfinite(found).all():
-            raise InputError(f"points: expected (N, 5) finite numbers {RETURNS}, got {found.shape} of {found.dtype}")
+    def _frame(self, points: np.ndarray, earlier: Sequence[Sweep]) -> RadarFrame:
+        found = _returns("points", points)
         if not self.grid.cells(found)[1].any():
             raise InputError(f"points: expected returns inside the grid of the track, got none of {len(found)}")
-        return RadarFrame(voxels.radar_cells(found, self.grid), found)
+        if self.sweeps is None:
+            if earlier:
+                raise InputError(f"earlier: expected none, as the track was trained, got {len(earlier)} frames")
+            return RadarFrame(voxels.radar_cells(found, self.grid), found)
+        before = [replace(sweep, points=_returns("earlier", sweep.points)) for sweep in earlier]
+        return RadarFrame(sweeps.cells(found, before, self.grid), found)
 
     def _made(self, frame: RadarFrame, probability: np.ndarray, sampled: np.ndarray, measured: np.ndarray) -> Made:
         settled, placement = self.fusion.readout, self.fusion.placement
@@ -247,6 +258,13 @@ class Enhancer:
         with autocast(radar.device):
             latents: Tensor = sampler.decoder.vae.encode(radar).mean
         return latents
+
+
+def _returns(name: str, points: np.ndarray) -> np.ndarray:
+    found = np.asarray(points, np.float32)
+    if found.ndim != 2 or found.shape[1] != 5 or not np.isfinite(found).all():
+        raise InputError(f"{name}: expected (N, 5) finite numbers {RETURNS}, got {found.shape} of {found.dtype}")
+    return found
 
 
 def _require(readout: Choice, blend: float, mirror: bool) -> None:

@@ -5,6 +5,7 @@
     velocity  / doppler_mps
     variance  sqrt / doppler_mps: the deviation in the unit of the velocity
     mask      as it is
+    age       as it is, in seconds
 
 Empty cells hold 0 in both ranges. Nothing is clipped, so each direction undoes the other.
 """

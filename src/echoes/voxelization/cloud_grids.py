@@ -14,6 +14,7 @@ from echoes.grids import Grid
 from echoes.provenance import Header
 from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling
+from echoes.rasters.sweeps import Sweeps
 from echoes.tasks import Task
 
 
@@ -24,7 +25,7 @@ class FrameCells:
     input, target   the occupied cells of what goes in and of what is to come out.
     offsets         (M, 3) where the returns of each target cell lie on average: z, y, x from its centre, in cells.
     observed        (D, H, W) bool, packed to bits.
-    input_points    (N, K) the points inside the grid of what goes in, in the columns `tasks.POINTS`.
+    input_points    (N, K) the points inside the grid of what goes in, in the columns `tasks.POINTS`; no earlier ones.
     target_points   (P, 3) x, y, z [m] of the target's points inside the grid, the ground taken out.
     ground          (3,) slopes along x and y and height [m] of the plane of the ground; below the grid where none is.
     """
@@ -78,6 +79,7 @@ class GridsWriter:
         scaled: Scaling,
         ego_motion: str,
         ground_m: float,
+        swept: Sweeps | None,
         parents: dict[str, str],
     ) -> None:
         """Close with the header; raises InputError unless every split has a frame and train an occupied cell."""
@@ -94,6 +96,7 @@ class GridsWriter:
             "scaling": asdict(scaled),
             "ego_motion": ego_motion,
             "ground_m": ground_m,
+            "sweeps": None if swept is None else asdict(swept),
             "sequences": self.sequences,
             "occupied_share": self._occupied / (self.frames["train"] * prod(self._grid.shape)),
         }

@@ -13,13 +13,13 @@ from echoes.errors import InputError
 from echoes.readers.catalog import CLOUDS, CloudSource
 from echoes.readers.splits import ByRecording, stretches
 from echoes.readers.splits import Split as SequenceSplit
-from echoes.voxelization import pairs, stamps
+from echoes.voxelization import pairs, returns, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
 from echoes.voxelization.mixing import assigned
 from echoes.voxelization.parallel import ordered
 from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.statistics import Statistics
-from echoes.voxelization.views import views
+from echoes.voxelization.views import shown
 
 
 def require(track: str, reader: str, layout: Layout, split: Split) -> None:
@@ -44,20 +44,23 @@ def write(
     grid, reader = layout.grid(), CLOUDS[source.reader]
     listed = reader.index(root, source)
     jumps, usable = stamps.clock_jumps(listed), stamps.usable(listed, root)
+    returns.require_motion(source, usable, layout.swept(), "grid.sweeps.count")
     splits = assigned(usable, source, split)
-    chosen = views(usable, splits, layout.augmentation)
+    before = dict(zip(listed, returns.earlier(listed, layout.swept()), strict=True))
+    chosen = shown(usable, splits, [before[entry] for entry in usable], layout.augmentation)
     stretch_of = dict(zip(usable, stretches(usable, split).tolist(), strict=True))
     work = partial(pairs.prepare, reader.read, root, source, layout)
     task = layout.roles()
-    statistics = Statistics(task, len(listed), len(listed) - len(usable), splits.count("purged"), jumps)
+    statistics = Statistics(task, len(listed), len(listed) - len(usable), splits.count("purged"), jumps, layout.swept())
     grids = GridsWriter(writer, grid, task)
     found = ordered(work, chosen, workers)
-    for pairs_of_entry, entry_views in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
-        for pair, view in zip(pairs_of_entry, entry_views, strict=True):
+    for pairs_of_entry, of_entry in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+        for pair, view in zip(pairs_of_entry, of_entry.views, strict=True):
             statistics.take(pair, view.split)
             if pair is not None:
                 grids.append(pair.cells, view.split, stretch_of[view.entry])
     made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
-    grids.seal(made_with, layout.scaling, source.ego_motion, layout.ground_m(), {"raw": files.digest(root)})
+    parents = {"raw": files.digest(root)}
+    grids.seal(made_with, layout.scaling, source.ego_motion, layout.ground_m(), layout.swept(), parents)
     stamps.write(listed, table)
     return statistics.summary()

@@ -14,12 +14,13 @@ from echoes.rasters import ground, visibility, voxels
 from echoes.rasters.cells import pack
 from echoes.rasters.ground import NoGround, Plane, PlaneGround
 from echoes.rasters.scaling import Scaling
-from echoes.readers import ego_motion
-from echoes.readers.catalog import CloudSource, sensor_of
+from echoes.rasters.sweeps import Sweeps
 from echoes.readers.frames import Entry, Frame
-from echoes.tasks import TASKS, Task
+from echoes.tasks import TASKS, Task, aged
+from echoes.voxelization import returns
 from echoes.voxelization.cloud_grids import FrameCells
-from echoes.voxelization.views import Augmentation, View, disturbed, rotated
+from echoes.voxelization.returns import Returns, Seen
+from echoes.voxelization.views import Augmentation, Shown, View, disturbed, rotated
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class GridParams:
     task          which cloud goes in and which is to come out.
     ground        how the ground is taken out of the LiDAR's returns.
     radius_m      a target cell takes Doppler and power from the nearest radar point within this distance.
+    sweeps        radar frames whose returns go in; `count: 1` for the frame's own.
     scaling       physical units <-> network range.
     augmentation  altered copies of the training frames.
     """
@@ -42,15 +44,25 @@ class GridParams:
     x: Range
     ground: NoGround | PlaneGround
     radius_m: float
+    sweeps: Sweeps
     scaling: Scaling
     augmentation: Augmentation
+
+    def __post_init__(self) -> None:
+        if self.sweeps.count > 1 and TASKS[self.task].given != "radar":
+            raise InputError(f"sweeps.count: expected 1 for task: {self.task}, to which no radar goes in")
 
     def grid(self) -> Grid:
         return Grid.of(self.z, self.y, self.x)
 
     def roles(self) -> Task:
         """What goes in and what is to come out."""
-        return TASKS[self.task]
+        task = TASKS[self.task]
+        return task if self.swept() is None else aged(task)
+
+    def swept(self) -> Sweeps | None:
+        """The frames whose returns go in; None for the frame's own alone."""
+        return self.sweeps if self.sweeps.count > 1 else None
 
     def ground_m(self) -> float:
         """How far above its plane the ground reaches that is taken out of the target; a radar keeps its returns."""
@@ -59,22 +71,28 @@ class GridParams:
 
 @dataclass(frozen=True)
 class Pair:
-    """A frame as grids.zarr takes it. ego_velocity [m/s] is NaN where unknown; points: how many the radar gave."""
+    """A frame as grids.zarr takes it.
+
+    ego_velocity  [m/s], NaN where unknown; points: how many the radar gave; sweeps: frames whose returns go in.
+    """
 
     cells: FrameCells
     ego_velocity: np.ndarray
     points: int
+    sweeps: int
 
 
 def prepare(
-    read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, params: GridParams, views: Sequence[View]
+    read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, params: GridParams, shown: Shown
 ) -> list[Pair | None]:
-    """Read an entry once and voxelize all of its views; None for a view without radar points, or without what goes in.
+    """Read an entry, and the earlier ones that go in with it, and voxelize all of its views.
+
+    None for a view without radar points, or without what goes in.
 
     An unpaired entry has its LiDAR's cells alone. Raises InputError for a recording without a target, an unpaired entry
     of a task whose target is a radar's, and what the reader raises.
     """
-    entry, unpaired = views[0].entry, views[0].split == UNPAIRED
+    entry, unpaired = shown.entry, shown.views[0].split == UNPAIRED
     if unpaired and not params.roles().enhances:
         raise InputError(f"source.unpaired: expected none for grid.task: {params.task}, whose target is the radar's")
     frame = read(root, source, entry)
@@ -83,21 +101,27 @@ def prepare(
     if frame.target is None:
         raise InputError(f"{root}: expected a LiDAR recording beside the radar's to train on, got none for {entry.key}")
     plane = ground.fit(frame.target, params.ground)
+    past = [] if unpaired else [(read(root, source, before), before) for before in shown.earlier]
+    seen = [(frame, entry), *past]
     return [
         _pair(
-            rotated(disturbed(frame, view), view.rotation_rad),
+            [(rotated(disturbed(each, view), view.rotation_rad), its_entry) for each, its_entry in seen],
             None if plane is None else ground.rotated(plane, view.rotation_rad),
             source,
             params,
             view,
         )
-        for view in views
+        for view in shown.views
     ]
 
 
-def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, view: View) -> Pair | None:
-    grid, unpaired = params.grid(), view.split == UNPAIRED
-    radar, velocity = (frame.radar, np.full(3, np.nan)) if unpaired else over_ground(frame, source, view.entry)
+def _pair(seen: Sequence[Seen], plane: Plane | None, source: Any, params: GridParams, view: View) -> Pair | None:
+    grid, unpaired, frame = params.grid(), view.split == UNPAIRED, seen[0][0]
+    if unpaired:
+        found = Returns(frame.radar, np.full(3, np.nan), None if params.swept() is None else ())
+    else:
+        found = returns.of_frames(seen, source, params.swept())
+    radar = found.points
     if not unpaired and not grid.cells(radar)[1].any():
         return None
     assert frame.target is not None, "checked before"
@@ -106,7 +130,7 @@ def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, vi
     taken_out = plane if plane is not None and enhances else _below(grid, params.ground_m())
     if enhances:  # the radar in, the LiDAR's surfaces out, of which rays tell what they saw
         given, wanted = radar, solid
-        entered = voxels.radar_cells(radar, grid)
+        entered = found.cells(grid)
         target = voxels.lidar_and_radar_cells(solid, grid, radar, params.radius_m)
         observed = visibility.observed(lidar, frame.target_origin, grid)
     else:  # the LiDAR in, the radar out, with its ground; where it has no return it saw none
@@ -127,31 +151,9 @@ def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, vi
         wanted[grid.cells(wanted)[1], :3],
         np.array(taken_out),
     )
-    return Pair(cells, velocity, len(radar))
+    return Pair(cells, found.velocity, len(radar), 1 + len(found.earlier or ()))
 
 
 def _below(grid: Grid, height_m: float) -> Plane:
     """A level ground that all of the grid lies more than `height_m` above: artifacts hold finite numbers only."""
     return 0.0, 0.0, grid.axes[0].start - height_m - 1.0
-
-
-def over_ground(frame: Frame, source: CloudSource, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
-    """The radar points with Doppler over ground, and the velocity [m/s] that was taken out (NaN for none).
-
-    Where the velocity cannot be estimated the frame has no points: Doppler without its reference would mislead. Of a
-    mixed source, each frame is measured by the sensor that it comes from.
-    """
-    source, unknown = sensor_of(source, entry), np.full(3, np.nan)
-    if source.ego_motion == "none":
-        return frame.radar, unknown
-    velocity = frame.ego_velocity
-    if source.ego_motion == "estimated":
-        fit = ego_motion.estimate(frame.radar, source.doppler)
-        if fit is None:
-            return frame.radar[:0], unknown
-        velocity = fit.velocity
-    if velocity is None:
-        raise InputError(
-            f"source.ego_motion: expected none or estimated, as {entry.key} has no recorded velocity, got recorded"
-        )
-    return ego_motion.compensate(frame.radar, velocity, source.doppler.span_mps), np.asarray(velocity, np.float64)

@@ -7,6 +7,7 @@ import numpy as np
 
 from echoes.dataset.frames import UNPAIRED
 from echoes.rasters.cells import Cells
+from echoes.rasters.sweeps import Sweeps
 from echoes.tasks import VALID, Task
 from echoes.voxelization.pairs import Pair
 
@@ -14,10 +15,14 @@ from echoes.voxelization.pairs import Pair
 class Statistics:
     """Sums over frames as they come by."""
 
-    def __init__(self, task: Task, listed: int, refused: int, purged: int, clock_jumps: int) -> None:
-        self._task = task
+    def __init__(
+        self, task: Task, listed: int, refused: int, purged: int, clock_jumps: int, swept: Sweeps | None
+    ) -> None:
+        self._task, self._swept = task, swept
         frames = {"frames_listed": listed, "frames_refused": refused, "frames_purged": purged, "frames_empty": 0}
         self._counts = {"clock_jumps": clock_jumps, **frames}
+        if swept is not None:
+            self._counts["frames_short_of_sweeps"] = 0
         self._splits: Counter[str] = Counter()
         self._sums: dict[str, float] = {}
 
@@ -41,6 +46,9 @@ class Statistics:
         }
         if (valid := target.get(VALID)) is not None:
             found["doppler_valid_share"] = float(valid.mean()) if len(valid) else 0.0
+        if self._swept is not None:
+            found["sweeps"] = pair.sweeps
+            self._counts["frames_short_of_sweeps"] += pair.sweeps < self._swept.count
         if np.isfinite(pair.ego_velocity).all():  # known for every frame of a track or for none
             found["speed_mps"] = float(np.linalg.norm(pair.ego_velocity))
         for name, value in found.items():
@@ -55,5 +63,14 @@ class Statistics:
         frames = sum(count for split, count in self._splits.items() if split != UNPAIRED)
         if self._counts["frames_empty"]:
             logging.info("voxelize: %d frames without points skipped", self._counts["frames_empty"])
+        if self._swept is not None and (short := self._counts["frames_short_of_sweeps"]):
+            logging.info(
+                "voxelize: %d of %d frames have fewer than %d sweeps: a sequence begins, frames lie more than %g s "
+                "apart, or the way between them is not known",
+                short,
+                frames,
+                self._swept.count,
+                self._swept.seconds,
+            )
         means = {f"mean_{name}": value / max(1, frames) for name, value in self._sums.items()}
         return {**self._counts, **{f"frames_{s}": n for s, n in sorted(self._splits.items())}, **means}

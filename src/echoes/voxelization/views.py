@@ -61,13 +61,30 @@ class View:
     fade: float
 
 
-def views(entries: Sequence[Entry], splits: Sequence[str], augmentation: Augmentation) -> list[list[View]]:
+@dataclass(frozen=True)
+class Shown:
+    """The views of an entry, itself first, and the earlier entries whose returns go in, too, the newest first."""
+
+    views: tuple[View, ...]
+    earlier: tuple[Entry, ...]
+
+    @property
+    def entry(self) -> Entry:
+        return self.views[0].entry
+
+
+def shown(
+    entries: Sequence[Entry],
+    splits: Sequence[str],
+    earlier: Sequence[tuple[Entry, ...]],
+    augmentation: Augmentation,
+) -> list[Shown]:
     """Each entry that was not purged, and beside an entry to train on its altered copies."""
-    listed: list[list[View]] = []
-    for entry, split in zip(entries, splits, strict=True):
+    listed: list[Shown] = []
+    for entry, split, before in zip(entries, splits, earlier, strict=True):
         if split == "purged":
             continue
-        listed.append([View(entry, split, 0.0, 1.0, 0.0, 0.0, 0.0)])
+        views = [View(entry, split, 0.0, 1.0, 0.0, 0.0, 0.0)]
         if split in ("train", UNPAIRED):
             rng = seeds.rng(augmentation.seed, "copies", entry.sequence, entry.key)
             most_rad = augmentation.max_rotation_rad
@@ -75,10 +92,11 @@ def views(entries: Sequence[Entry], splits: Sequence[str], augmentation: Augment
             shares = rng.uniform(augmentation.min_fraction, 1.0, augmentation.copies).tolist()
             louder = (augmentation.power_db * rng.standard_normal(augmentation.copies)).tolist()
             fades = rng.uniform(0, augmentation.fade, augmentation.copies).tolist()
-            listed[-1] += [
+            views += [
                 View(entry, split, turn, share, power_db, augmentation.noise_m, fade)
                 for turn, share, power_db, fade in zip(turns, shares, louder, fades, strict=True)
             ]
+        listed.append(Shown(tuple(views), before))
     return listed
 
 
@@ -107,7 +125,7 @@ def disturbed(frame: Frame, view: View) -> Frame:
 
 
 def rotated(frame: Frame, angle_rad: float) -> Frame:
-    """The frame with its points, its velocity and the origin of its rays turned about z; Doppler stays as it is."""
+    """The frame with its points, velocity, pose and the origin of its rays turned about z; Doppler stays as it is."""
     if angle_rad == 0:
         return frame
     cos, sin = np.cos(angle_rad), np.sin(angle_rad)
@@ -123,6 +141,6 @@ def rotated(frame: Frame, angle_rad: float) -> Frame:
         target=None if frame.target is None else points(frame.target),
         target_origin=(float(x_m), float(y_m), float(z_m)),
         ego_velocity=None if frame.ego_velocity is None else turn @ frame.ego_velocity,
-        pose=None,
+        pose=None if frame.pose is None else np.column_stack([frame.pose[:, :3] @ turn.T, frame.pose[:, 3]]),
         boxes=(),
     )

@@ -86,7 +86,7 @@ def write(path) -> OfValidation:
         grids = GridsWriter(writer, GRID, ENHANCE)
         for i, split in enumerate(SPLITS):
             grids.append(frame_cells(i), split, i // 4)
-        grids.seal({}, SCALING, "none", 0.3, {})
+        grids.seal({}, SCALING, "none", 0.3, None, {})
     return OfValidation(path)
 
 
@@ -262,7 +262,7 @@ def test_the_truth_is_at_most_so_many_points_of_the_target_and_the_same_again(tm
         written = GridsWriter(writer, GRID, ENHANCE)
         for split in ("train", "val", "test"):
             written.append(low, split, 0)
-        written.seal({}, SCALING, "none", 0.3, {})
+        written.seal({}, SCALING, "none", 0.3, None, {})
     grids = Grids(tmp_path / "grids.zarr")
     found, region = calibration.truth(grids, 1, 0)
     assert len(found) == calibration.TRUTH

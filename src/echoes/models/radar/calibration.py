@@ -136,7 +136,7 @@ def _placed(
     ]
     fused = scores(readout)
     of_returns = np.concatenate(
-        [p[tuple(grids.cells("input", v.frame).indices.T)] for p, v in zip(probable, said, strict=True)]
+        [p[tuple(grids.present(v.frame).indices.T)] for p, v in zip(probable, said, strict=True)]
     )
     helps = tuple(mean_of(fused, f"chamfer_m_{b}") <= mean_of(of_radar, f"chamfer_m_{b}") for b in BANDS_M)
     placed = replace(readout, bands=helps, outside=float(of_returns.mean()))

@@ -108,8 +108,8 @@ def from_cells(cells: Cells, channels: Sequence[str], wanted: Sequence[str]) -> 
 
 
 def given(grids: Grids, frame: int) -> Cloud:
-    """What goes in, as a cloud of the target's channels."""
-    return from_cells(grids.cells("input", frame), grids.task.input, grids.task.target)
+    """What goes in of the frame itself, as a cloud of the target's channels."""
+    return from_cells(grids.present(frame), grids.task.input, grids.task.target)
 
 
 def wanted(grids: Grids, frame: int) -> Cloud:

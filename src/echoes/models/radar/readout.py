@@ -20,6 +20,7 @@ from echoes.grids import Grid
 from echoes.models.radar import clouds
 from echoes.models.radar.clouds import Cloud, Made, of_returns
 from echoes.models.radar.regressor import outputs
+from echoes.rasters import sweeps
 from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling
 from echoes.tasks import ENHANCE, Task
@@ -139,15 +140,21 @@ class Fusion:
     def fused(self, probability: np.ndarray, measured: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
         """The radar's returns as measured, but for ghosts, and cells added where none is.
 
-        radar   its occupied cells, in physical units; points (N, 5) its returns inside the grid.
+        radar   its occupied cells, in physical units; points (N, 5) its returns inside the grid, no earlier ones.
         """
-        here = np.zeros(self._grid.shape, np.float32)
-        here[tuple(radar.indices.T)] = 1
-        around = near(torch.from_numpy(here)[None, None])[0, 0].numpy()
+        present = sweeps.present(radar, self._task.input)
+        around = near(torch.from_numpy(self._occupied(radar))[None, None])[0, 0].numpy()
+        here = self._occupied(present)
         level = np.where(around > 0, self.readout.near, self.readout.far)
         used = np.array(self.readout.bands)[self._bands]
         added = self.placement.at(np.argwhere((probability >= level) & (here == 0) & used), probability, measured)
-        return joined(self._returns(probability, radar, points), added)
+        return joined(self._returns(probability, present, points), added)
+
+    def _occupied(self, cells: Cells) -> np.ndarray:
+        """(D, H, W) float32, 1 in these cells."""
+        occupied = np.zeros(self._grid.shape, np.float32)
+        occupied[tuple(cells.indices.T)] = 1
+        return occupied
 
     def _returns(self, probability: np.ndarray, radar: Cells, points: np.ndarray) -> Made:
         """The radar's returns in cells that may be occupied, with the probability of these, and these cells."""
