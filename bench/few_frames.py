@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from echoes import params, seeds
 from echoes.compute.device import best_device
@@ -104,26 +104,33 @@ def measured(numbers: Mapping[str, Any], track: str, fold: int) -> tuple[float, 
     grids = Grids(project / "data" / track / "grids.zarr")
     p: LdmParams = params.build(LdmParams, numbers[track]["ldm"], f"{track}.ldm")
     device = best_device()
-    network = fitted(grids, p, device)
+    network = fitted(grids, p, grids.frames("train"), device)
     loss = regression.error(network, grids, p.loss.regression)["val_regression_loss"]
     return loss, *against_radar(network, grids, p.schedule.seed, device)
 
 
-def fitted(grids: Grids, p: LdmParams, device: torch.device) -> BirdseyeUNet:
-    """The regression as train_ldm would train it, without a denoiser beside it and without averages."""
+def fitted(
+    grids: Grids, p: LdmParams, frames: np.ndarray, device: torch.device, start: Mapping[str, Tensor] | None = None
+) -> BirdseyeUNet:
+    """The regression as train_ldm would train it, without a denoiser beside it and without averages.
+
+    frames (N,) that it is trained on; start: weights of another one, or None for fresh ones.
+    """
     of, loss, schedule = p.architecture.regression, p.loss.regression, p.schedule
     assert isinstance(of, BirdseyeRegression)
     assert loss is not None
     torch.manual_seed(seeds.number(schedule.seed, "train_ldm", "init"))
     network = regressor.build(of, grids.task, grids.shape).to(device)
     regression.set_prior(network, grids)
+    if start is not None:
+        network.load_state_dict(start)
     flips = batches.flips(p.mirror, "train_ldm", schedule.seed)
     error = regression.objective(grids.task.target, grids.occupied_share, loss)
 
     def load(part: MicroBatch) -> RegressionBatch:
         return regression.load(grids, part.frames, flips(part))
 
-    for _ in train("train_ldm", network, load, partial(error, network), grids.frames("train"), schedule):
+    for _ in train("train_ldm", network, load, partial(error, network), frames, schedule):
         pass
     return network.eval()
 
