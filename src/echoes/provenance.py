@@ -12,7 +12,7 @@ from typing import Any
 from echoes import files, formats
 from echoes.errors import InputError
 
-FORMAT = 3  # of headers; whoever raises it tells formats.py what the older ones mean
+FORMAT = 4  # of headers; whoever raises it tells formats.py what the older ones mean
 WITHOUT_TORCH = ("init", "grids")  # kinds; the stages of no other ones do without
 
 

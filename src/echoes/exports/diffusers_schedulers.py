@@ -18,6 +18,8 @@ from echoes.models.students import CdArchitecture
 from echoes.models.trained import SampleParams
 
 CONFIG = "scheduler_config.json"
+# What folders of an earlier version do not tell of a cd.
+LATER_OF_CD = {"student": "consistency"}
 # What folders of an earlier version do not tell of `<track>.sample`, because none of their solvers asks for it.
 LATER = {
     "euler_ancestral": {"eta": 0.0},
@@ -64,7 +66,7 @@ class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
 
     @register_to_config
     def __init__(self, cd: dict[str, Any], middle: float) -> None:
-        self.of: CdArchitecture = params.build(CdArchitecture, cd, f"{CONFIG}: cd")
+        self.of: CdArchitecture = params.build(CdArchitecture, LATER_OF_CD | cd, f"{CONFIG}: cd")
         self.middle = middle
 
     @property
