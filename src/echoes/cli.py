@@ -51,7 +51,9 @@ def enhance(
     ] = "fused",
     steps: Annotated[int, typer.Option(min=1, max=2, help="Network calls per sample.")] = 1,
     samples: Annotated[int, typer.Option(min=1, help="Averaged; above 1 their spread is told, too.")] = 1,
-    blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the sample in `--readout blend`.")] = 0.5,
+    blend: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of the sample in `--readout blend`; else what was best.")
+    ] = None,
     mirror: Annotated[bool, typer.Option("--mirror", help="Average with left and right swapped, too.")] = False,
     precision: Annotated[
         Literal["auto", "bfloat16", "float16", "float32"], typer.Option(help="Of networks; auto asks the device.")

@@ -4,7 +4,7 @@
     stem, a U-Net had one attention, at its lowest level, and a transformer full attention.
 2   before grids without an autoencoder: the section of one had no `identity`. No autoencoder had an attention or tiles,
     none was of others (`pretrained`), and each folded blocks of two cells along all axes.
-3   before students with two times: each was a `consistency` one.
+3   before students with two times: each was a `consistency` one. A blend was half of a sample.
 
 A stranger's header may tell anything: what is no section is left as it is, and whoever builds from it refuses it.
 """
@@ -31,6 +31,8 @@ def content(told: Mapping[str, Any], format: int) -> dict[str, Any]:
             found["task"] = asdict(ENHANCE)
         if "middle" in found:
             found["second_sigma"] = found.pop("middle")
+    if format < 4 and isinstance(found.get("readout"), Mapping):
+        found["readout"] = {**found["readout"], "blend": 0.5}
     return found
 
 

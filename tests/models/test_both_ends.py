@@ -125,11 +125,14 @@ def test_both_ends_come_back_from_their_file_bit_for_bit(both_ends):
     assert not torch.equal(said(model.denoiser, noisy, cond), said(both_ends.denoiser, noisy, cond))
 
 
-def test_a_student_from_before_two_times_is_one_without(track, tmp_path):
+def test_a_student_from_before_two_times_is_one_without_and_blends_half_and_half(track, tmp_path):
     tensors, header = weights.load(track.data / "cd.safetensors", "cd")
     older = {key: value for key, value in header.architecture.items() if key != "student"}
-    weights.save(tensors, replace(header, architecture=older, format=3), tmp_path / "old")
-    model, of, _ = students.load_cd(tmp_path / "old", CPU)
+    unblended = {key: value for key, value in header.content["readout"].items() if key != "blend"}
+    content = {**header.content, "readout": unblended}
+    weights.save(tensors, replace(header, architecture=older, content=content, format=3), tmp_path / "old")
+    model, of, found = students.load_cd(tmp_path / "old", CPU)
+    assert students.readout(found) == replace(tracks.READOUT, blend=0.5)
     noisy, cond = inputs(track)
     assert of.student == "consistency"
     assert torch.equal(said(model, noisy, cond), said(track.model, noisy, cond))

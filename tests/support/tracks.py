@@ -208,7 +208,7 @@ PEOPLE_SAMPLE = {**SAMPLE, "frames": 40, "batch": 16, "guidance": {"weight": 1.5
 # Every input has a say in every band, and nothing of a readout is at the end of its range.
 WEIGHTS = (0.6, 0.4, 1.0, 0.5)  # of the regression, the latent model, returns in the cell and near it
 GATE = Gate(("regression", "latent", "here", "near"), tuple(Band(name, WEIGHTS, -0.5) for name in BANDS_M))
-READOUT = Readout(GATE, decide=0.45, keep=0.65, near=0.6, far=0.7, outside=0.3, bands=(True, True, True))
+READOUT = Readout(GATE, decide=0.45, keep=0.65, near=0.6, far=0.7, outside=0.3, bands=(True, True, True), blend=0.35)
 
 
 def shaken(module: nn.Module, std: float = 0.1) -> nn.Module:

@@ -19,7 +19,6 @@ from echoes.grids import Y_AXIS, Grid
 from echoes.inference import columns
 from echoes.models import autoencoders, denoisers, students
 from echoes.models.radar import cell_choice, clouds, familiarity
-from echoes.models.radar.cell_choice import BLEND
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall
 from echoes.models.radar.readout import Fusion, Placement, with_returns
@@ -82,7 +81,7 @@ class Enhancer:
         readout: Choice = "fused",
         steps: int = 1,
         samples: int = 1,
-        blend: float = BLEND,
+        blend: float | None = None,
         mirror: bool = False,
         precision: Precision = "auto",
         device: torch.device | None = None,
@@ -95,7 +94,8 @@ class Enhancer:
                  latent model, at the threshold of its best overlap; mean: its posterior mean, likewise.
         steps    network calls of the latent model for a sample, 1 or 2.
         samples  of the latent model, whose mean probability and its spread are told.
-        blend    how much of the sample is in a blend: 0 for none, 1 for the sample alone.
+        blend    how much of the sample is in a blend: 0 for none, 1 for the sample alone; None for what was best on
+                 validation frames.
         mirror   average what is said of the frame and of its mirror image, left and right swapped; twice the time.
         precision  of the networks: float32, bfloat16, float16, or auto for what the device is fast in.
         device   None for a GPU where there is one.
@@ -125,13 +125,14 @@ class Enhancer:
             if of.student != "trajectory":
                 raise InputError(f"{cd_path}: expected cd.student trajectory for the readout mean, got {of.student}")
             sampler = students.mean(sampler, model, of.sigmas)
+        settled = students.readout(header)
         return cls(
             call=OneCall(sampler),
             through_vae=of.denoiser.condition.by == "vae",
-            fusion=Fusion(students.readout(header), Placement(grid, told.scaling, told.task), device),
+            fusion=Fusion(settled, Placement(grid, told.scaling, told.task), device),
             choice=readout,
             samples=samples,
-            blend=blend,
+            blend=settled.blend if blend is None else blend,
             mirror=mirror,
             precision=precision,
             threshold=students.calibrated(header, "mean_threshold" if readout == "mean" else "threshold"),
@@ -222,8 +223,7 @@ class Enhancer:
             case "count":
                 return placement.at(cell_choice.as_many(probability, probability), probability, measured)
             case "blend":
-                ranked = cell_choice.blended(probability, sampled, self.blend)
-                return placement.at(cell_choice.as_many(ranked, probability), probability, measured)
+                return placement.at(cell_choice.blended_cells(probability, sampled, self.blend), probability, measured)
         inside = self.grid.cells(frame.points)[1]
         fused = self.fusion.fused(probability, measured, frame.cells, frame.points[inside])
         return with_returns(fused, frame.points[~inside], settled.outside)
@@ -255,14 +255,14 @@ class Enhancer:
         return latents
 
 
-def _require(readout: Choice, steps: int, samples: int, blend: float, mirror: bool) -> None:
+def _require(readout: Choice, steps: int, samples: int, blend: float | None, mirror: bool) -> None:
     """Raises InputError for a share that is none, for several calls for what is one, and where the mirror image of a
     sample would be averaged in.
     """
     for name, count in (("steps", steps), ("samples", samples)):
         if readout == "mean" and count != 1:
             raise InputError(f"{name}: expected 1 with the readout mean, got {count}")
-    if not 0 <= blend <= 1:
+    if blend is not None and not 0 <= blend <= 1:
         raise InputError(f"blend: expected a share from 0 to 1, got {blend}")
     if mirror and readout not in MIRRORED:
         raise InputError(f"mirror: expected a readout of {', '.join(MIRRORED)}, got {readout}, which is of one sample")
