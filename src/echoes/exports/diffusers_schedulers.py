@@ -74,9 +74,11 @@ class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
         return self.of.seed
 
     def steps(self, model: Any, count: int | None) -> Steps:
-        """Raises ValueError for more than 2."""
+        """Raises ValueError for more than 2, and for more than 1 where the student has no second call."""
         if count not in (None, 1, 2):
             raise ValueError(f"num_inference_steps: expected 1 or 2 of a consistency model, got {count}")
+        if count == 2 and not self.of.has_second_call:
+            raise ValueError(f"num_inference_steps: expected 1 of a student of kind {self.of.student}, got 2")
         return students.steps(self.of.sigmas, [self.middle] if count == 2 else [])
 
     def guidance(self, scale: float | None) -> Guidance:

@@ -118,7 +118,7 @@ class Enhancer:
             raise InputError(f"{cd_path}: expected latents of a grid {grid.shape}, got {latent_shape}")
         if mirror and grid.axes[1].start != -grid.axes[1].stop:
             raise InputError(f"mirror: expected a grid as wide to both sides, got {grid.axes[1]}")
-        between = [students.calibrated(header, "second_sigma")] * (steps - 1)
+        between = students.between(header, of, steps)
         decoder = Decoder(vae, denoisers.whitening(header))
         sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latent_shape, of.seed)
         if readout == "mean":

@@ -16,7 +16,7 @@ from echoes.diffusion.denoiser import Denoiser, bind
 from echoes.diffusion.guidance import Guidance
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation import consistency as objective
-from echoes.distillation import curriculum, trajectory
+from echoes.distillation import curriculum, ensemble, trajectory
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
 from echoes.models import denoisers, students
@@ -49,6 +49,27 @@ class Trajectory:
 
 
 @dataclass(frozen=True)
+class Ensemble:
+    """Samples in one call, and in no further one, learned from what was there: the teacher is where it starts, no more.
+
+    members  samples that are scored together; alpha, blocks: as `ensemble.loss` takes them.
+    """
+
+    kind: Literal["ensemble"]
+    members: int
+    alpha: float
+    blocks: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if self.members < 2:
+            raise InputError(f"members: expected at least 2, got {self.members}")
+        if not 0 <= self.alpha <= 1:
+            raise InputError(f"alpha: expected 0 to 1, got {self.alpha}")
+        if not self.blocks or min(self.blocks) < 1:
+            raise InputError(f"blocks: expected some of at least 1 cell, got {list(self.blocks)}")
+
+
+@dataclass(frozen=True)
 class CdParams:
     """The section `<track>.cd`.
 
@@ -63,7 +84,7 @@ class CdParams:
     sigmas: SigmaRange
     guidance: Guidance
     mirror: bool
-    student: Consistency | Trajectory
+    student: Consistency | Trajectory | Ensemble
     target_ema: float
     schedule: StageSchedule
 
@@ -95,10 +116,12 @@ def distillation(
     whitening: Whitening,
     device: torch.device,
 ) -> Callable[[LatentBatch], Tensor]:
-    """batch -> (B,) consistency loss, and that of the mean where the student has one.
+    """batch -> (B,) consistency loss, and that of the mean where the student has one; of an ensemble its score.
 
     Each network encodes the condition with its own conditioner.
     """
+    if isinstance(p.student, Ensemble):
+        return _scored(student, p.sigmas.high, p.student, whitening, device)
     sigmas = schedules.schedule(p.sigmas, teacher.parameterization)[:-1].float().to(device)
 
     def loss(batch: LatentBatch) -> Tensor:
@@ -116,6 +139,16 @@ def distillation(
         of_sample = (1 - share) * of_sample
         terms.note(mean=of_mean, sample=of_sample)
         return of_mean + of_sample
+
+    return loss
+
+
+def _scored(
+    student: ConsistencyModel, sigma_max: float, p: Ensemble, whitening: Whitening, device: torch.device
+) -> Callable[[LatentBatch], Tensor]:
+    def loss(batch: LatentBatch) -> Tensor:
+        clean, own = batch.draw(whitening, device), student.condition(batch.cond.to(device))
+        return ensemble.loss(bind(student, own), clean, sigma_max, p.members, p.alpha, p.blocks)
 
     return loss
 

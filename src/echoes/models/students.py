@@ -21,7 +21,7 @@ from echoes.models.radar.readout import Readout
 from echoes.models.sampler import UNGUIDED, FreshNoise, Sampler, Steps, regressing
 from echoes.provenance import Header
 
-Kind = Literal["consistency", "trajectory"]
+Kind = Literal["consistency", "trajectory", "ensemble"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class CdArchitecture:
     """What samples of a consistency model need beside its weights.
 
     denoiser  the architecture of its teacher, which is its own.
-    student   consistency, or trajectory: its network has two times.
+    student   consistency; trajectory: its network has two times; ensemble: it knows the highest noise level alone.
     sigmas    noise levels that it was distilled across.
     seed      of the noise of its samples.
     """
@@ -38,6 +38,10 @@ class CdArchitecture:
     student: Kind
     sigmas: SigmaRange
     seed: int
+
+    @property
+    def has_second_call(self) -> bool:
+        return self.student != "ensemble"
 
 
 def steps(sigmas: SigmaRange, between: Sequence[float]) -> Steps:
@@ -50,6 +54,16 @@ def steps(sigmas: SigmaRange, between: Sequence[float]) -> Steps:
         return consistency(denoise, noise, sigmas.high, sigmas.low, between, lambda k: fresh(f"renoise-{k}"))
 
     return sample
+
+
+def between(header: Header, of: CdArchitecture, calls: int) -> list[float]:
+    """The noise levels from which the calls after the first start, as validation has settled them.
+
+    Raises InputError for several calls of a student that knows the highest level alone.
+    """
+    if calls > 1 and not of.has_second_call:
+        raise InputError(f"{header.kind}: expected one call of a student of kind {of.student}, got {calls}")
+    return [calibrated(header, "second_sigma")] * (calls - 1)
 
 
 def mean(once: Sampler, student: ConsistencyModel, sigmas: SigmaRange) -> Sampler:
