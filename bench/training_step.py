@@ -127,7 +127,7 @@ def consistency(track: str, device: torch.device) -> Training:
     p, of = params.load(CdParams, f"{track}.cd"), params.load(LdmArchitecture, f"{track}.ldm.architecture")
     teacher, batch = latents_for(track, of, p.schedule.batch)
     teacher.to(device).eval().requires_grad_(False)
-    student = distilling.student_of(teacher, p.sigmas.low)
+    student = distilling.student_of(teacher, p)
     target, ema = Ema(student, p.target_ema), Ema(student, p.schedule.ema)
     loss = distilling.distillation(student, target.model, teacher, p, whitening(batch), device)
     networks = [student.denoiser.network, target.model.denoiser.network, teacher.network]

@@ -25,7 +25,7 @@ def main(track: str) -> None:
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)
     require_parent(data / "ldm.safetensors", header, data / "latents", latents.header)
     grids.require_mirror(f"{track}.cd", p.mirror)
-    student = distilling.student_of(teacher, p.sigmas.low).to(device)
+    student = distilling.student_of(teacher, p).to(device)
     target, ema, whitening = Ema(student, p.target_ema), Ema(student, p.schedule.ema), denoisers.whitening(header)
     if runtime.sharding == "full":
         sharding.shard(student.denoiser, target.model.denoiser, ema.model.denoiser)
@@ -41,7 +41,7 @@ def main(track: str) -> None:
         frames = grids.frames("train")
         steps = loop.train("distill_cd", student, load, loss, frames, p.schedule, training.checkpoints, training.rate)
         training.fit(steps, draw)
-        model = training.selection.into(distilling.student_of(teacher, p.sigmas.low).to(device))
+        model = training.selection.into(distilling.student_of(teacher, p).to(device))
         if distributed.is_first():
             training.log.draw(p.schedule.steps - 1, lambda path: draw(model, path))
             chosen = validation.calibrate(model, p.sigmas, once(model), grids, given)

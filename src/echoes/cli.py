@@ -46,12 +46,14 @@ def enhance(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for the clouds and their index.")],
     track: Annotated[str, typer.Option(help="Trained track; its section of params.yaml names the reader.")],
     readout: Annotated[
-        Literal["fused", "decide", "overlap", "count", "blend", "sample"],
-        typer.Option(help="The radar and what the model adds; its cells, by four rules; or a sample."),
+        Literal["fused", "decide", "overlap", "count", "blend", "sample", "mean"],
+        typer.Option(help="The radar and what the model adds; its cells, by four rules; a sample; or the mean."),
     ] = "fused",
     steps: Annotated[int, typer.Option(min=1, max=2, help="Network calls per sample.")] = 1,
     samples: Annotated[int, typer.Option(min=1, help="Averaged; above 1 their spread is told, too.")] = 1,
-    blend: Annotated[float, typer.Option(min=0, max=1, help="Share of the sample in `--readout blend`.")] = 0.5,
+    blend: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of the sample in `--readout blend`; else what was best.")
+    ] = None,
     mirror: Annotated[bool, typer.Option("--mirror", help="Average with left and right swapped, too.")] = False,
     precision: Annotated[
         Literal["auto", "bfloat16", "float16", "float32"], typer.Option(help="Of networks; auto asks the device.")

@@ -4,7 +4,8 @@
     stem, a U-Net had one attention, at its lowest level, and a transformer full attention.
 2   before grids without an autoencoder: the section of one had no `identity`. No autoencoder had an attention or tiles,
     none was of others (`pretrained`), and each folded blocks of two cells along all axes.
-3   before earlier radar frames could go in (`sweeps`).
+3   before earlier radar frames could go in (`sweeps`), and before students with two times: each was a `consistency`
+    one. A blend was half of a sample.
 
 A stranger's header may tell anything: what is no section is left as it is, and whoever builds from it refuses it.
 """
@@ -33,6 +34,8 @@ def content(told: Mapping[str, Any], format: int) -> dict[str, Any]:
             found["second_sigma"] = found.pop("middle")
     if format < 4 and "task" in found:
         found["sweeps"] = None
+    if format < 4 and isinstance(found.get("readout"), Mapping):
+        found["readout"] = {**found["readout"], "blend": 0.5}
     return found
 
 
@@ -40,11 +43,9 @@ def architecture(told: Mapping[str, Any], format: int) -> dict[str, Any]:
     """The architecture in a header of that format, as it is told today."""
     if "variant" in told:  # of an autoencoder
         return _autoencoder(told, format)
-    if format >= 2:
-        return dict(told)
-    if isinstance(told.get("denoiser"), Mapping):  # of a consistency model
-        return {**told, "denoiser": _denoiser(told["denoiser"])}
-    return _denoiser(told)
+    if "denoiser" in told:  # of a consistency model
+        return _student(told, format)
+    return _denoiser(told) if format < 2 else dict(told)
 
 
 def _autoencoder(section: Mapping[str, Any], format: int) -> dict[str, Any]:
@@ -55,6 +56,15 @@ def _autoencoder(section: Mapping[str, Any], format: int) -> dict[str, Any]:
         if isinstance(found.get("size"), Mapping):
             found["size"] = {**found["size"], "patch": 2}
         found |= {"identity": NO_PATCH, "attention": NO_ATTENTION, "pretrained": NO_FILE, "tiles": NO_TILES}
+    return found
+
+
+def _student(section: Mapping[str, Any], format: int) -> dict[str, Any]:
+    found = dict(section)
+    if format < 2 and isinstance(found["denoiser"], Mapping):
+        found["denoiser"] = _denoiser(found["denoiser"])
+    if format < 4:
+        found["student"] = "consistency"
     return found
 
 

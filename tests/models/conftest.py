@@ -19,6 +19,12 @@ def track_vae(tmp_path_factory) -> SimpleNamespace:
 
 
 @pytest.fixture(scope="session")
+def both_ends(tmp_path_factory) -> SimpleNamespace:
+    """The same with a student that has two times."""
+    return tracks.both_ends(tmp_path_factory.mktemp("radar"))
+
+
+@pytest.fixture(scope="session")
 def people(tmp_path_factory) -> SimpleNamespace:
     """Continuous latents, flow matching by a U-Net."""
     return tracks.people(tmp_path_factory.mktemp("people"))

@@ -270,7 +270,7 @@ def test_every_parameterization_drives_every_network(parameterization, network, 
 def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_teacher_alone(people):
     of = built(tracks.PEOPLE_LDM, unet={**UNET, "dropout": 0.5})
     teacher = tracks.shaken(denoisers.build(people.latents.header, of))
-    student = distilling.student_of(teacher, 0.004).train()
+    student = distilling.student_of(teacher, people.cd_params).train()
     noisy, cond, _ = inputs(people)
     assert torch.equal(said(student.denoiser, noisy, cond), said(teacher, noisy, cond))
     assert all(p.requires_grad for p in student.parameters())
@@ -281,7 +281,7 @@ def test_a_student_starts_as_the_teacher_trains_without_dropout_and_leaves_the_t
 def test_distillation_trains_all_but_the_regression_which_comes_through_bit_for_bit(track):
     teacher, p = track.denoiser, track.cd_params
     schedule = replace(p.schedule, steps=3, weight_decay=0.5)
-    student = distilling.student_of(teacher, p.sigmas.low)
+    student = distilling.student_of(teacher, p)
     target, ema = Ema(student, 0.5), Ema(student, 0.9)
     named = dict(student.denoiser.named_parameters())
     assert {name for name, w in named.items() if not w.requires_grad} == {

@@ -98,7 +98,7 @@ def ldm(p: LdmParams, case: SimpleNamespace, track: str) -> Denoiser:
 
 
 def cd(p: CdParams, case: SimpleNamespace, teacher: Denoiser) -> None:
-    student = distilling.student_of(teacher, p.sigmas.low)
+    student = distilling.student_of(teacher, p)
     target, whitening = Ema(student, p.target_ema), denoisers.whitening(case.latents.header)
     load = batches.load_latents(case.latents, case.conditions, p.mirror, "reads", p.schedule.seed)
     loss = distilling.distillation(student, target.model, teacher, p, whitening, CPU)

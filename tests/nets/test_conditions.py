@@ -20,7 +20,7 @@ def test_a_field_is_what_its_encoder_gives_and_a_dropped_one_the_null_everywhere
     conditioner = FieldConditioner(conv(rank, 2, 5), 5)
     nn.init.normal_(conditioner.null)
     cond = torch.randn(3, 2, *sizes)
-    field, vector = conditioner(cond, torch.tensor([[False], [True], [False]]))
+    field, vector, _ = conditioner(cond, torch.tensor([[False], [True], [False]]))
     assert vector is None
     assert conditioner.parts == 1
     torch.testing.assert_close(field[::2], conditioner.encoder(cond)[::2])
@@ -35,7 +35,7 @@ def test_the_names_of_a_field_s_weights_say_what_they_are():
 def test_labels_are_summed_over_their_kinds():
     conditioner = LabelConditioner((3, 9), 16)
     cond = torch.tensor([[0, 8], [2, 0], [1, 1]])
-    field, vector = conditioner(cond, torch.zeros(3, 2, dtype=torch.bool))
+    field, vector, _ = conditioner(cond, torch.zeros(3, 2, dtype=torch.bool))
     users, activities = (table.weight for table in conditioner.tables)
     assert field is None
     assert conditioner.parts == 2
@@ -47,7 +47,7 @@ def test_a_dropped_label_becomes_its_null_which_no_label_is(counts, data):
     conditioner = LabelConditioner(tuple(counts), 8)
     cond = torch.tensor([[data.draw(st.integers(0, n - 1)) for n in counts]])
     drop = torch.tensor([[data.draw(st.booleans()) for _ in counts]])
-    _, vector = conditioner(cond, drop)
+    _, vector, _ = conditioner(cond, drop)
     tables = [table.weight for table in conditioner.tables]
     rows = [t[-1] if dropped else t[label] for t, label, dropped in zip(tables, cond[0], drop[0], strict=True)]
     torch.testing.assert_close(vector[0], sum(rows))
@@ -62,7 +62,7 @@ def test_embeddings_start_so_large_that_a_network_hears_them_at_once():
 
 def test_only_what_was_not_dropped_learns_its_label():
     conditioner = LabelConditioner((3,), 4)
-    _, vector = conditioner(torch.tensor([[0], [1], [2]]), torch.tensor([[False], [True], [False]]))
+    _, vector, _ = conditioner(torch.tensor([[0], [1], [2]]), torch.tensor([[False], [True], [False]]))
     vector.sum().backward()
     assert conditioner.tables[0].weight.grad.any(1).tolist() == [True, False, True, True]
 

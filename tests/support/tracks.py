@@ -23,7 +23,7 @@ from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Band, Gate
 from echoes.models import autoencoders, denoisers, families, students
-from echoes.models.distilling import CdParams
+from echoes.models.distilling import CdParams, student_of
 from echoes.models.extraction import Extraction
 from echoes.models.objectives import LdmParams
 from echoes.models.radar import familiarity
@@ -159,7 +159,15 @@ LDM = {
     "schedule": STAGE_SCHEDULE,
 }
 LATENTS = {"format": "safetensors", "batch": 4, "precision": "auto"}
-CD = {"sigmas": SIGMAS, "guidance": UNGUIDED, "mirror": True, "target_ema": 0.5, "schedule": STAGE_SCHEDULE}
+CD = {
+    "sigmas": SIGMAS,
+    "guidance": UNGUIDED,
+    "mirror": True,
+    "student": {"kind": "consistency"},
+    "target_ema": 0.5,
+    "schedule": STAGE_SCHEDULE,
+}
+BOTH_ENDS = {**CD, "student": {"kind": "trajectory", "denoising": 0.25}}
 SAMPLE = {
     "frames": 3,
     "batch": 2,
@@ -200,7 +208,7 @@ PEOPLE_SAMPLE = {**SAMPLE, "frames": 40, "batch": 16, "guidance": {"weight": 1.5
 # Every input has a say in every band, and nothing of a readout is at the end of its range.
 WEIGHTS = (0.6, 0.4, 1.0, 0.5)  # of the regression, the latent model, returns in the cell and near it
 GATE = Gate(("regression", "latent", "here", "near"), tuple(Band(name, WEIGHTS, -0.5) for name in BANDS_M))
-READOUT = Readout(GATE, decide=0.45, keep=0.65, near=0.6, far=0.7, outside=0.3, bands=(True, True, True))
+READOUT = Readout(GATE, decide=0.45, keep=0.65, near=0.6, far=0.7, outside=0.3, bands=(True, True, True), blend=0.35)
 
 
 def shaken(module: nn.Module, std: float = 0.1) -> nn.Module:
@@ -210,6 +218,12 @@ def shaken(module: nn.Module, std: float = 0.1) -> nn.Module:
         if not parameter.any():
             nn.init.normal_(parameter, std=std)
     return module.eval().requires_grad_(False)
+
+
+def both_ends(data: Path) -> SimpleNamespace:
+    """A track of radar clouds whose student has two times."""
+    grids = artifacts.write_grids(data / "grids.zarr")
+    return built(data, grids, VAE, LDM, BOTH_ENDS, {**settled(grids), "mean_threshold": 0.3})
 
 
 def radar(data: Path, by: str = "encoder", raw: str = "r", latents: dict = LATENTS) -> SimpleNamespace:
@@ -285,6 +299,8 @@ def built(
     made_from = {"latents": latents.header.identity, **init}
     denoisers.save_ldm(denoiser, ldm_params, latents.header, made_from, data / "ldm.safetensors")
     model = ConsistencyModel(denoiser, cd_params.sigmas.low)
+    if cd_params.student.kind == "trajectory":
+        model = shaken(student_of(denoiser, cd_params))
     teacher = denoisers.load_ldm(data / "ldm.safetensors", CPU)[1]
     students.save_cd(model, cd_params, teacher, chosen, data / "cd.safetensors")
     return SimpleNamespace(

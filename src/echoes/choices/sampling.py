@@ -13,6 +13,7 @@ CD = (
     *under("sigmas", SIGMAS),
     *under("guidance", GUIDANCE),
     *under("schedule", SCHEDULE),
+    unless("student.kind", "ensemble", "guidance", "target_ema"),
 )
 SAMPLE = (
     *under("sigmas", SIGMAS),

@@ -48,7 +48,7 @@ class Wanted:
     steps: int
     choice: Choice
     samples: int
-    blend: float
+    blend: float | None
     mirror: bool
     precision: Precision
     form: Format

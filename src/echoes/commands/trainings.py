@@ -145,7 +145,7 @@ def _train_ldm(p: Sections, made: StandIns, vae: Autoencoder, denoiser: Denoiser
 def _distill_cd(p: Sections, made: StandIns, vae: Autoencoder, denoiser: Denoiser, device: torch.device) -> Training:
     data, schedule, teacher = made.data, p.cd.schedule, denoiser.eval().requires_grad_(False)
     data.require_mirror("cd", p.cd.mirror)
-    student = distilling.student_of(teacher, p.cd.sigmas.low)
+    student = distilling.student_of(teacher, p.cd)
     target, average = Ema(student, p.cd.target_ema), Ema(student, schedule.ema)
     given = families.conditioning(data.family).conditions(data, made.latents, p.ldm.architecture.condition.by)
     load = batches.load_latents(made.latents, given, p.cd.mirror, "distill_cd", schedule.seed)

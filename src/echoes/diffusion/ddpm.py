@@ -116,6 +116,10 @@ class Ddpm(nn.Module):
         """(B,) square error of the prediction at steps drawn uniformly."""
         return self._error(denoiser, clean, self._draw(clean), condition)
 
+    def error_weight(self, sigma: Tensor) -> Tensor:
+        """(B,) 1 / sigma^2 for epsilon, 1 more for v (Salimans and Ho 2022, Sec. 4)."""
+        return sigma**-2 if self.prediction == "epsilon" else sigma**-2 + 1
+
     def _draw(self, clean: Tensor) -> Tensor:
         step = batch_noise.integers(len(self.sigmas), len(clean), clean.device)
         return self.sigmas[step].to(clean.dtype)

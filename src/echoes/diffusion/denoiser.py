@@ -76,6 +76,10 @@ class Parameterization(Protocol):
         """(B,), the plain error that validation reports."""
         ...
 
+    def error_weight(self, sigma: Tensor) -> Tensor:
+        """(B,), what the square error of the clean sample counts in that error."""
+        ...
+
 
 class Denoiser(nn.Module):
     """D(noisy; sigma), the expected clean sample, under a condition that is encoded once for all calls.

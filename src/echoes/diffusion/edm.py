@@ -113,7 +113,11 @@ class Edm(nn.Module):
     def error(self, denoiser: Denoiser, clean: Tensor, condition: Condition, p: EdmLoss) -> Tensor:
         """(B,) the loss of `karras` without its uncertainty, whatever the weighting, so that it can be compared."""
         sigma = p.draw(len(clean), clean.device)
-        return self._error(denoiser, clean, sigma, condition) * weight("karras", sigma, self.sigma_data)
+        return self._error(denoiser, clean, sigma, condition) * self.error_weight(sigma)
+
+    def error_weight(self, sigma: Tensor) -> Tensor:
+        """(B,) that of `karras`."""
+        return weight("karras", sigma, self.sigma_data)
 
     def _error(self, denoiser: Denoiser, clean: Tensor, sigma: Tensor, condition: Condition) -> Tensor:
         noisy = clean + batch_noise.normal_like(clean) * expand(sigma, clean)

@@ -88,6 +88,10 @@ class Flow(nn.Module):
         said, velocity = self._velocities(denoiser, clean, FLOW.sigma(time), condition)
         return per_sample(said - velocity)
 
+    def error_weight(self, sigma: Tensor) -> Tensor:
+        """(B,) 1 / (1 - t)^2: D - clean is 1 - t times the error of the velocity."""
+        return (1 + 1 / sigma) ** 2
+
     def _velocities(
         self, denoiser: Denoiser, clean: Tensor, sigma: Tensor, condition: Condition
     ) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from echoes.diffusion.denoiser import UNCONDITIONED, Denoise, Denoiser, expand
 from echoes.diffusion.heun import heun_step
 from echoes.diffusion.paths import Path
 from echoes.nets.conditions import Condition
+from echoes.nets.two_times import RatioEmbedding
 
 
 class ConsistencyModel(nn.Module):
@@ -16,6 +17,9 @@ class ConsistencyModel(nn.Module):
     f = x sigma_min / sigma + D(x; sigma) (1 - sigma_min / sigma), one Euler step of the denoiser to
     sigma_min: with the teacher's weights it begins as the teacher's one-step sample. For EDM this is
     c_out of Song et al. 2023, Appendix C, and their c_skip to within sigma_min / (4 sigma_data).
+
+    A network with two times is told sigma_min / sigma: then this is G(x, t, s) = (s / t) x + (1 - s / t) g(x, t, s) of
+    Kim et al. 2023, Eq. 9, at t = sigma and s = sigma_min, and `denoiser`, which tells it nothing, is g(x, t, t).
     """
 
     def __init__(self, denoiser: Denoiser, sigma_min: float) -> None:
@@ -36,11 +40,17 @@ class ConsistencyModel(nn.Module):
     def unconditional(self, cond: Tensor) -> Condition:
         return self.denoiser.unconditional(cond)
 
+    @property
+    def has_two_times(self) -> bool:
+        """Whether `denoiser` gives the posterior mean, and not what the sample is made of."""
+        return any(isinstance(module, RatioEmbedding) for module in self.network.modules())
+
     def forward(self, noisy: Tensor, sigma: Tensor, condition: Condition = UNCONDITIONED) -> Tensor:
         """noisy (B, C, *S), sigma (B,) -> (B, C, *S), float32."""
         # A quotient of two tensors is exactly 1 where they are equal.
-        kept = expand(torch.full_like(sigma, self.sigma_min) / sigma, noisy)
-        return kept * noisy + (1 - kept) * self.denoiser(noisy, sigma, condition)
+        ratio = torch.full_like(sigma, self.sigma_min) / sigma
+        kept = expand(ratio, noisy)
+        return kept * noisy + (1 - kept) * self.denoiser(noisy, sigma, condition._replace(ratio=ratio))
 
 
 def pseudo_huber(error: Tensor) -> Tensor:

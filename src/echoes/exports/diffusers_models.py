@@ -46,7 +46,7 @@ class LatentDenoiser(ModelMixin, ConfigMixin):
         self.model: nn.Module
         if self.header.kind == "cd":
             of = students.architecture(self.header, CONFIG)
-            self.model = ConsistencyModel(denoisers.build(self.header, of.denoiser), of.sigmas.low)
+            self.model = ConsistencyModel(students.build(self.header, of), of.sigmas.low)
         else:
             self.model = denoisers.build(self.header, denoisers.architecture(self.header, CONFIG))
 

@@ -18,6 +18,8 @@ from echoes.models.students import CdArchitecture
 from echoes.models.trained import SampleParams
 
 CONFIG = "scheduler_config.json"
+# What folders of an earlier version do not tell of a cd.
+LATER_OF_CD = {"student": "consistency"}
 # What folders of an earlier version do not tell of `<track>.sample`, because none of their solvers asks for it.
 LATER = {
     "euler_ancestral": {"eta": 0.0},
@@ -64,7 +66,7 @@ class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
 
     @register_to_config
     def __init__(self, cd: dict[str, Any], middle: float) -> None:
-        self.of: CdArchitecture = params.build(CdArchitecture, cd, f"{CONFIG}: cd")
+        self.of: CdArchitecture = params.build(CdArchitecture, LATER_OF_CD | cd, f"{CONFIG}: cd")
         self.middle = middle
 
     @property
@@ -72,9 +74,11 @@ class ConsistencyScheduler(SchedulerMixin, ConfigMixin):
         return self.of.seed
 
     def steps(self, model: Any, count: int | None) -> Steps:
-        """Raises ValueError for more than 2."""
+        """Raises ValueError for more than 2, and for more than 1 where the student has no second call."""
         if count not in (None, 1, 2):
             raise ValueError(f"num_inference_steps: expected 1 or 2 of a consistency model, got {count}")
+        if count == 2 and not self.of.has_second_call:
+            raise ValueError(f"num_inference_steps: expected 1 of a student of kind {self.of.student}, got 2")
         return students.steps(self.of.sigmas, [self.middle] if count == 2 else [])
 
     def guidance(self, scale: float | None) -> Guidance:

@@ -19,7 +19,6 @@ from echoes.grids import Y_AXIS, Grid
 from echoes.inference import columns
 from echoes.models import autoencoders, denoisers, students
 from echoes.models.radar import cell_choice, clouds, familiarity
-from echoes.models.radar.cell_choice import BLEND
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall
 from echoes.models.radar.readout import Fusion, Placement, with_returns
@@ -33,8 +32,9 @@ from echoes.rasters.scaling import Scaling
 from echoes.rasters.sweeps import Sweep, Sweeps
 from echoes.tasks import Task
 
-Choice = Literal["fused", "decide", "overlap", "count", "blend", "sample"]
-MIRRORED = ("fused", "decide", "overlap", "count")  # choices by a probability, which can be averaged
+Choice = Literal["fused", "decide", "overlap", "count", "blend", "sample", "mean"]
+MIRRORED = ("fused", "decide", "overlap", "count", "mean")  # choices by a probability, which can be averaged
+ONE_CALL = ("sample", "mean")  # choices by what the latent model says in a call, and nothing beside it
 RETURNS = "x, y, z [m], Doppler [m/s], power [dB]"
 
 
@@ -56,7 +56,7 @@ class Enhancer:
     fusion       how a cloud is read out of what they say; choice, samples: as `load` takes them.
     blend        share of the sample where it is blended in; mirror: whether left and right are swapped, too.
     precision    of the networks.
-    threshold    of occupancy, for a cloud that is one sample.
+    threshold    of occupancy, for a cloud that is one sample, or the mean.
     ego_motion   `none`: Doppler is relative to the radar; else it is over ground, the radar's own motion taken out.
     sweeps       which earlier frames go in, too; None for none.
     seen         what the radar of the training frames was like.
@@ -86,7 +86,7 @@ class Enhancer:
         readout: Choice = "fused",
         steps: int = 1,
         samples: int = 1,
-        blend: float = BLEND,
+        blend: float | None = None,
         mirror: bool = False,
         precision: Precision = "auto",
         device: torch.device | None = None,
@@ -96,17 +96,19 @@ class Enhancer:
         readout  fused: the radar's returns and what the model adds; decide: the model's cells of the best overlap;
                  overlap: those of the best expected overlap of this frame; count: the most probable ones, as many as
                  a LiDAR would show; blend: as many, of the model and a sample together; sample: one sample of the
-                 latent model, at the threshold of its best overlap.
+                 latent model, at the threshold of its best overlap; mean: its posterior mean, likewise.
         steps    network calls of the latent model for a sample, 1 or 2.
         samples  of the latent model, whose mean probability and its spread are told.
-        blend    how much of the sample is in a blend: 0 for none, 1 for the sample alone.
+        blend    how much of the sample is in a blend: 0 for none, 1 for the sample alone; None for what was best on
+                 validation frames.
         mirror   average what is said of the frame and of its mirror image, left and right swapped; twice the time.
         precision  of the networks: float32, bfloat16, float16, or auto for what the device is fast in.
         device   None for a GPU where there is one.
 
-        Raises InputError where the track is not trained, or its two models do not belong together.
+        Raises InputError where the track is not trained, or its two models do not belong together, or for a mean that
+        its student cannot tell from a sample.
         """
-        _require(readout, blend, mirror)
+        _require(readout, steps, samples, blend, mirror)
         device = best_device() if device is None else device
         vae_path, cd_path = Path(folder, "vae.safetensors"), Path(folder, "cd.safetensors")
         require_files(vae_path, cd_path)
@@ -121,19 +123,24 @@ class Enhancer:
             raise InputError(f"{cd_path}: expected latents of a grid {grid.shape}, got {latent_shape}")
         if mirror and grid.axes[1].start != -grid.axes[1].stop:
             raise InputError(f"mirror: expected a grid as wide to both sides, got {grid.axes[1]}")
-        between = [students.calibrated(header, "second_sigma")] * (steps - 1)
+        between = students.between(header, of, steps)
         decoder = Decoder(vae, denoisers.whitening(header))
         sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latent_shape, of.seed)
+        if readout == "mean":
+            if of.student != "trajectory":
+                raise InputError(f"{cd_path}: expected cd.student trajectory for the readout mean, got {of.student}")
+            sampler = students.mean(sampler, model, of.sigmas)
+        settled = students.readout(header)
         return cls(
             call=OneCall(sampler),
             through_vae=of.denoiser.condition.by == "vae",
-            fusion=Fusion(students.readout(header), Placement(grid, told.scaling, told.task), device),
+            fusion=Fusion(settled, Placement(grid, told.scaling, told.task), device),
             choice=readout,
             samples=samples,
-            blend=blend,
+            blend=settled.blend if blend is None else blend,
             mirror=mirror,
             precision=precision,
-            threshold=students.calibrated(header, "threshold"),
+            threshold=students.calibrated(header, "mean_threshold" if readout == "mean" else "threshold"),
             grid=grid,
             task=told.task,
             scaling=told.scaling,
@@ -186,9 +193,9 @@ class Enhancer:
     def _told(self, radar: Tensor, cells: Sequence[Cells], sample_ids: Sequence[int]) -> list[Tensor]:
         """Probability by the gate and of the sample (B, D, H, W), measurements (B, C + 3, D, H, W), and the spread."""
         cond = self._encode(cells) if self.through_vae else radar
-        latent = self.choice in ("sample", "blend") or self.samples > 1 or self.fusion.readout.uses_latent
+        latent = self.choice in (*ONE_CALL, "blend") or self.samples > 1 or self.fusion.readout.uses_latent
         said = self.call(radar, cond, sample_ids, self.samples, latent)
-        measured = said.sampled if self.choice == "sample" else said.measured
+        measured = said.sampled if self.choice in ONE_CALL else said.measured
         return [self.fusion.probability(said.weighed), said.latent.sigmoid(), measured, said.spread]
 
     def _mirrored(self, cells: Cells) -> Cells:
@@ -220,15 +227,14 @@ class Enhancer:
         match self.choice:
             case "decide":
                 return placement.at_least(settled.decide, probability, measured)
-            case "sample":
+            case "sample" | "mean":
                 return placement.at_least(self.threshold, sampled, measured)
             case "overlap":
                 return placement.at(cell_choice.best_overlap(probability), probability, measured)
             case "count":
                 return placement.at(cell_choice.as_many(probability, probability), probability, measured)
             case "blend":
-                ranked = cell_choice.blended(probability, sampled, self.blend)
-                return placement.at(cell_choice.as_many(ranked, probability), probability, measured)
+                return placement.at(cell_choice.blended_cells(probability, sampled, self.blend), probability, measured)
         inside = self.grid.cells(frame.points)[1]
         fused = self.fusion.fused(probability, measured, frame.cells, frame.points[inside])
         return with_returns(fused, frame.points[~inside], settled.outside)
@@ -267,9 +273,14 @@ def _returns(name: str, points: np.ndarray) -> np.ndarray:
     return found
 
 
-def _require(readout: Choice, blend: float, mirror: bool) -> None:
-    """Raises InputError for a share that is none, and where the mirror image of a sample would be averaged in."""
-    if not 0 <= blend <= 1:
+def _require(readout: Choice, steps: int, samples: int, blend: float | None, mirror: bool) -> None:
+    """Raises InputError for a share that is none, for several calls for what is one, and where the mirror image of a
+    sample would be averaged in.
+    """
+    for name, count in (("steps", steps), ("samples", samples)):
+        if readout == "mean" and count != 1:
+            raise InputError(f"{name}: expected 1 with the readout mean, got {count}")
+    if blend is not None and not 0 <= blend <= 1:
         raise InputError(f"blend: expected a share from 0 to 1, got {blend}")
     if mirror and readout not in MIRRORED:
         raise InputError(f"mirror: expected a readout of {', '.join(MIRRORED)}, got {readout}, which is of one sample")

@@ -52,7 +52,7 @@ class SpectrogramGenerator:
         path, device = Path(folder, "cd.safetensors"), best_device() if device is None else device
         vae, vae_header = _autoencoder(path, device)
         model, of, header = students.load_cd(path, device)
-        between = [students.calibrated(header, "second_sigma")] * (steps - 1)
+        between = students.between(header, of, steps)
         decoder = _decoder(vae, vae_header, header, path)
         sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latentstore.shape(header), seed)
         return cls.of(sampler, header, path)

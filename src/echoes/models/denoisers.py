@@ -108,6 +108,13 @@ def build(latents: Header, p: LdmArchitecture) -> Denoiser:
     return Denoiser(network, _parameterization(p), conditioner, _regression(latents, p))
 
 
+def with_two_times(denoiser: Denoiser) -> Denoiser:
+    """The same denoiser, whose network listens from now on to the noise level that it is to go to."""
+    assert isinstance(denoiser.network, UNet | DiT), "what `build` builds"
+    denoiser.network.hear_ratio()
+    return denoiser
+
+
 def _regression(latents: Header, p: LdmArchitecture) -> nn.Module | None:
     if isinstance(p.regression, NoRegression):
         return None

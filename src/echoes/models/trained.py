@@ -88,14 +88,12 @@ class Trained:
 
     def samplers(self, p: SampleParams) -> dict[str, Sampler]:
         """The ways to sample that every family compares."""
-        once, twice = (
-            students.steps(self.of.sigmas, b) for b in ([], [students.calibrated(self.header, "second_sigma")])
-        )
+        calls = (1, 2) if self.of.has_second_call else (1,)
+        ways = {n: students.steps(self.of.sigmas, students.between(self.header, self.of, n)) for n in calls}
         shared = (self.decoder, self.latent_shape, p.seed)
         return {
             "ldm": Sampler(self.denoiser, p.steps(self.denoiser), p.guidance, *shared),
-            "cd_1": Sampler(self.model, once, UNGUIDED, *shared),
-            "cd_2": Sampler(self.model, twice, UNGUIDED, *shared),
+            **{f"cd_{n}": Sampler(self.model, way, UNGUIDED, *shared) for n, way in ways.items()},
         }
 
 

@@ -7,10 +7,14 @@ from torch import Tensor, nn
 
 
 class Condition(NamedTuple):
-    """field (B, K, *S) is concatenated to the input, vector (B, K) is added to the embedding of the noise level."""
+    """field (B, K, *S) is concatenated to the input, vector (B, K) is added to the embedding of the noise level.
+
+    ratio  (B,) s / t, the noise level that a network with two times is to go to over the one it is at; None: s = t.
+    """
 
     field: Tensor | None
     vector: Tensor | None
+    ratio: Tensor | None = None
 
 
 def joined(first: Condition, second: Condition) -> Condition:
@@ -20,7 +24,7 @@ def joined(first: Condition, second: Condition) -> Condition:
         assert (a is None) == (b is None), "two conditions of one network have the same parts"
         return None if a is None or b is None else torch.cat([a, b])
 
-    return Condition(join(first.field, second.field), join(first.vector, second.vector))
+    return Condition(*(join(a, b) for a, b in zip(first, second, strict=True)))
 
 
 class NoConditioner(nn.Module):

@@ -17,6 +17,7 @@ from echoes.nets.conditions import Condition
 from echoes.nets.layers import Fourier, depth_to_space, space_to_depth, zero
 from echoes.nets.positions import rotation, waves
 from echoes.nets.transformer import SelfAttention, SwiGlu
+from echoes.nets.two_times import RatioEmbedding
 from echoes.nets.windows import Sizes
 
 # depth, width and heads: S to XL of Peebles and Xie 2023, Table 1
@@ -97,6 +98,7 @@ class DiT(nn.Module):
         self.patch, cells = config.patch, config.patch**rank
         self.embed = nn.Sequential(Fourier(256), nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.vector = nn.Linear(vector, width) if vector else None
+        self.ratio: RatioEmbedding | None = None  # unless `hear_ratio` is called
         self.tokens = nn.Linear(inputs * cells, width)
         turns = itertools.cycle(steps(config.attention, rank, config.window, config.keep))
         self.blocks = nn.ModuleList([DiTBlock(width, self.heads, next(turns), config.dropout) for _ in range(depth)])
@@ -109,6 +111,10 @@ class DiT(nn.Module):
             if name == "out" or name.endswith("modulate"):
                 zero(module)
 
+    def hear_ratio(self) -> None:
+        """Have two times from now on: listen to the ratio of a condition, without saying anything else at first."""
+        self.ratio = RatioEmbedding(self.embed.get_parameter("3.weight"))
+
     def forward(self, x: Tensor, c_noise: Tensor, condition: Condition) -> Tensor:
         """x (B, C, *S), c_noise (B,) -> (B, outputs, *S)."""
         sizes = tuple(s // self.patch for s in x.shape[2:])
@@ -118,6 +124,8 @@ class DiT(nn.Module):
         if self.vector is not None:
             assert condition.vector is not None, "this network is told a vector"
             embedding = embedding + self.vector(condition.vector)
+        if self.ratio is not None:
+            embedding = embedding + self.ratio(c_noise, condition.ratio)
         embedding = F.silu(embedding)
         whole = x if condition.field is None else torch.cat([x, condition.field], dim=1)
         tokens = self.tokens(space_to_depth(whole, self.patch).flatten(2).transpose(1, 2))

@@ -10,6 +10,7 @@ from echoes.nets.attention import Attention, positions, steps
 from echoes.nets.conditions import Condition
 from echoes.nets.layers import Fourier, ResBlock, conv, norm, shrinking, zero
 from echoes.nets.strides import Strides
+from echoes.nets.two_times import RatioEmbedding
 from echoes.nets.unet_config import UNetConfig
 
 
@@ -41,6 +42,7 @@ class UNet(nn.Module):
         self.positions = 2 * rank
         self.embed = nn.Sequential(Fourier(64), nn.Linear(64, features), nn.SiLU(), nn.Linear(features, features))
         self.vector = nn.Linear(vector, features) if vector else None
+        self.ratio: RatioEmbedding | None = None  # unless `hear_ratio` is called
         self.stem = conv(rank, inputs + self.positions, widths[0])
 
         def block(width: int) -> ResBlock:
@@ -61,12 +63,18 @@ class UNet(nn.Module):
         self.up = nn.ModuleList([level(width) for width in widths])
         self.norm, self.out = norm(widths[0], size.norm), zero(conv(rank, widths[0], outputs))
 
+    def hear_ratio(self) -> None:
+        """Have two times from now on: listen to the ratio of a condition, without saying anything else at first."""
+        self.ratio = RatioEmbedding(self.embed.get_parameter("3.weight"))
+
     def forward(self, x: Tensor, c_noise: Tensor, condition: Condition) -> Tensor:
         """x (B, C, *S), c_noise (B,) -> (B, outputs, *S)."""
         embedding = self.embed(c_noise)
         if self.vector is not None:
             assert condition.vector is not None, "this network is told a vector"
             embedding = embedding + self.vector(condition.vector)
+        if self.ratio is not None:
+            embedding = embedding + self.ratio(c_noise, condition.ratio)
         where = positions(x.shape[2:], self.positions, x.device).expand(len(x), *[-1] * (x.ndim - 1))
         x = self.stem(torch.cat([x, where] if condition.field is None else [x, condition.field, where], dim=1))
         skips = []

@@ -1,5 +1,6 @@
 """All methods over the same labels: spectrograms of each, in the shares of the training, latencies and calls."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 import tracks
 from echoes import arrays, params
 from echoes.models import trained
+from echoes.models.microdoppler.comparison import Samples
 from echoes.models.microdoppler.reconstruction import reconstruct
 from echoes.models.microdoppler.sampling import Sampling, repeated
 from echoes.models.trained import SampleParams
@@ -116,3 +118,13 @@ def test_the_header_names_every_artifact_it_was_made_from(case):
 )
 def test_frames_are_repeated_in_whole_rounds_and_then_evenly_spread(count, expected):
     assert repeated(np.array([3, 5, 9]), count).tolist() == expected
+
+
+def test_a_student_with_one_call_has_no_row_of_two(people, tmp_path):
+    p = params.build(SampleParams, {**tracks.PEOPLE_SAMPLE, "frames": 4}, "people.sample")
+    models = trained.load(people.data, people.grids, CPU)
+    running = Sampling(replace(models, of=replace(models.of, student="ensemble")), people.grids, p)
+    with arrays.writing(tmp_path / "samples.zarr") as writer:
+        running.write(writer)
+    assert Samples(tmp_path / "samples.zarr", people.grids).generated == ["ldm", "cd_1"]
+    assert list(running.timings()) == ["ldm", "cd_1", "vae_bound"]

@@ -11,8 +11,8 @@ from echoes.dataset.grids import Grids
 from echoes.evaluation.points import evaluate_points, restrict
 from echoes.evaluation.reliability import Reliability
 from echoes.grids import Grid, Range
-from echoes.models.radar import calibration, readout
-from echoes.models.radar.calibration import DECIDE, GHOST, KEEP, LEVELS, Validated
+from echoes.models.radar import calibration, cell_choice, readout
+from echoes.models.radar.calibration import DECIDE, GHOST, KEEP, LEVELS, SHARES, Validated
 from echoes.models.radar.onecall import Said
 from echoes.models.radar.readout import Fusion, Placement
 from echoes.rasters.cells import Cells, pack
@@ -191,6 +191,42 @@ def test_cells_are_decided_by_the_threshold_of_the_best_overlap(settled, grids):
     overlaps = {level: iou(level) for level in DECIDE}
     assert overlaps[settled.decide] == pytest.approx(max(overlaps.values()))
     assert DECIDE[0] < settled.decide < DECIDE[-1]
+
+
+def blend_cost(settled, grids, said, share):
+    """Of the cells of a blend, as `cost` measures points; said: frames -> what the networks say."""
+    frames, placement = grids.frames("val"), Placement(GRID, SCALING, ENHANCE)
+    found, sampled = [], said(frames).weighed[:, 1].half().float().sigmoid().numpy()
+    gated = Fusion(settled, placement, CPU).probability(said(frames).weighed.half()).numpy()
+    for frame, p, s in zip(frames.tolist(), gated, sampled, strict=True):
+        cells = cell_choice.as_many(cell_choice.blended(p, s, share), p)
+        truth, region = calibration.truth(grids, frame, 0)
+        found.append(evaluate_points(restrict(GRID.centres(cells), region), truth, GRID.diagonal_m))
+    return calibration.cost(found)
+
+
+@pytest.mark.parametrize(("strength", "least", "most"), [(0.0, 0.0, 0.0), (1.0, 0.1, 0.7), (4.0, 0.35, 1.0)])
+def test_a_blend_has_as_much_of_a_sample_as_is_best_on_validation(settled, grids, strength, least, most):
+    """The regression knows what it knows; the more the sample knows beside it, the more of it is taken."""
+
+    def sampling(frames):
+        said, weighed = say(frames), say(frames).weighed.clone()
+        noise = np.stack([seeds.rng(0, "blend", frame).normal(0, 2, GRID.shape) for frame in frames.tolist()])
+        truth = np.stack([occupied(frame) for frame in frames.tolist()])
+        weighed[:, 1] = torch.from_numpy(strength * (2 * truth - 1) + noise)
+        return replace(said, weighed=weighed)
+
+    said = list(calibration._said(sampling, grids.frames("val")))
+    found = calibration.blend(settled, said, grids, CPU, 0)
+    costs = {share: blend_cost(settled, grids, sampling, share) for share in SHARES}
+    assert costs[found] == pytest.approx(min(costs.values()), rel=1e-4)
+    assert least <= found <= most
+    assert len(set(costs.values())) == len(SHARES)
+
+
+def test_the_blend_is_settled_with_the_rest(settled, grids):
+    said = list(calibration._said(say, grids.frames("val")))
+    assert settled.blend == calibration.blend(settled, said, grids, CPU, 0)
 
 
 def test_returns_outside_the_grid_are_as_probable_as_those_inside_are_on_average(settled, grids):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from echoes import seeds
-from echoes.models.radar.cell_choice import as_many, best_overlap, blended
+from echoes.models.radar.cell_choice import as_many, best_overlap, blended, blended_cells
 
 
 def grid(*probabilities: float) -> np.ndarray:
@@ -74,4 +74,6 @@ def test_log_odds_are_mixed():
     np.testing.assert_allclose(blended(first, second, 0.0), first, rtol=1e-6)
     np.testing.assert_allclose(blended(first, second, 1.0), second, rtol=1e-6)
     np.testing.assert_allclose(blended(first, second, 0.5), grid(2 / 3, 1 / 3), rtol=1e-6)  # odds of 4 and 1, 1 and 1/4
+    assert chosen(blended_cells(grid(0.8, 0.5), grid(0.1, 0.9), 0.2)) == [0]  # one, as 1.3 are there
+    assert chosen(blended_cells(grid(0.8, 0.5), grid(0.1, 0.9), 0.8)) == [1]
     assert np.isfinite(blended(grid(0.0, 1.0), grid(1.0, 0.0), 0.5)).all()

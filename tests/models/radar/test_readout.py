@@ -28,7 +28,7 @@ GRID = Grid.of(z=Range(-2.0, 2.0, 4), y=Range(-32.0, 32.0, 16), x=Range(0.0, 64.
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
 WEIGHTS = ((0.6, 0.4, 1.0, 0.5), (0.9, 0.0, 0.2, 0.0), (0.0, 0.0, 2.0, 0.1))
 GATE = Gate(readout.names(True), tuple(Band(n, w, -b) for b, (n, w) in enumerate(zip(BANDS_M, WEIGHTS, strict=True))))
-READOUT = Readout(GATE, decide=0.5, keep=0.0, near=0.6, far=0.8, outside=0.3, bands=(True, True, True))
+READOUT = Readout(GATE, decide=0.5, keep=0.0, near=0.6, far=0.8, outside=0.3, bands=(True, True, True), blend=0.5)
 
 
 def fusion(**changes):
@@ -199,6 +199,7 @@ def test_a_readout_survives_a_header_and_another_is_refused_with_its_path():
             {"gate": {**told["gate"], "inputs": ["a", "latent", "here", "near"]}},
             r"gate\.inputs: expected regression, .*, got a",
         ),
+        ({"blend": 1.5}, r"blend: expected a share from 0 to 1, got 1\.5"),
         ({"keep": "all"}, r"keep: expected a number, got 'all'"),
         ({"gate": {**told["gate"], "bands": told["gate"]["bands"][:2]}}, r"gate\.bands: expected 0-20m, .*, got 0-20m"),
     ):

@@ -21,7 +21,7 @@ from echoes.nets.classifiers import Classifier
 from echoes.provenance import require_parent
 from echoes.training.schedule import Schedule
 
-GENERATED = ("ldm", "cd_1", "cd_2")
+GENERATED = ("ldm", "cd_1", "cd_2")  # of which a student that has one call lacks the last
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class SpectrogramEvaluation:
         require_resamples(self.resamples)
 
 
+@dataclass(frozen=True)
+class _Content:
+    methods: tuple[str, ...]
+
+
 class Samples:
     """The spectrograms (N, C, F, T) that the stage sample wrote, and the labels (N, kinds) of the generated ones."""
 
@@ -56,7 +61,9 @@ class Samples:
         if not ((self.labels >= 0) & (self.labels < counts)).all():
             found = [self.labels.min(axis=0).tolist(), self.labels.max(axis=0).tolist()]
             raise InputError(f"{path}/labels: expected less than {counts} of {list(data.label_names)}, got {found}")
-        for name in GENERATED:
+        told: _Content = params.build_subset(_Content, self._reader.header.content, f"{path}: header")
+        self.generated = [name for name in GENERATED if name in told.methods]
+        for name in self.generated:
             self._reader.require(name, "f", len(self.labels), data.channels, *data.shape)
         self._reader.require("vae_bound", "f", len(data.frames("test")), data.channels, *data.shape)
 
@@ -79,7 +86,7 @@ class Comparison:
         self._classes = tuple(len(names) for names in data.label_names.values())
         train, test = data.frames("train"), data.frames("test")
         self.spectrograms = {"real": (data.target_batch(test), data.labels(test))}
-        self.spectrograms |= {name: (samples.all(name), samples.labels) for name in GENERATED}
+        self.spectrograms |= {name: (samples.all(name), samples.labels) for name in samples.generated}
         self.spectrograms["vae_bound"] = (samples.all("vae_bound"), data.labels(test))
         self._train = (data.target_batch(train), data.labels(train))
         self._features = self._fit(*self._train, "conv", "features")

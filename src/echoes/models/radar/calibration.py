@@ -1,10 +1,11 @@
-"""What of a readout is settled on validation frames: the gate, then the thresholds, then where it helps."""
+"""What of a readout is settled on validation frames: the gate, the thresholds, where it helps, and last the blend."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from echoes import seeds
 from echoes.dataset.frames import batches_of, evenly_spaced
@@ -14,7 +15,7 @@ from echoes.evaluation.bands import BANDS_M
 from echoes.evaluation.gate import Gate, Samples
 from echoes.evaluation.points import Region, restrict
 from echoes.evaluation.thresholds import choose_threshold
-from echoes.models.radar import clouds
+from echoes.models.radar import cell_choice, clouds
 from echoes.models.radar.onecall import Said
 from echoes.models.radar.readout import LATENT, REGRESSION, Fusion, Placement, Readout, bands
 
@@ -27,6 +28,7 @@ KEEP = (0.005, 0.01, 0.02, 0.04, 0.08)
 RIDGE = 10.0  # of the gate: as much as ten cells say for trusting the regression as it is
 TRUTH = 2500  # points of the truth that a candidate is measured by
 LEVELS = (0.02, 0.03, 0.045, 0.065, 0.09, 0.12, 0.16, 0.22, 0.3, 0.4, 0.55, 0.75)  # of points
+SHARES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)  # of a sample in a blend
 DECIDE = tuple(float(level) for level in np.linspace(0.04, 0.9, 44).round(2))  # of cells
 
 Say = Callable[[np.ndarray], Said]  # frames (B,) -> what the networks say of them
@@ -64,6 +66,13 @@ def fit(say: Say, grids: Grids, names: Sequence[str], device: torch.device, seed
     """
     frames = evenly_spaced(grids.frames("val"), FRAMES)
     said = list(_said(say, frames))
+    chosen = _with_what_is_worth_it(said, grids, names, device, seed)
+    return replace(chosen, blend=blend(chosen, said, grids, device, seed))
+
+
+def _with_what_is_worth_it(
+    said: Sequence[Validated], grids: Grids, names: Sequence[str], device: torch.device, seed: int
+) -> Readout:
     both = _settled(said, grids, names, device, seed)
     if REGRESSION not in names or not both.readout.uses_latent:
         return both.readout
@@ -71,9 +80,27 @@ def fit(say: Say, grids: Grids, names: Sequence[str], device: torch.device, seed
     return both.readout if both.cost < alone.cost * (1 - WORTH) else alone.readout
 
 
+def blend(readout: Readout, said: Sequence[Validated], grids: Grids, device: torch.device, seed: int) -> float:
+    """The share of a sample in a blend of the least cost, of SHARES; the least share of those that cost the same."""
+    latent, placement = readout.gate.inputs.index(LATENT), Placement.of(grids)
+    frames = [
+        (p, expit(v.weighed[latent].astype(np.float32)), v.measured.astype(np.float32), *truth(grids, v.frame, seed))
+        for p, v in zip(_probabilities(readout, said, grids, device), said, strict=True)
+    ]
+
+    def spent(share: float) -> float:
+        scores = []
+        for gated, sampled, measured, true, region in frames:
+            made = placement.at(cell_choice.blended_cells(gated, sampled, share), gated, measured)
+            scores.append(points.evaluate_points(restrict(made.points, region), true, grids.grid.diagonal_m))
+        return cost(scores)
+
+    return SHARES[int(np.argmin([spent(share) for share in SHARES]))]
+
+
 def _settled(said: Sequence[Validated], grids: Grids, names: Sequence[str], device: torch.device, seed: int) -> Settled:
     fitted = fit_gate(said, grids, names, seed)
-    readout = Readout(fitted, 0.5, 0.0, LEVELS[0], LEVELS[0], 0.5, (True, True, True))
+    readout = Readout(fitted, 0.5, 0.0, LEVELS[0], LEVELS[0], 0.5, (True, True, True), SHARES[0])
     probable = _probabilities(readout, said, grids, device)
     targets = [clouds.target(grids, v.frame) for v in said]
     listed = [(np.argwhere(p >= DECIDE[0]), p[p >= DECIDE[0]]) for p in probable]

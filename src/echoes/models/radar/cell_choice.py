@@ -7,7 +7,6 @@ of the LiDAR reached counts as empty there: its sum is how many cells a LiDAR wo
 import numpy as np
 from scipy.special import expit, logit
 
-BLEND = 0.5  # as much of one sample as of the gate
 LEAST = 1e-6  # a probability nearer to 0 or 1 is as good as that
 
 
@@ -33,6 +32,11 @@ def blended(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
     """The probability whose log odds are those of two, mixed: `share` of the second (Genest and Zidek 1986, Sec. 3)."""
     odds = [logit(np.clip(p.astype(np.float64), LEAST, 1 - LEAST)) for p in (first, second)]
     return np.asarray(expit((1 - share) * odds[0] + share * odds[1]))
+
+
+def blended_cells(probability: np.ndarray, sampled: np.ndarray, share: float) -> np.ndarray:
+    """(M, 3) cells of both (D, H, W) together, `share` of the sample: as many as are there by the `probability`."""
+    return as_many(blended(probability, sampled, share), probability)
 
 
 def _ordered(probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

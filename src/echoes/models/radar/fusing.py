@@ -52,8 +52,8 @@ class Fusing:
         start = sampler.clock(self._device)
         gated, sampled = (p.cpu().numpy() for p in (self._fusion.probability(said.weighed), said.latent.sigmoid()))
         seconds = said.seconds + sampler.clock(self._device) - start
-        ranked = [cell_choice.blended(*pair, cell_choice.BLEND) for pair in zip(gated, sampled, strict=True)]
-        cells = [cell_choice.as_many(r, p) for r, p in zip(ranked, gated, strict=True)]
+        share = self._fusion.readout.blend
+        cells = [cell_choice.blended_cells(*pair, share) for pair in zip(gated, sampled, strict=True)]
         return self._placed(cells, gated, said.measured.cpu().numpy()), seconds
 
     def fused(self, frames: np.ndarray) -> Produced:

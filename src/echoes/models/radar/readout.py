@@ -40,6 +40,7 @@ class Readout:
     near, far a cell without a return is added from this probability on, near to one or not.
     outside   the probability of returns outside of the grid, of which the networks know nothing: that of the others.
     bands     whether cells are added in each range band: whether that brought the cloud nearer to the LiDAR.
+    blend     how much of a sample is in a blend with the gate's probability: 0 for none, 1 for the sample alone.
     """
 
     gate: Gate
@@ -49,6 +50,7 @@ class Readout:
     far: float
     outside: float
     bands: tuple[bool, ...]
+    blend: float
 
     def __post_init__(self) -> None:
         if self.gate.inputs not in (names(True), names(False)):
@@ -58,6 +60,8 @@ class Readout:
         for name in ("decide", "keep", "near", "far", "outside"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name}: expected a probability, got {getattr(self, name)}")
+        if not 0 <= self.blend <= 1:
+            raise InputError(f"blend: expected a share from 0 to 1, got {self.blend}")
 
     @property
     def uses_latent(self) -> bool:

@@ -15,7 +15,7 @@ from echoes.choices.rules import in_force
 from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import ensembles
-from echoes.models import sampler
+from echoes.models import sampler, students
 from echoes.models.conditions import unmirrored
 from echoes.models.radar import baselines, clouds, encoded, reconstruction
 from echoes.models.radar.clouds import Cloud, Made, from_decoded
@@ -40,7 +40,9 @@ class Sampling:
         self._trained, self._grids, self._p = trained, grids, p
         drawn = trained.samplers(p)
         mean = replace(drawn["ldm"], steps=sampler.regressing(p.sigmas.high), guidance=UNGUIDED)
-        self._samplers: dict[str, Sampler] = {"posterior_mean": mean, **drawn}
+        both_ends = trained.of.student == "trajectory"
+        of_student = {"cd_mean": students.mean(drawn["cd_1"], trained.model, trained.of.sigmas)} if both_ends else {}
+        self._samplers: dict[str, Sampler] = {"posterior_mean": mean, **drawn, **of_student}
         call = OneCall(replace(drawn["cd_1"], seed=trained.of.seed))  # as `echoes enhance` draws it
         self._regression, self._say = call.regression, of_frames(call, grids, trained.conditions, False)
         enhances = grids.task.enhances

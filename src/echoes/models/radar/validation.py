@@ -9,7 +9,7 @@ import numpy as np
 from echoes.dataset.grids import Grids
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
-from echoes.models import second_step
+from echoes.models import second_step, students
 from echoes.models.conditions import Conditions
 from echoes.models.radar import calibration, familiarity
 from echoes.models.radar.onecall import OneCall, of_frames
@@ -26,8 +26,8 @@ def calibrate(
     student: ConsistencyModel, distilled: SigmaRange, once: Sampler, grids: Grids, conditions: Conditions
 ) -> dict[str, Any]:
     """What travels with the model: the occupancy `threshold` of one-step samples, the noise level `second_sigma` of the
-    second step; where the task enhances what goes in, the `readout` of these clouds, and what the training frames were
-    like (`seen`).
+    second step; of a student with two times, the `mean_threshold` of its posterior mean; where the task enhances what
+    goes in, the `readout` of these clouds, and what the training frames were like (`seen`).
 
     distilled  the noise levels across which the student was; once: how it is sampled in one call.
     """
@@ -37,6 +37,8 @@ def calibrate(
         "threshold": threshold,
         "second_sigma": second_sigma(validation, second_step.two_steps(student, distilled, once), threshold),
     }
+    if student.has_two_times:
+        levels["mean_threshold"] = validation.best(validation.sampled(students.mean(once, student, distilled)))
     if not grids.task.enhances:
         return levels
     call = OneCall(once)
