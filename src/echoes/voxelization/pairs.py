@@ -124,7 +124,7 @@ def _pair(frame: Frame, plane: Plane | None, source: Any, params: GridParams, vi
         voxels.mean_offsets(wanted, grid),
         pack(observed),
         given[grid.cells(given)[1]],
-        wanted[grid.cells(wanted)[1], :3],
+        wanted[grid.cells(wanted)[1], : len(params.roles().target_columns)],
         np.array(taken_out),
     )
     return Pair(cells, velocity, len(radar))
