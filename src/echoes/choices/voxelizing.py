@@ -21,6 +21,7 @@ READERS = {
     "simulated": DOPPLER,
     "astyx": DOPPLER,
     "ntu4dradlm": DOPPLER,
+    "generated": DOPPLER,
     "images": (only("colour", ["colormap"], "colormap"),),
 }
 
