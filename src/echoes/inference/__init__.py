@@ -8,5 +8,6 @@ imports it, so that no stage depends on more files by it, and what it imports is
 
 from echoes.inference.enhancer import Enhancer
 from echoes.inference.generator import SpectrogramGenerator
+from echoes.inference.radar_generator import RadarGenerator
 
-__all__ = ["Enhancer", "SpectrogramGenerator"]
+__all__ = ["Enhancer", "RadarGenerator", "SpectrogramGenerator"]
