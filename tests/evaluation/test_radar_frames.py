@@ -28,11 +28,13 @@ def test_a_point_is_a_hit_where_a_real_one_is_near_as_strong_and_as_fast():
             [5.0, 0, 1, 0.0, 68.0],  # too strong
             [5.0, 0, 1, 2.5, 60.0],  # too fast
             [6.5, 0, 1, 0.0, 60.0],  # too far
+            [9.0, 0, 1, 1.6, 72.1],  # a hit
         ]
     )
     found = paired(made, real)
-    assert (found["hit_precision"], found["hit_recall"], found["hit_given_near"]) == (0.25, 0.5, pytest.approx(1 / 3))
-    assert found["hit_f1"] == pytest.approx(1 / 3)
+    assert (found["hit_precision"], found["hit_recall"], found["hit_given_near"]) == (0.4, 1.0, 0.5)
+    assert found["hit_f1"] == pytest.approx(4 / 7)
+    assert paired(made[1:4], real)["hit_recall"] == 0
     assert paired(real, real)["hit_f1"] == paired(real, real)["hit_given_near"] == 1
     unmeasured = paired(real[:, :5] + UNKNOWN, real)
     assert (unmeasured["hit_f1"], unmeasured["hit_given_near"]) == (0, 0)
