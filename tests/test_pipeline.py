@@ -1,6 +1,7 @@
 """dvc.yaml names the code, the data and the parameters that each stage uses, no more and no less."""
 
 import ast
+import copy
 import importlib.util
 import re
 import subprocess
@@ -134,6 +135,16 @@ def test_each_section_is_read_by_one_stage():
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_section_of_every_track_builds(stage, track):
     assert all(section is not None for section in built(stage, track).values())
+
+
+def test_the_track_that_generates_radar_is_the_simulated_street_the_other_way_round():
+    given, made = (copy.deepcopy(NUMBERS[track]) for track in ("radar", "radar_from_lidar"))
+    assert (given["grid"].pop("task"), made["grid"].pop("task")) == ("enhance", "radar_from_lidar")
+    for section in (given, made):
+        del section["vae"]["loss"]["measured"], section["ldm"]["loss"]["regression"]["measured"]
+    assert made == given
+    streets = [imports.ROOT / "data" / "raw" / track / "street.yaml" for track in ("radar", "radar_from_lidar")]
+    assert streets[0].read_bytes() == streets[1].read_bytes()
 
 
 @pytest.mark.parametrize("stage", [*STAGES, FOLDS])

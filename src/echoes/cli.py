@@ -58,7 +58,9 @@ def enhance(
     precision: Annotated[
         Literal["auto", "bfloat16", "float16", "float32"], typer.Option(help="Of networks; auto asks the device.")
     ] = "auto",
-    form: Annotated[Literal["ply", "pcd", "npy", "csv"], typer.Option("--format", help="Of the clouds.")] = "ply",
+    form: Annotated[
+        Literal["ply", "pcd", "npy", "csv", "bin"], typer.Option("--format", help="Of the clouds; bin: as of KITTI.")
+    ] = "ply",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the clouds of an earlier run.")] = False,
 ) -> None:
     """Radar frames of a recording -> dense, LiDAR-like clouds.
@@ -77,24 +79,44 @@ def enhance(
 
 @app.command()
 def generate(
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for arrays and pictures.")],
-    track: Annotated[str, typer.Option(help="Trained track of labelled spectrograms.")],
-    user: Annotated[str, typer.Option(help="Whose; every known one if left out.")] = "",
-    activity: Annotated[str, typer.Option(help="What is done, or the class; every known one if left out.")] = "",
-    count: Annotated[int, typer.Option(min=1, help="Spectrograms of each label.")] = 16,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same spectrograms.")] = 0,
-    method: Annotated[Literal["ldm", "cd_1", "cd_2"], typer.Option(help="Solver, or one or two calls.")] = "ldm",
-    batch: Annotated[int, typer.Option(min=1, help="Spectrograms in the network at once.")] = 32,
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="[INPUT] OUTPUT", help="A recording with LiDAR, for radar frames; the result."),
+    ],
+    track: Annotated[str, typer.Option(help="Trained track, of labelled spectrograms or of radar from LiDAR.")],
+    user: Annotated[str | None, typer.Option(help="Whose; every known one if left out.")] = None,
+    activity: Annotated[
+        str | None, typer.Option(help="What is done, or the class; every known one if left out.")
+    ] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Spectrograms of each label (16), or radar frames of each frame (1).")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same.")] = 0,
+    method: Annotated[
+        Literal["ldm", "cd_1", "cd_2"] | None,
+        typer.Option(help="Solver (for spectrograms), or one or two calls (for radar frames)."),
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Spectrograms, or frames, in the network at once.")] = 32,
+    form: Annotated[
+        Literal["ply", "pcd", "npy", "csv", "bin"] | None, typer.Option("--format", help="Of radar frames (ply).")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those of an earlier run.")] = False,
 ) -> None:
-    """New spectrograms of a user and an activity.
+    """New spectrograms of a user and an activity, or radar frames of a recording that has a LiDAR.
 
-    Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label.
+    Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label. Or points with
+    x, y, z [m], doppler [m/s] and power [dB] for each frame of INPUT, its LiDAR, and generated.json: a recording that
+    the reader `generated` reads.
     """
+    if len(folders) > 2:
+        raise InputError(f"generate: expected [INPUT] OUTPUT, got {len(folders)} folders")
+    *recording, output = folders
+    if recording:
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as for enhance
     from echoes.commands import generate as command
 
-    wanted = {kind: value for kind, value in (("user", user), ("activity", activity)) if value}
-    typer.echo(command.generate(track, wanted, count, seed, method, batch, output, overwrite))
+    asked = command.Asked(user, activity, count, seed, method, batch, form)
+    typer.echo(command.generate(track, recording[0] if recording else None, output, asked, overwrite))
 
 
 @app.command()

@@ -11,6 +11,7 @@ METRIC_ORDER = (
     *("activity_accuracy", "user_accuracy", "train_on_generated_accuracy"),
     *("envelope_w1_mps", "cadence_w1_hz", "latency_ms", "calls"),
     *("set_two_sample_accuracy", "set_frechet", "set_jsd_bev"),
+    *("radar_hit_f1", "radar_static_doppler_mps", "set_doppler_w1_mps", "set_power_w1_db"),
 )
 
 

@@ -53,6 +53,17 @@ class Task:
                 wanted = f"{OCCUPANCY}, then some of {', '.join(KINDS)}"
                 raise InputError(f"{role}: expected {wanted}, got {', '.join(names) or 'none'}")
 
+    @property
+    def makes_radar(self) -> bool:
+        """Whether a radar alone is to come out: all that is measured of the target only a radar measures."""
+        names = measured(self.target)
+        return bool(names) and all(KINDS[name] in OF_RADAR for name in names)
+
+    @property
+    def target_columns(self) -> tuple[str, ...]:
+        """Of the points of the target that are kept: of a radar all, of a LiDAR where they lie."""
+        return POINTS["radar"] if self.makes_radar else POINTS["lidar"][:3]
+
 
 RADAR = (OCCUPANCY, "power", "doppler", "doppler_variance")
 LIDAR = (OCCUPANCY, "reflectivity")

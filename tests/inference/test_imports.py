@@ -25,6 +25,9 @@ enhancer(np.float32([[10, 0, 0, 1, 60], [12, 3, 1, 2, 70]]))
 GENERATE = """
 from echoes.inference import SpectrogramGenerator
 SpectrogramGenerator.load("people").spectrograms(("3", "walk"), 1)
+import numpy as np
+from echoes.inference import RadarGenerator
+RadarGenerator.load("lidar")(np.float32([[4, 0, 0, 0.5], [2, 3, 1, 0.1]]), count=1, seed=0)
 """
 COMMAND = """
 from echoes.cli import app
@@ -57,8 +60,9 @@ def test_an_enhancer_loads_nothing_of_training_readers_or_drawing(
     assert never(modules) == set()
 
 
-def test_a_generator_loads_nothing_of_training_readers_or_drawing(tmp_path: Path) -> None:
+def test_generators_load_nothing_of_training_readers_or_drawing(tmp_path: Path) -> None:
     tracks.people(tmp_path / "people")
+    tracks.radar_from_lidar(tmp_path / "lidar")
     assert never(loaded(GENERATE, tmp_path)) == set()
 
 

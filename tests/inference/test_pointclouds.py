@@ -28,6 +28,8 @@ def read(path: Path, columns: tuple[str, ...] = POINT_COLUMNS) -> np.ndarray:
             return cloud.numpy(columns)
         case ".npy":
             return np.load(path)
+        case ".bin":
+            return np.fromfile(path, "<f4").reshape(-1, len(columns))
     header, *rows = path.read_text().splitlines()
     assert tuple(header.split(",")) == columns
     return np.array([row.split(",") for row in rows], dtype=np.float32).reshape(-1, len(columns))

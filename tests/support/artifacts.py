@@ -67,7 +67,7 @@ def lidar_to_radar(frame: int) -> FrameCells:
         offsets=np.zeros((len(of_radar.indices), 3), np.float32),
         observed=pack(np.ones(GRID.shape, bool)),
         input_points=points,
-        target_points=cells.input_points[:, :3],
+        target_points=cells.input_points,
     )
 
 

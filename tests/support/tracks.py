@@ -28,6 +28,7 @@ from echoes.models.extraction import Extraction
 from echoes.models.objectives import LdmParams
 from echoes.models.radar import familiarity
 from echoes.models.radar.readout import Readout
+from echoes.models.radar.returns import Returns
 from echoes.models.sampler import UNGUIDED as ALONE
 from echoes.models.sampler import Decoder, Sampler, Steps
 from echoes.tasks import RADAR_FROM_LIDAR
@@ -211,6 +212,10 @@ GATE = Gate(("regression", "latent", "here", "near"), tuple(Band(name, WEIGHTS, 
 READOUT = Readout(GATE, decide=0.45, keep=0.65, near=0.6, far=0.7, outside=0.3, bands=(True, True, True), blend=0.35)
 
 
+# One to three returns in a cell, whatever its range.
+RETURNS = Returns(0.45, ((4, 2, 1),) * len(BANDS_M))
+
+
 def shaken(module: nn.Module, std: float = 0.1) -> nn.Module:
     """The module with random weights where a new one has zeros, so that it says something."""
     torch.manual_seed(0)
@@ -239,7 +244,8 @@ def radar_from_lidar(data: Path) -> SimpleNamespace:
     grids = artifacts.write_grids(data / "grids.zarr", task=RADAR_FROM_LIDAR)
     vae = changed(VAE, {"loss.measured": weights})
     ldm = changed(LDM, {"loss.regression.measured": weights})
-    return built(data, grids, vae, ldm, CD, {"threshold": 0.4, "second_sigma": 1.5})
+    chosen = {"threshold": 0.4, "second_sigma": 1.5, "returns": asdict(RETURNS)}
+    return built(data, grids, vae, ldm, CD, chosen)
 
 
 def changed(section: dict, values: dict[str, Any]) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def test_a_radar_from_a_lidar_takes_the_same_frame_the_other_way_round():
     np.testing.assert_array_equal(other.target.indices, one.input.indices)
     np.testing.assert_array_equal(other.input.features, one.target.features[:, :1])  # and not what a radar measured
     np.testing.assert_array_equal(other.input.indices, one.target.indices)
-    np.testing.assert_array_equal(other.target_points, one.input_points[:, :3])
+    np.testing.assert_array_equal(other.target_points, one.input_points)  # and what it measured
     np.testing.assert_array_equal(other.input_points[:, :3], one.target_points)
     assert unpack(other.observed, layout.grid().shape).all()
     assert layout.ground_m() == 0

@@ -22,6 +22,7 @@ READERS = {
     "simulated": DOPPLER,
     "astyx": DOPPLER,
     "ntu4dradlm": DOPPLER,
+    "generated": DOPPLER,
     "images": (only("colour", ["colormap"], "colormap"),),
 }
 

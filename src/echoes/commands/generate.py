@@ -1,7 +1,8 @@
-"""Command generate: spectrograms of given labels from a trained track, as arrays and as pictures."""
+"""Command generate: spectrograms of given labels, as arrays and as pictures; or the radar frames of a recording."""
 
 import csv
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,9 @@ import numpy as np
 from tqdm import tqdm
 
 from echoes import files, params
+from echoes.commands import radar_frames
 from echoes.commands.folders import check_replaceable
+from echoes.commands.outputs import Format
 from echoes.compute.device import best_device
 from echoes.errors import InputError
 from echoes.inference.generator import Labels, SpectrogramGenerator
@@ -18,10 +21,50 @@ from echoes.reports import spectrograms as pictures
 from echoes.reports.spectrograms import View
 
 Method = Literal["ldm", "cd_1", "cd_2"]
+COUNT = 16  # spectrograms of each label
 ARRAYS, INDEX = "spectrograms.npz", "spectrograms.tsv"
 
 
-def generate(
+@dataclass(frozen=True)
+class Asked:
+    """The options of the command line; None where one was not given."""
+
+    user: str | None
+    activity: str | None
+    count: int | None
+    seed: int
+    method: Method | None
+    batch: int
+    form: Format | None
+
+
+def generate(track: str, recording: Path | None, output: Path, asked: Asked, overwrite: bool) -> str:
+    """Radar frames of a recording, or spectrograms where there is none; gives what to tell of it.
+
+    Raises InputError, and leaves nothing behind, for an option that the other one has.
+    """
+    if asked.seed < 0:
+        raise InputError(f"--seed: expected 0 or more, got {asked.seed}")
+    if recording is None:
+        _refuse("spectrograms, which need no INPUT", {"format": asked.form})
+        labels = {"user": asked.user, "activity": asked.activity}
+        wanted = {kind: value for kind, value in labels.items() if value}
+        method, count = asked.method or "ldm", asked.count or COUNT
+        return spectrograms(track, wanted, count, asked.seed, method, asked.batch, output, overwrite)
+    _refuse("radar frames, which have no labels", {"user": asked.user, "activity": asked.activity})
+    if asked.method == "ldm":
+        raise InputError("--method: expected cd_1 or cd_2, as radar frames are read out of these, got ldm")
+    options = (asked.count or 1, asked.seed, asked.method or "cd_1", asked.batch, asked.form or "ply")
+    return radar_frames.generate(track, recording, output, radar_frames.Wanted(*options), overwrite)
+
+
+def _refuse(made: str, options: Mapping[str, str | None]) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise InputError(f"--{name}: expected none for {made}, got {value}")
+
+
+def spectrograms(
     track: str,
     wanted: Mapping[str, str],
     count: int,
@@ -35,8 +78,6 @@ def generate(
 
     Raises InputError, and leaves nothing behind, where the track, the labels or `output` cannot be used.
     """
-    if seed < 0:
-        raise InputError(f"--seed: expected 0 or more, got {seed}")
     output = output.resolve()
     check_replaceable(output, INDEX, overwrite)
     generator = loaded(track, method, seed)

@@ -12,7 +12,7 @@ from echoes import files
 from echoes.inference.pointclouds import WRITERS
 from echoes.readers.frames import Entry
 
-Format = Literal["ply", "pcd", "npy", "csv"]
+Format = Literal["ply", "pcd", "npy", "csv", "bin"]
 
 INDEX = "frames.tsv"
 

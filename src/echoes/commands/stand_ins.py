@@ -58,10 +58,10 @@ def _frame(layout: GridParams, number: int) -> FrameCells:
     cells = _cells(grid, number)
     given, target = (Cells(cells, np.zeros((len(cells), len(c) - 1), np.float32)) for c in (task.input, task.target))
     seen = seeds.rng(number, "observed").random(grid.shape) < 0.5
-    points = np.zeros((1, len(POINTS[task.given])), np.float32)
+    points, wanted = (np.zeros((1, len(of)), np.float32) for of in (POINTS[task.given], task.target_columns))
     nowhere = np.array([0.0, 0.0, grid.axes[0].start - layout.ground_m() - 1.0])
     offsets = np.zeros((len(cells), 3), np.float32)
-    return FrameCells(str(number), 0.0, given, target, offsets, pack(seen), points, points[:, :3], nowhere)
+    return FrameCells(str(number), 0.0, given, target, offsets, pack(seen), points, wanted, nowhere)
 
 
 def _cells(grid: Grid, number: int) -> np.ndarray:

@@ -68,8 +68,9 @@ class Grids:
             self._reader.require(f"{name}_features", "f", None, len(self._channels[role]) - 1)
             for part in ("indices", "features"):
                 self._reader.require(f"{name}_{part}_end", "i", rows)
-        given = told.task.given
-        for name, columns in ((f"{given}_points", len(POINTS[given])), ("target_points", 3), ("target_offsets", 3)):
+        given, of_target = told.task.given, len(told.task.target_columns)
+        points = ((f"{given}_points", len(POINTS[given])), ("target_points", of_target), ("target_offsets", 3))
+        for name, columns in points:
             self._reader.require(name, "f", None, columns)
             self._reader.require(f"{name}_end", "i", rows)
 
@@ -122,7 +123,8 @@ class Grids:
         return self._reader.all("stretch")
 
     def points(self, role: Role, frame: int) -> np.ndarray:
-        """Points inside the grid: of what goes in (N, K), in the columns `tasks.POINTS`, or of the target (N, 3).
+        """Points inside the grid: of what goes in (N, K), in the columns `tasks.POINTS`, or of the target, in those
+        of the task: (N, 3) of a LiDAR, (N, 5) of a radar.
 
         Raises InputError for a training frame, whose points are not kept.
         """

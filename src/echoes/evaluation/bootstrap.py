@@ -11,6 +11,7 @@ from echoes.evaluation.blocks import INTERVAL, block_interval, ratio_interval
 BANDED = tuple(f"{key}_{band}" for key in ("chamfer_m", "f1@1.0m", "iou_3d", "iou_bev") for band in BANDS_M)
 WITH_INTERVAL = ("chamfer_m", "f1@0.5m", "f1@1.0m", "iou_3d", "iou_bev", "jsd_bev", "count_ratio", *BANDED)
 POINTS_WITH_INTERVAL = ("chamfer_m", "to_target_m", "from_target_m", "precision@1.0m", "recall@1.0m", "f1@1.0m")
+RADAR_WITH_INTERVAL = ("hit_precision", "hit_recall", "hit_f1")
 RATIOS = {"chamfer_ratio": "chamfer_m", "f1_ratio": "f1@1.0m"}  # to the radar's
 
 
@@ -57,6 +58,14 @@ def summarise_points(
         summary[f"{name}_lo"], summary[f"{name}_hi"] = ends
     summary["empty_frames"] = int(table["empty"].sum())
     return {f"points_{key}": value for key, value in summary.items() if key != "empty"}
+
+
+def summarise_radar(
+    frames: Sequence[dict[str, float]], blocks: np.ndarray, seed: int, resamples: int
+) -> dict[str, float | int | None]:
+    """The same of what `radar_frames` gave of each frame, each key with the prefix `radar_`."""
+    summary = _means(_table(frames), blocks, RADAR_WITH_INTERVAL, seed, resamples)
+    return {f"radar_{key}": value for key, value in summary.items()}
 
 
 def interval(values: np.ndarray, seed: int, resamples: int) -> tuple[float, float] | tuple[None, None]:

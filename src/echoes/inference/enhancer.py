@@ -9,26 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from echoes import latentstore, params
 from echoes.compute.device import best_device
-from echoes.compute.precision import Precision, autocast, computing
-from echoes.dataset.metadata import CloudMetadata
+from echoes.compute.precision import Precision, computing
 from echoes.errors import InputError
 from echoes.evaluation.unlikeness import Seen
 from echoes.grids import Y_AXIS, Grid
-from echoes.inference import columns
-from echoes.models import autoencoders, denoisers, students
+from echoes.inference import cloud_models, columns
+from echoes.inference.cloud_models import CloudModels
+from echoes.models import students
 from echoes.models.radar import cell_choice, clouds, familiarity
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall
-from echoes.models.radar.readout import Fusion, Placement, with_returns
+from echoes.models.radar.readout import Fusion, with_returns
 from echoes.models.radar.regressor import outputs
-from echoes.models.sampler import UNGUIDED, Decoder, Sampler, clock
-from echoes.models.trained import require_files
-from echoes.provenance import require_parent
-from echoes.rasters import scaling, sweeps, voxels
-from echoes.rasters.cells import Cells, dense
-from echoes.rasters.scaling import Scaling
+from echoes.models.sampler import clock
+from echoes.rasters import sweeps, voxels
+from echoes.rasters.cells import Cells
 from echoes.rasters.sweeps import Sweep, Sweeps
 from echoes.tasks import Task
 
@@ -52,7 +48,7 @@ class RadarFrame:
 class Enhancer:
     """The one-call model of a track and its decoder; what they need of the grids travels in their headers.
 
-    call         the networks; through_vae: whether the autoencoder encodes the radar for them.
+    models, call the networks.
     fusion       how a cloud is read out of what they say; choice, samples: as `load` takes them.
     blend        share of the sample where it is blended in; mirror: whether left and right are swapped, too.
     precision    of the networks.
@@ -62,8 +58,8 @@ class Enhancer:
     seen         what the radar of the training frames was like.
     """
 
+    models: CloudModels
     call: OneCall
-    through_vae: bool
     fusion: Fusion
     choice: Choice
     samples: int
@@ -73,7 +69,6 @@ class Enhancer:
     threshold: float
     grid: Grid
     task: Task
-    scaling: Scaling
     ego_motion: str
     sweeps: Sweeps | None
     seen: Seen
@@ -110,31 +105,22 @@ class Enhancer:
         """
         _require(readout, steps, samples, blend, mirror)
         device = best_device() if device is None else device
-        vae_path, cd_path = Path(folder, "vae.safetensors"), Path(folder, "cd.safetensors")
-        require_files(vae_path, cd_path)
-        vae, vae_header = autoencoders.load(vae_path, device)
-        model, of, header = students.load_cd(cd_path, device)
-        require_parent(cd_path, header, vae_path, vae_header)
-        told: CloudMetadata = params.build_subset(CloudMetadata, vae_header.content, f"{vae_path}: header")
-        if not told.task.enhances:
-            raise InputError(f"{vae_path}: expected a track that enhances clouds, got one from {told.task.given}")
-        grid, latent_shape = Grid(told.axes), latentstore.shape(header)
-        if latent_shape != vae.latent_shape(grid.shape):
-            raise InputError(f"{cd_path}: expected latents of a grid {grid.shape}, got {latent_shape}")
+        models = cloud_models.load(folder, steps, device)
+        header, task, grid = models.header, models.placement.task, models.placement.grid
+        if not task.enhances:
+            raise InputError(f"{models.path}: expected a track that enhances clouds, got one from {task.given}")
         if mirror and grid.axes[1].start != -grid.axes[1].stop:
             raise InputError(f"mirror: expected a grid as wide to both sides, got {grid.axes[1]}")
-        between = students.between(header, of, steps)
-        decoder = Decoder(vae, denoisers.whitening(header))
-        sampler = Sampler(model, students.steps(of.sigmas, between), UNGUIDED, decoder, latent_shape, of.seed)
+        sampler, settled = models.sampler, students.readout(header)
         if readout == "mean":
-            if of.student != "trajectory":
-                raise InputError(f"{cd_path}: expected cd.student trajectory for the readout mean, got {of.student}")
-            sampler = students.mean(sampler, model, of.sigmas)
-        settled = students.readout(header)
+            if models.of.student != "trajectory":
+                told = models.of.student
+                raise InputError(f"{models.cd_path}: expected cd.student trajectory for the readout mean, got {told}")
+            sampler = students.mean(sampler, models.model, models.of.sigmas)
         return cls(
+            models=models,
             call=OneCall(sampler),
-            through_vae=of.denoiser.condition.by == "vae",
-            fusion=Fusion(settled, Placement(grid, told.scaling, told.task), device),
+            fusion=Fusion(settled, models.placement, device),
             choice=readout,
             samples=samples,
             blend=settled.blend if blend is None else blend,
@@ -142,10 +128,9 @@ class Enhancer:
             precision=precision,
             threshold=students.calibrated(header, "mean_threshold" if readout == "mean" else "threshold"),
             grid=grid,
-            task=told.task,
-            scaling=told.scaling,
-            ego_motion=told.ego_motion,
-            sweeps=told.sweeps,
+            task=task,
+            ego_motion=models.ego_motion,
+            sweeps=models.sweeps,
             seen=familiarity.stored(header),
         )
 
@@ -179,7 +164,7 @@ class Enhancer:
             sample_ids, cells = [*sample_ids, *sample_ids], [*cells, *cells]
         device = self.call.sampler.device
         views = [cells, *([[self._mirrored(one) for one in cells]] if self.mirror else [])]
-        radar = [torch.from_numpy(self._dense(view, False)).to(device) for view in views]
+        radar = [torch.from_numpy(cloud_models.given(view, self.models.placement)).to(device) for view in views]
         start = clock(device)
         with computing(self.precision):
             told, *other = [self._told(*view, sample_ids) for view in zip(radar, views, strict=True)]
@@ -192,7 +177,7 @@ class Enhancer:
 
     def _told(self, radar: Tensor, cells: Sequence[Cells], sample_ids: Sequence[int]) -> list[Tensor]:
         """Probability by the gate and of the sample (B, D, H, W), measurements (B, C + 3, D, H, W), and the spread."""
-        cond = self._encode(cells) if self.through_vae else radar
+        cond = self.models.condition(cells, radar)
         latent = self.choice in (*ONE_CALL, "blend") or self.samples > 1 or self.fusion.readout.uses_latent
         said = self.call(radar, cond, sample_ids, self.samples, latent)
         measured = said.sampled if self.choice in ONE_CALL else said.measured
@@ -246,24 +231,6 @@ class Enhancer:
         of_point = np.zeros(len(made.points), np.float32)
         of_point[inside] = spread[tuple(indices[inside].T)]
         return columns.structured(np.column_stack([made.points, of_point]), self.columns)
-
-    def _dense(self, cells: Sequence[Cells], as_target: bool) -> np.ndarray:
-        """(B, C, D, H, W) in network range: the radar's channels, or a target's for the autoencoder."""
-        given, target = self.task.input, self.task.target
-        scaled = [scaling.features_to_network(c.features, given, self.scaling) for c in cells]
-        if as_target:
-            scaled = [scaling.recast(features, given, target) for features in scaled]
-        sparse = [Cells(c.indices, features) for c, features in zip(cells, scaled, strict=True)]
-        return np.stack([dense(c, self.grid.shape) for c in sparse])
-
-    @torch.no_grad()
-    def _encode(self, cells: Sequence[Cells]) -> Tensor:
-        """(B, Z, *S') latents, as extract_latents makes the condition `vae`."""
-        sampler = self.call.sampler
-        radar = torch.from_numpy(self._dense(cells, True)).to(sampler.device)
-        with autocast(radar.device):
-            latents: Tensor = sampler.decoder.vae.encode(radar).mean
-        return latents
 
 
 def _returns(name: str, points: np.ndarray) -> np.ndarray:

@@ -126,7 +126,8 @@ def _autoencoder(path: Path, device: torch.device) -> tuple[Autoencoder, Header]
     require_files(vae_path, path)
     vae, header = autoencoders.load(vae_path, device)
     if "labels" not in header.content:
-        raise InputError(f"{vae_path}: expected a track of labelled spectrograms, got one of radar clouds")
+        got = "one of radar clouds, which are made of a recording"
+        raise InputError(f"{vae_path}: expected a track of labelled spectrograms, got {got}")
     return vae, header
 
 

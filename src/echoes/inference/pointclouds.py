@@ -1,5 +1,6 @@
 """A cloud, (M,) with float32 fields of which x, y, z are the first -> a file that other programs open."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -37,4 +38,19 @@ def write_csv(cloud: np.ndarray, path: Path) -> None:
     np.savetxt(path, rows(cloud).astype(str), fmt="%s", delimiter=",", header=",".join(names(cloud)), comments="")
 
 
-WRITERS = {"ply": write_ply, "pcd": write_pcd, "npy": write_npy, "csv": write_csv}
+def write_bin(cloud: np.ndarray, path: Path) -> None:
+    """Rows of little-endian float32 and nothing else, as of KITTI."""
+    path.write_bytes(rows(cloud).astype("<f4").tobytes())
+
+
+def annotate(path: Path, notes: Sequence[str]) -> None:
+    """Put comments of one line each, in ASCII, into the header of a PLY or a PCD; others have no place for them."""
+    if path.suffix not in COMMENTS:
+        return
+    before, mark = COMMENTS[path.suffix]
+    *first, rest = path.read_bytes().split(b"\n", before)
+    path.write_bytes(b"\n".join([*first, *(mark + note.encode("ascii") for note in notes), rest]))
+
+
+COMMENTS = {".ply": (2, b"comment "), ".pcd": (0, b"# ")}  # lines that come before comments, and what begins one
+WRITERS = {"ply": write_ply, "pcd": write_pcd, "npy": write_npy, "csv": write_csv, "bin": write_bin}

@@ -21,6 +21,7 @@ MODULES = {
         "ntu4dradlm": "echoes.readers.ntu4dradlm",
         "vod": "echoes.readers.vod",
         "lidar": "echoes.readers.lidar",
+        "generated": "echoes.readers.generated",
         "mixed": "echoes.readers.mixed",
     },
     "microdoppler": {

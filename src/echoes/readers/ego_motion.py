@@ -72,6 +72,16 @@ def compensate(radar: np.ndarray, velocity: np.ndarray, span_mps: float | None) 
     return compensated
 
 
+def relative(radar: np.ndarray, velocity: np.ndarray, span_mps: float | None) -> np.ndarray:
+    """The radar points (N, 5) with the Doppler that a radar of that velocity sees in place of that over ground.
+
+    `compensate` undoes it, up to whole spans where Doppler repeats.
+    """
+    moving = radar.copy()
+    moving[:, 3] = _wrapped(radar[:, 3] - directions(radar) @ velocity, span_mps)
+    return moving
+
+
 def estimate(radar: np.ndarray, doppler: Doppler) -> Fit | None:
     """Fit one ego velocity to the static ones among the points.
 

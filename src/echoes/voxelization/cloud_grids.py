@@ -26,7 +26,8 @@ class FrameCells:
     offsets         (M, 3) where the returns of each target cell lie on average: z, y, x from its centre, in cells.
     observed        (D, H, W) bool, packed to bits.
     input_points    (N, K) the points inside the grid of what goes in, in the columns `tasks.POINTS`; no earlier ones.
-    target_points   (P, 3) x, y, z [m] of the target's points inside the grid, the ground taken out.
+    target_points   (P, K) the target's points inside the grid, in the columns of the task: x, y, z [m] of a LiDAR, the
+                    ground taken out, or all that a radar measured.
     ground          (3,) slopes along x and y and height [m] of the plane of the ground; below the grid where none is.
     """
 

@@ -148,7 +148,7 @@ def _pair(seen: Sequence[Seen], plane: Plane | None, source: Any, params: GridPa
         voxels.mean_offsets(wanted, grid),
         pack(observed),
         given[grid.cells(given)[1]],
-        wanted[grid.cells(wanted)[1], :3],
+        wanted[grid.cells(wanted)[1], : len(params.roles().target_columns)],
         np.array(taken_out),
     )
     return Pair(cells, found.velocity, len(radar), 1 + len(found.earlier or ()))

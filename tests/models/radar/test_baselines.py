@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from echoes.models.radar.baselines import descriptor, nearest_train
+from echoes.models.radar.baselines import NEAR, descriptor, nearest_train, thinned
 
 GRID = (4, 16, 32)
 
@@ -46,3 +46,17 @@ def test_a_frame_without_cells_has_a_descriptor_of_zeros():
 def test_the_largest_index_of_a_large_grid_does_not_overflow():
     found = descriptor(np.array([[0, 255, 255]], np.uint8), (4, 256, 256))
     assert found.reshape(64, 64)[63, 63] == found.max()
+
+
+def test_a_thinned_lidar_has_as_many_points_and_what_a_radar_measured_about_as_far_away():
+    rng = np.random.default_rng(0)
+    lidar = rng.uniform(0, 50, (1000, 4)).astype(np.float32)
+    range_m = np.linspace(0, 80, 4000)
+    measured = np.column_stack([range_m, 100 - range_m])
+    found = thinned(lidar, 300, range_m, measured, np.random.default_rng(1))
+    assert found.shape == (300, 5)
+    assert {row.tobytes() for row in found[:, :3]} < {row.tobytes() for row in lidar[:, :3]}
+    off_m = found[:, 3] - np.hypot(found[:, 0], found[:, 1])
+    assert 0.5 < np.abs(off_m).max() <= (NEAR / 2 + 1) * range_m[1]
+    np.testing.assert_allclose(found[:, 3] + found[:, 4], 100, rtol=1e-5)
+    assert len(thinned(lidar[:5], 300, range_m, measured, np.random.default_rng(1))) == 5

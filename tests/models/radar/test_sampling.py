@@ -10,9 +10,10 @@ import torch
 
 import tracks
 from echoes import arrays, metrics, params
+from echoes.compute.precision import computing
 from echoes.errors import InputError
-from echoes.evaluation import ensembles, realism
-from echoes.inference import Enhancer, columns
+from echoes.evaluation import ensembles, radar_frames, realism
+from echoes.inference import Enhancer, RadarGenerator, columns
 from echoes.inference.enhancer import RadarFrame
 from echoes.models import trained
 from echoes.models.radar import clouds, comparison, evaluation
@@ -258,13 +259,31 @@ def test_a_radar_made_from_a_lidar_is_compared_with_what_went_in_and_keeps_none_
     with arrays.writing(tmp_path / "samples.zarr") as writer:
         running.write(writer)
     samples = comparison.Samples(tmp_path / "samples.zarr", lidar_track.grids)
-    assert samples.methods == ("lidar", *(name for name in METHODS[1:] if name not in FUSED))
+    others = [name for name in METHODS[2:] if name not in FUSED]
+    assert samples.methods == ("lidar", "nearest_train", "thinned", *others)
     assert samples.columns == ("probability", "power", "doppler", "doppler_variance")
     frame = int(samples.frames[0])
     np.testing.assert_array_equal(samples.points("lidar", 0)[:, :3], lidar_track.grids.points("input", frame)[:, :3])
     report = told(samples, lidar_track, comparison.measured(samples, lidar_track.grids, P), running.timings())
     assert report["lidar"]["points_chamfer_ratio"] == 1
     assert report["vae_bound"]["doppler_mae_mps"] >= 0
+    assert report["thinned"]["points_count_ratio"] == 1
+    assert report["lidar"]["radar_hit_f1"] == 0  # it measures neither Doppler nor power
+    assert report["cd_1"]["threshold"] == report["cd_2"]["threshold"] == tracks.RETURNS.threshold
+    keys = {f"radar_{key}" for key in ("hit_precision", "hit_recall", "hit_f1", "hit_given_near")}
+    assert keys < set(report["ldm"])
+    assert {f"set_{key}" for key in radar_frames.KEYS} < set(report[comparison.REAL])
+
+
+def test_the_radar_frames_that_are_measured_are_those_that_generate_draws(lidar_track):
+    running, generator = sampling(lidar_track, frames=1), RadarGenerator.load(lidar_track.data, device=CPU)
+    with computing("float32"):
+        (expected,) = running.clouds("cd_1")
+    (found,) = generator(lidar_track.grids.points("input", 10), 1, running._p.seed, 10)
+    named = dict(zip(clouds.POINT_COLUMNS, expected.points.T, strict=True))
+    for name in found.dtype.names:
+        np.testing.assert_allclose(found[name], named[name], rtol=1e-4, atol=1e-3)
+    assert (expected.points[:, 5] >= tracks.RETURNS.threshold - 1e-6).all()
 
 
 def test_points_beyond_the_range_are_not_compared(made, track):

@@ -1,8 +1,23 @@
-"""What a model has to beat: the target of the most similar training frame."""
+"""What a model has to beat: the target of the most similar training frame, and a LiDAR thinned to a radar."""
 
 from collections.abc import Iterator
 
 import numpy as np
+
+NEAR = 100  # training cells at about the range of a point, one of which it takes its Doppler and its power from
+
+
+def thinned(
+    points: np.ndarray, count: int, range_m: np.ndarray, measured: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """(P, 5) float32 x, y, z [m], Doppler [m/s], power [dB] of `count` points of a LiDAR (N, 4), or all, at random.
+
+    range_m   (K,) horizontal range of the training cells, in ascending order; measured (K, 2) their Doppler and power.
+    """
+    chosen = points[rng.choice(len(points), min(count, len(points)), replace=False), :3]
+    place = np.searchsorted(range_m, np.hypot(chosen[:, 0], chosen[:, 1]))
+    place += rng.integers(-NEAR // 2, NEAR // 2, len(chosen), endpoint=True)
+    return np.column_stack([chosen, measured[place.clip(0, len(range_m) - 1)]]).astype(np.float32)
 
 
 def nearest_train(descriptors: Iterator[tuple[int, np.ndarray]], wanted: np.ndarray) -> np.ndarray:

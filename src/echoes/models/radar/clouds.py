@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,9 +15,18 @@ from echoes.evaluation.cells import Target
 from echoes.grids import Grid
 from echoes.rasters.cells import Cells
 from echoes.rasters.scaling import Scaling, to_physical
-from echoes.tasks import KINDS, POINTS, VALID
+from echoes.tasks import KINDS, POINTS, VALID, Task
 
 POINT_COLUMNS = ("x", "y", "z", "power", "doppler", "probability")
+
+
+class Units(Protocol):
+    """What tells which channels a target has and in which units, such as grids."""
+
+    @property
+    def task(self) -> Task: ...
+    @property
+    def scaling(self) -> Scaling: ...
 
 
 @dataclass(frozen=True)
@@ -80,15 +90,15 @@ def physical(values: Mapping[str, np.ndarray], channels: Sequence[str], scaling:
     return [of.clip(0, 1) if KINDS[name] == "fraction" else of for name, of in found.items()]
 
 
-def from_decoded(decoded: Tensor, threshold: float, grids: Grids) -> list[Cloud]:
+def from_decoded(decoded: Tensor, threshold: float, units: Units) -> list[Cloud]:
     """(B, C, D, H, W) logits of masks, values of the target's other channels -> the cells at or above `threshold`."""
-    channels = grids.task.target
+    channels = units.task.target
     logits = decoded[:, 0]
     chosen = (logits >= torch.logit(torch.tensor(threshold, dtype=torch.float64)).to(logits)).nonzero().cpu()
     frames, cells = chosen[:, 0], chosen[:, 1:]
     values = decoded.cpu()[frames, :, cells[:, 0], cells[:, 1], cells[:, 2]].double().numpy()
     probability = 1 / (1 + np.exp(-values[:, 0]))
-    measured = physical(dict(zip(channels, values.T, strict=True)), channels, grids.scaling)
+    measured = physical(dict(zip(channels, values.T, strict=True)), channels, units.scaling)
     features = np.stack([probability, *measured], axis=1).astype(np.float32)
     owner, indices, names = frames.numpy(), cells.numpy().astype(np.int32), columns(channels)
     return [Cloud(indices[owner == b], features[owner == b], names) for b in range(len(decoded))]

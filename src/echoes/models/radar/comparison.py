@@ -9,20 +9,20 @@ from typing import Any, Literal
 
 import numpy as np
 
-from echoes import params
+from echoes import params, tasks
 from echoes.arrays import Reader
 from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
-from echoes.evaluation import realism
+from echoes.evaluation import radar_frames, realism
 from echoes.evaluation.blocks import require_resamples
-from echoes.evaluation.bootstrap import summarise, summarise_points
+from echoes.evaluation.bootstrap import summarise, summarise_points, summarise_radar
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.evaluation.points import Region, evaluate_points, restrict
 from echoes.evaluation.realism import Numbers
 from echoes.metric_order import in_order
 from echoes.models.radar import clouds
-from echoes.models.radar.clouds import Cloud
+from echoes.models.radar.clouds import POINT_COLUMNS, Cloud
 from echoes.provenance import require_parent
 from echoes.reports.figures import Panel
 
@@ -50,7 +50,7 @@ class CloudEvaluation:
 
 TITLES = {"radar": "radar", "lidar": "LiDAR", "fused": "radar and model", "ldm": "LDM", "cd_1": "CD, 1 step"}
 TABLE = "frames.csv"
-CELLS, POINTS = "cells", "points"  # the protocols
+CELLS, POINTS, RETURNS = "cells", "points", "returns"  # the protocols; the last of a radar that is made
 REAL = "real"  # the row of one half of the targets against the other
 
 
@@ -83,6 +83,13 @@ class Samples:
         """(P, 6) the points of the i-th of `frames`, as `echoes enhance` writes them."""
         return self._reader.ragged(f"{method}_points", i)
 
+    def returns(self, method: str, i: int, given: str) -> np.ndarray:
+        """(P, 5) the same as x, y, z, Doppler, power of a radar; of what is `given`, which measures neither, NaN."""
+        points = self.points(method, i)[:, [POINT_COLUMNS.index(name) for name in tasks.POINTS["radar"]]]
+        if method == given:
+            points[:, 3:] = np.nan
+        return points
+
     def encoded(self, method: str) -> np.ndarray:
         """(N, K) features of the clouds of `frames`, of REAL too."""
         return self._reader.all(f"{method}_encoded")
@@ -92,12 +99,12 @@ Frames = dict[str, list[dict[str, float]]]  # protocol -> the numbers of each fr
 
 
 def measured(samples: Samples, grids: Grids, p: CloudEvaluation) -> dict[str, Frames]:
-    """Method -> the numbers of each frame under both protocols."""
+    """Method -> the numbers of each frame under both protocols, and of a radar that is made under the third."""
     targets = [clouds.target(grids, int(frame)) for frame in samples.frames]
     regions = [Region(p.range_m, grids.grid, grids.ground(int(f)), grids.ground_m) for f in samples.frames]
     truths = [restrict(grids.points("target", int(f)), r) for f, r in zip(samples.frames, regions, strict=True)]
     far_m = grids.grid.diagonal_m
-    return {
+    found = {
         method: {
             CELLS: [
                 evaluate_frame(samples.cloud(method, i).predicted(), target, grids.grid)
@@ -110,6 +117,18 @@ def measured(samples: Samples, grids: Grids, p: CloudEvaluation) -> dict[str, Fr
         }
         for method in samples.methods
     }
+    if grids.task.makes_radar:
+        for method, protocols in found.items():
+            made = [restrict(samples.returns(method, i, grids.task.given), r) for i, r in enumerate(regions)]
+            protocols[RETURNS] = [returns_of(*frame, grids) for frame in zip(made, truths, strict=True)]
+    return found
+
+
+def returns_of(made: np.ndarray, real: np.ndarray, grids: Grids) -> dict[str, float]:
+    """The numbers of a radar frame; that of static points only where Doppler is over ground."""
+    over_ground = grids.header.content["ego_motion"] != "none"
+    static = radar_frames.static_doppler_mps(made, real, grids.grid) if over_ground else math.nan
+    return {**radar_frames.paired(made, real), "static_doppler_mps": static}
 
 
 def as_sets(samples: Samples, grids: Grids, seed: int) -> dict[str, Numbers]:
@@ -123,6 +142,11 @@ def as_sets(samples: Samples, grids: Grids, seed: int) -> dict[str, Numbers]:
         made = realism.described(cells, samples.encoded(method), grids.grid)
         found[method] = realism.against(real, made, stretches, grids.grid, seed)
     found[REAL] = realism.against(real, real, stretches, grids.grid, seed)
+    if grids.task.makes_radar:
+        radar = [grids.points("target", int(frame)) for frame in samples.frames]
+        made_of = {m: [samples.returns(m, i, grids.task.given) for i in range(len(radar))] for m in samples.methods}
+        for method, points in {**made_of, REAL: radar}.items():
+            found[method] |= radar_frames.against(radar, points, stretches, grids.grid, seed)
     return {method: {f"set_{key}": value for key, value in numbers.items()} for method, numbers in found.items()}
 
 
@@ -145,6 +169,8 @@ def report(
     for method, protocols in found.items():
         cells = summarise(protocols[CELLS], stretches, p.seed, p.resamples)
         points = summarise_points(protocols[POINTS], found[grids.task.given][POINTS], stretches, p.seed, p.resamples)
+        if RETURNS in protocols:
+            points |= summarise_radar(protocols[RETURNS], stretches, p.seed, p.resamples)
         level = {"threshold": samples.thresholds[method]} if method in samples.thresholds else {}
         blocks[method] = in_order({**cells, **points, **sets[method], **level, **timings[method]})
     blocks[REAL] = in_order(sets[REAL])

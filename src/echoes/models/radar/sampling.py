@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from functools import cached_property
 from statistics import median
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
+from echoes import seeds
 from echoes.arrays import Writer
 from echoes.choices.rules import in_force
 from echoes.dataset.frames import batches_of, evenly_spaced
@@ -17,19 +19,23 @@ from echoes.dataset.grids import Grids
 from echoes.evaluation import ensembles
 from echoes.models import sampler, students
 from echoes.models.conditions import unmirrored
-from echoes.models.radar import baselines, clouds, encoded, reconstruction
+from echoes.models.radar import baselines, clouds, encoded, reconstruction, returns
 from echoes.models.radar.clouds import Cloud, Made, from_decoded
 from echoes.models.radar.fusing import Fusing, Produced
 from echoes.models.radar.onecall import OneCall, of_frames
 from echoes.models.radar.readout import Placement
+from echoes.models.radar.returns import Returns
 from echoes.models.radar.thresholds import THRESHOLDS, Validation
 from echoes.models.sampler import UNGUIDED, Sampler, seed_of
 from echoes.models.trained import SampleParams, Trained
 from echoes.provenance import Header
-from echoes.tasks import OCCUPANCY
+from echoes.rasters import voxels
+from echoes.tasks import OCCUPANCY, RADAR
 
 THRESHOLD_FRAMES = 32  # of the validation split, for the threshold of each method
 FUSED = ("decide", "overlap", "count", "blend", "fused")  # methods that the gate reads out
+THINNED = "thinned"  # of a LiDAR, to as many points as the radar has
+TRAINING = 256  # frames, evenly spread, whose cells tell what a radar measures at a range
 MEMBERS, MEMBERS_FRAMES = 8, 24  # samples of the consistency model for each of so many test frames, evenly spread
 
 
@@ -47,6 +53,9 @@ class Sampling:
         self._regression, self._say = call.regression, of_frames(call, grids, trained.conditions, False)
         enhances = grids.task.enhances
         self._fusing = Fusing(call, trained.readout, grids, trained.conditions) if enhances else None
+        self._returns: Returns | None = None
+        if grids.task.makes_radar:
+            self._returns = returns.stored(trained.header, students.calibrated(trained.header, "threshold"))
         self._placement = Placement.of(grids)
         self.thresholds = self._chosen_thresholds()
         self.frames = evenly_spaced(grids.frames("test"), p.frames)
@@ -57,7 +66,8 @@ class Sampling:
     def methods(self) -> list[str]:
         direct = [] if self._regression is None else ["regression"]
         fused = [] if self._fusing is None else [*FUSED]
-        return [self._grids.task.given, "nearest_train", *direct, *self._samplers, *fused, "vae_bound"]
+        thinned = [] if self._returns is None else [THINNED]
+        return [self._grids.task.given, "nearest_train", *thinned, *direct, *self._samplers, *fused, "vae_bound"]
 
     def write(self, writer: Writer) -> None:
         """The clouds of every method, the frames they belong to, and features of these clouds and of the real ones."""
@@ -93,7 +103,18 @@ class Sampling:
         for frames in tqdm(self._batches, f"sample {method}", mininterval=1.0):
             made, seconds = produce(frames)
             times += [1000 * seconds / len(frames)] * len(frames)
-            yield from made
+            yield from (self._as_points(method, int(f), one) for f, one in zip(frames, made, strict=True))
+
+    def _as_points(self, method: str, frame: int, made: Made) -> Made:
+        """As it is, or where a radar is made of cells, with the returns that `echoes generate` draws from them."""
+        if self._returns is None or method in (self._grids.task.given, THINNED):
+            return made
+        cloud, grid = made.cells, self._grids.grid
+        points = returns.drawn(cloud, self._returns, grid, seeds.rng(self._p.seed, "returns", frame, 0))
+        probability = np.zeros(grid.shape)
+        probability[tuple(cloud.indices.T)] = cloud.features[:, cloud.columns.index("probability")]
+        of_point = probability[tuple(grid.cells(points)[0].T)]
+        return Made(cloud, clouds.of_returns(points, "radar", of_point))
 
     def timings(self) -> dict[str, dict[str, float | None]]:
         """Median milliseconds per frame, decoding included, network calls of each method, how far the probability of
@@ -135,6 +156,7 @@ class Sampling:
         others: dict[str, Callable[[np.ndarray], Produced]] = {
             self._grids.task.given: self._given,
             "nearest_train": self._nearest_train,
+            THINNED: self._thinned,
             "vae_bound": self._vae_bound,
             "regression": self._regressed,
         }
@@ -144,14 +166,18 @@ class Sampling:
         return others.get(method) or (lambda frames: self._generate(method, frames))
 
     def _chosen_thresholds(self) -> dict[str, float]:
-        """Method -> the occupancy threshold with the best mean IoU of cells on validation frames."""
+        """Method -> the occupancy threshold with the best mean IoU of cells on validation frames.
+
+        Of a radar, the one with as many cells as there are; for the consistency model that which travels with it.
+        """
         validation = Validation(self._trained.vae, self._grids, self._trained.conditions, THRESHOLD_FRAMES)
-        found = {name: validation.best(validation.sampled(one)) for name, one in self._samplers.items()}
-        found["vae_bound"] = validation.best(validation.repeated)
+        best = validation.best if self._returns is None else validation.as_many
+        settled = {} if self._returns is None else dict.fromkeys(("cd_1", "cd_2"), self._returns.threshold)
+        drawn = {name: validation.sampled(one) for name, one in self._samplers.items() if name not in settled}
+        found = {name: best(produce) for name, produce in drawn.items()} | settled
+        found["vae_bound"] = best(validation.repeated)
         if self._regression is not None:
-            found["regression"] = validation.best(
-                lambda frames: [made.cells for made in self._regress(frames, THRESHOLDS[0])[0]]
-            )
+            found["regression"] = best(lambda frames: [made.cells for made in self._regress(frames, THRESHOLDS[0])[0]])
         return found
 
     def _generate(self, method: str, frames: np.ndarray) -> Produced:
@@ -190,6 +216,30 @@ class Sampling:
         found = baselines.nearest_train(train, np.stack([self._descriptor(int(f)) for f in frames]))
         seconds = time.perf_counter() - start
         return self._centred([clouds.wanted(self._grids, int(f)) for f in found]), seconds
+
+    def _thinned(self, frames: np.ndarray) -> Produced:
+        """Points of the LiDAR at random, as many as the radar has, with what training cells of that range have."""
+        start, made = time.perf_counter(), []
+        range_m, measured = self._of_training
+        for frame in frames.tolist():
+            points, count = self._grids.points("input", frame), len(self._grids.points("target", frame))
+            rng = seeds.rng(self._p.seed, THINNED, frame)
+            found = baselines.thinned(points, count, range_m, measured, rng)
+            cells = clouds.from_cells(voxels.radar_cells(found, self._grids.grid), RADAR, self._grids.task.target)
+            made.append(Made(cells, clouds.of_returns(found, "radar", np.ones(len(found)))))
+        return made, time.perf_counter() - start
+
+    @cached_property
+    def _of_training(self) -> tuple[np.ndarray, np.ndarray]:
+        """(K,) horizontal range [m] of the radar's cells in training frames, ascending; (K, 2) their Doppler, power."""
+        train = evenly_spaced(self._grids.frames("train"), TRAINING).tolist()
+        cells = [clouds.wanted(self._grids, frame) for frame in train]
+        centres = self._grids.grid.centres(np.concatenate([cloud.indices for cloud in cells]))
+        columns = [cells[0].columns.index(name) for name in ("doppler", "power")]
+        measured = np.concatenate([cloud.features[:, columns] for cloud in cells])
+        range_m = np.hypot(centres[:, 0], centres[:, 1])
+        order = np.argsort(range_m, kind="stable")
+        return range_m[order], measured[order]
 
     def _descriptor(self, frame: int) -> np.ndarray:
         return baselines.descriptor(self._grids.cells("input", frame).indices, self._grids.grid.shape)

@@ -15,6 +15,7 @@ from echoes.models.radar.clouds import Cloud, from_decoded
 from echoes.models.sampler import Sampler
 
 THRESHOLDS = tuple(float(c) for c in np.linspace(0.04, 0.9, 44).round(2))
+MOST = 1 - 1e-6  # of a threshold by the number of cells
 BATCH = 16
 FRAMES = 64  # of the validation split, evenly spread
 
@@ -38,6 +39,16 @@ class Validation:
     def best(self, produce: Callable[[np.ndarray], list[Cloud]]) -> float:
         """The occupancy threshold with the best mean IoU of cells; `produce`: frames -> all that any may keep."""
         return choose_threshold(self._probable(produce), self._targets, THRESHOLDS)
+
+    def as_many(self, produce: Callable[[np.ndarray], list[Cloud]]) -> float:
+        """The threshold at which as many cells are occupied as in the targets; `produce` as `best` takes it.
+
+        What looks like a sensor has as many returns; the best IoU takes fewer where they cannot be foreseen.
+        """
+        wanted = sum(len(target.cells.indices) for target in self._targets)
+        found = np.sort(np.concatenate([probability for _, probability in self._probable(produce)]))[::-1]
+        level = float(found[wanted - 1]) if len(found) >= wanted else THRESHOLDS[0]
+        return min(max(level, THRESHOLDS[0]), MOST)
 
     def sampled(self, sampler: Sampler) -> Callable[[np.ndarray], list[Cloud]]:
         """frames (B,) -> their samples, with all that a threshold may keep."""

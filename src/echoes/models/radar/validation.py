@@ -11,8 +11,9 @@ from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.models import second_step, students
 from echoes.models.conditions import Conditions
-from echoes.models.radar import calibration, familiarity
+from echoes.models.radar import calibration, familiarity, returns
 from echoes.models.radar.onecall import OneCall, of_frames
+from echoes.models.radar.returns import Returns
 from echoes.models.radar.thresholds import Validation
 from echoes.models.sampler import Sampler
 
@@ -27,7 +28,8 @@ def calibrate(
 ) -> dict[str, Any]:
     """What travels with the model: the occupancy `threshold` of one-step samples, the noise level `second_sigma` of the
     second step; of a student with two times, the `mean_threshold` of its posterior mean; where the task enhances what
-    goes in, the `readout` of these clouds, and what the training frames were like (`seen`).
+    goes in, the `readout` of these clouds, and what the training frames were like (`seen`); where it makes a radar, how
+    its `returns` are drawn.
 
     distilled  the noise levels across which the student was; once: how it is sampled in one call.
     """
@@ -39,6 +41,9 @@ def calibrate(
     }
     if student.has_two_times:
         levels["mean_threshold"] = validation.best(validation.sampled(students.mean(once, student, distilled)))
+    if grids.task.makes_radar:
+        settled = Returns(validation.as_many(validation.sampled(once)), returns.counted(grids))
+        return {**levels, "returns": asdict(settled)}
     if not grids.task.enhances:
         return levels
     call = OneCall(once)

@@ -1,0 +1,176 @@
+"""Reader `generated`: radar frames that `echoes generate` made of a LiDAR, with that LiDAR, to train on.
+
+    generated.json    what was generated, by which model, of which recording, and a row for each radar frame
+    <frame>_<k>.ply   (or .pcd, .npy, .csv, .bin) x, y, z [m], doppler [m/s], power [dB] of the k-th radar of a frame
+    <frame>.lidar.npy (N, 4) x, y, z [m], reflectivity 0..1: the LiDAR that it was made of
+
+Doppler is relative to the radar, as measured, wherever the recording tells the velocity that it contains: with
+`ego_motion: recorded` it is put over ground. The radar frames of one LiDAR frame are neighbours in time, a microsecond
+apart, so that no split takes some of them to train and others to test.
+"""
+
+import json
+import reprlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pypcd4 import PointCloud
+
+from echoes import params
+from echoes.errors import InputError
+from echoes.readers.ego_motion import Doppler
+from echoes.readers.frames import MAX_VALUE, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+
+INDEX = "generated.json"
+FORMAT = 1  # of the index
+SUFFIXES = (".ply", ".pcd", ".npy", ".csv", ".bin")
+APART_S = 1e-6  # between the radar frames of a LiDAR frame
+MOST = 1000  # radar frames of a LiDAR frame: so many are within the shortest purge of a split
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A radar frame.
+
+    radar, lidar            names of files in the folder.
+    sequence, stamp_s, key  of the frame in its recording; sample: its number among those of the frame.
+    origin_m                x, y, z where the rays of the LiDAR start.
+    ego_velocity_mps        that the Doppler contains, in the radar's frame; None for a model without ego motion.
+    """
+
+    radar: str
+    lidar: str
+    sequence: str
+    stamp_s: float
+    key: str
+    sample: int
+    origin_m: tuple[float, float, float]
+    ego_velocity_mps: tuple[float, float, float] | None
+
+    def __post_init__(self) -> None:
+        for name in (self.radar, self.lidar):
+            if not name or Path(name).name != name or name.startswith("."):
+                raise InputError(f"radar, lidar: expected names of files in the folder, got {name!r}")
+        if Path(self.radar).suffix not in SUFFIXES:
+            raise InputError(f"radar: expected a file of {', '.join(SUFFIXES)}, got {self.radar!r}")
+        if not 0 <= self.sample < MOST:
+            raise InputError(f"sample: expected 0 to {MOST - 1}, got {self.sample}")
+        numbers = [self.stamp_s, *self.origin_m, *(self.ego_velocity_mps or ())]
+        if not all(abs(number) <= MAX_VALUE for number in numbers):
+            raise InputError(f"numbers: expected at most {MAX_VALUE:g}, got {numbers}")
+
+
+@dataclass(frozen=True)
+class Index:
+    """generated.json: the model is named by the identity of its file, the recording by its folder and its reader."""
+
+    format: int
+    track: str
+    model: str
+    method: str
+    seed: int
+    count: int
+    recording: str
+    reader: str
+    frames: tuple[Listed, ...]
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise InputError(f"format: expected {FORMAT}, got {self.format}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the frames come from, in params.yaml."""
+
+    reader: Literal["generated"]
+    ego_motion: EgoMotion
+    doppler: Doppler
+
+
+def index(root: Path, source: Source) -> list[Entry]:
+    """The radar frames in the order of their sequences and stamps."""
+    rows = sorted(rows_of(root).values(), key=lambda row: (row.sequence, row.stamp_s, row.sample))
+    return [Entry(row.sequence, row.stamp_s + APART_S * row.sample, row.radar, offset_s=0.0) for row in rows]
+
+
+def read(root: Path, source: Source, entry: Entry) -> Frame:
+    """One frame: a radar that was made, and the LiDAR it was made of."""
+    row = rows_of(root)[entry.key]
+    radar, target = (
+        check_points(_points(root / name, columns), columns, root / name)
+        for name, columns in ((row.radar, RADAR_COLUMNS), (row.lidar, TARGET_COLUMNS))
+    )
+    if len(target) and not (target[:, 3].min() >= 0 and target[:, 3].max() <= 1):
+        got = f"{target[:, 3].min():g}..{target[:, 3].max():g}"
+        raise InputError(f"{root / row.lidar}: expected reflectivity 0..1, got {got}")
+    velocity = None if row.ego_velocity_mps is None else np.array(row.ego_velocity_mps)
+    return Frame(entry.sequence, entry.stamp, radar, target, row.origin_m, velocity)
+
+
+def rows_of(root: Path) -> Mapping[str, Listed]:
+    """Name of its file -> radar frame; raises InputError where `root` is no folder that `echoes generate` wrote."""
+    path = root / INDEX
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected a folder that echoes generate wrote")
+    return _rows_of(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _rows_of(path: Path, modified_ns: int) -> Mapping[str, Listed]:
+    """Parsed once for all frames of a folder."""
+    try:
+        told: Any = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected what echoes generate writes, got {' '.join(str(error).split())}") from error
+    found: Index = params.build(Index, told, str(path))
+    rows = {row.radar: row for row in found.frames}
+    if len(rows) < len(found.frames):
+        raise InputError(f"{path}: expected each radar frame once, got some twice")
+    return rows
+
+
+def _points(path: Path, columns: tuple[str, ...]) -> np.ndarray:
+    """(N, K) float64, its values not yet checked."""
+    try:
+        found = _stored(path, columns)
+    except Exception as error:  # of a damaged file each library raises what it likes
+        told = " ".join(str(error).split())
+        raise InputError(f"{path}: expected the columns {', '.join(columns)}, got {told}") from error
+    if found.dtype.kind not in "iuf":
+        raise InputError(f"{path}: expected numbers, got {found.dtype}")
+    return found.astype(np.float64)
+
+
+def _stored(path: Path, columns: tuple[str, ...]) -> np.ndarray:
+    match path.suffix:
+        case ".ply":
+            return _ply(path.read_bytes(), columns)
+        case ".pcd":
+            return np.asarray(PointCloud.from_path(path).numpy(columns))
+        case ".csv":
+            with path.open() as file:
+                if (head := file.readline().strip().split(",")) != list(columns):
+                    raise ValueError(f"the columns {', '.join(head)}")
+                rows = [[float(value) for value in line.split(",")] for line in file]
+                return np.array(rows, np.float64).reshape(-1, len(columns))
+        case ".bin":
+            return np.fromfile(path, dtype="<f4").reshape(-1, len(columns))
+    return np.lib.format.open_memmap(path, mode="r")  # of .npy only: np.load takes .npz and pickles too
+
+
+def _ply(content: bytes, columns: tuple[str, ...]) -> np.ndarray:
+    """Of a PLY as echoes writes it; meshio never ends on a header that was cut off."""
+    head, _, rows = content.partition(b"end_header\n")
+    lines = [line for line in head.decode("ascii").splitlines() if not line.startswith("comment")]
+    vertices, properties = lines[2:3], [line.split() for line in lines[3:]]
+    if lines[:2] != ["ply", "format binary_little_endian 1.0"] or not vertices[0].startswith("element vertex "):
+        raise ValueError(f"the header {reprlib.repr(lines)}")
+    if [(words[1][:5], words[-1]) for words in properties] != [("float", name) for name in columns]:
+        raise ValueError(f"the properties {reprlib.repr(lines[3:])}")
+    count = int(vertices[0].split()[-1])
+    return np.frombuffer(rows, "<f4", count * len(columns)).reshape(count, len(columns))
