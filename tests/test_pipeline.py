@@ -147,6 +147,13 @@ def test_the_track_that_generates_radar_is_the_simulated_street_the_other_way_ro
     assert streets[0].read_bytes() == streets[1].read_bytes()
 
 
+def test_the_street_at_full_size_is_the_street_in_the_grid_of_the_tracks_for_a_gpu():
+    full, sized = (NUMBERS[track]["grid"] for track in ("street_full", "vod"))
+    assert [full[axis]["size"] for axis in "zyx"] == [sized[axis]["size"] for axis in "zyx"] == [32, 128, 128]
+    streets = [imports.ROOT / "data" / "raw" / track / "street.yaml" for track in ("radar", "street_full")]
+    assert streets[0].read_bytes() == streets[1].read_bytes()
+
+
 @pytest.mark.parametrize("stage", [*STAGES, FOLDS])
 def test_a_stage_declares_the_artifacts_its_script_names(stage):
     named = re.findall(r'"([\w.]+\.(?:zarr|safetensors|json|csv|png)|latents)"', script(stage).read_text())
