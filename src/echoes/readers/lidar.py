@@ -18,6 +18,7 @@ from pypcd4 import PointCloud
 from echoes.errors import InputError
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+from echoes.readers.pairing import reflectivity
 
 SUFFIXES = (".bin", ".npy", ".pcd")
 FIELDS = ("x", "y", "z", "intensity")  # of a PCD
@@ -75,11 +76,8 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
     """One frame without radar points; reflectivity 0..1."""
     path = root / entry.key
     rows = check_points(_rows(path), TARGET_COLUMNS, path)
-    reflectivity = rows[:, 3] / source.reflectivity_max
-    if len(rows) and not (reflectivity.min() >= 0 and reflectivity.max() <= 1):
-        got = f"{rows[:, 3].min():g}..{rows[:, 3].max():g}"
-        raise InputError(f"{path}: expected reflectivity 0..{source.reflectivity_max:g} (reflectivity_max), got {got}")
-    points = np.column_stack([rows[:, :3] + np.array(source.position_m), reflectivity])
+    shares = reflectivity(rows[:, 3], source.reflectivity_max, path)
+    points = np.column_stack([rows[:, :3] + np.array(source.position_m), shares])
     return Frame(entry.sequence, entry.stamp, NO_RADAR, check_points(points, TARGET_COLUMNS, path), source.position_m)
 
 

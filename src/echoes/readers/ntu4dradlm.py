@@ -24,14 +24,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from echoes import params
 from echoes.errors import InputError
-from echoes.readers import bags, clocks, tables
+from echoes.readers import bags, clocks
 from echoes.readers.bags import Message
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+from echoes.readers.pairing import Padding, Row, lidar_to_radar, nearest, reflectivity, unpadded
 
-Padding = Literal["none", "zero", "nan"]  # rows that hold no return: none, x = y = z = 0, or any of them NaN
 UNKNOWN = "a clock jumped back, and no LiDAR cloud is known to share it"
 SameStamp = Literal["refuse", "last"]  # last: a cloud is published again while it grows, and complete in the end
 
@@ -85,18 +84,6 @@ class Source:
             raise InputError(f"stamp_tolerance_s: expected more than 0, got {self.stamp_tolerance_s}")
 
 
-Row = tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Extrinsics:
-    """How the two sensors are mounted to each other, in the extrinsics file."""
-
-    maps: Literal["radar_to_lidar", "lidar_to_radar"]
-    rotation: tuple[Row, Row, Row]
-    translation_m: Row
-
-
 def index(root: Path, source: Source) -> list[Entry]:
     """The radar clouds of all bags, each with the LiDAR cloud nearest in time, in sequences whose stamps increase.
 
@@ -133,14 +120,6 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
     return Frame(entry.sequence, entry.stamp, radar, target, origin)
 
 
-def lidar_to_radar(path: Path) -> np.ndarray:
-    """(4, 4) LiDAR -> radar, from the extrinsics file."""
-    found = params.build(Extrinsics, params.document(path), str(path))
-    rows = [[*row, t] for row, t in zip(found.rotation, found.translation_m, strict=True)]
-    matrix = tables.rigid([*rows, [0, 0, 0, 1]], f"{path}: rotation")
-    return np.linalg.inv(matrix) if found.maps == "radar_to_lidar" else matrix
-
-
 def _runs(path: Path, source: RadarTopic | LidarTopic) -> list[list[Message]]:
     """The messages of a topic, in runs with stamps that increase."""
     kept: list[Message] = []
@@ -168,11 +147,8 @@ def _pairs(radar: list[Message], lidar: list[Message]) -> list[tuple[Message, Me
     """Each radar cloud with the LiDAR cloud nearest in time; both lists increase."""
     if not lidar:
         return [(cloud, None) for cloud in radar]
-    stamps, others = (np.array([cloud.stamp_ns for cloud in clouds], np.int64) for clouds in (radar, lidar))
-    after = np.searchsorted(others, stamps).clip(0, len(others) - 1)
-    before = (after - 1).clip(0)
-    nearest = np.where(np.abs(stamps - others[before]) <= np.abs(others[after] - stamps), before, after)
-    return [(cloud, lidar[i]) for cloud, i in zip(radar, nearest, strict=True)]
+    stamps, others = ([cloud.stamp_ns for cloud in clouds] for clouds in (radar, lidar))
+    return [(cloud, lidar[i]) for cloud, i in zip(radar, nearest(stamps, others), strict=True)]
 
 
 def _entry(name: str, radar: Message, lidar: Message | None, source: Source) -> Entry:
@@ -195,25 +171,18 @@ def _table(path: Path, source: RadarTopic | LidarTopic, message: Message, column
             raise InputError(f"{path}: {source.topic}: expected the field {source.fields[column]}, got {known}")
     with np.errstate(invalid="ignore"):  # a signalling NaN becomes a NaN, which the padding or the check takes
         rows = np.stack([found[source.fields[column]].astype(np.float64) for column in columns], axis=1)
-    if source.padding == "zero":
-        return rows[(rows[:, :3] != 0).any(axis=1)]
-    if source.padding == "nan":
-        return rows[~np.isnan(rows[:, :3]).any(axis=1)]
-    return rows
+    return unpadded(rows, source.padding)
 
 
 def _lidar(root: Path, path: Path, source: Source, message: Message) -> tuple[np.ndarray, Row]:
     rows = _table(path, source.lidar, message, TARGET_COLUMNS)
     origin = f"{path}: {source.lidar.topic}"
     check_points(rows, TARGET_COLUMNS, origin)
-    reflectivity = rows[:, 3] / source.lidar.reflectivity_max
-    if len(rows) and not (reflectivity.min() >= 0 and reflectivity.max() <= 1):
-        got = f"{rows[:, 3].min()}..{rows[:, 3].max()}"
-        raise InputError(f"{origin}: expected reflectivity 0..{source.lidar.reflectivity_max}, got {got}")
+    shares = reflectivity(rows[:, 3], source.lidar.reflectivity_max, origin)
     matrix = lidar_to_radar(root / source.extrinsics)
     x, y, z = matrix[:3, 3].tolist()
     xyz = rows[:, :3] @ matrix[:3, :3].T + matrix[:3, 3]
-    return check_points(np.column_stack([xyz, reflectivity]), TARGET_COLUMNS, origin), (x, y, z)
+    return check_points(np.column_stack([xyz, shares]), TARGET_COLUMNS, origin), (x, y, z)
 
 
 def _check_fields(fields: dict[str, str], columns: tuple[str, ...]) -> None:
