@@ -26,6 +26,7 @@ from echoes.readers import (
     acconeer,
     adc,
     astyx,
+    clouds,
     cw24,
     images,
     mars,
@@ -48,6 +49,7 @@ from readers import (
     test_acconeer,
     test_adc,
     test_astyx,
+    test_clouds,
     test_cw24,
     test_images,
     test_mars,
@@ -80,6 +82,18 @@ def _raflow(root: Path) -> None:
 def _vod(root: Path) -> None:
     for number in ("00007", "00008"):
         test_vod.write(root, number)
+
+
+def _clouds(form: str) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        for i in range(2):
+            test_clouds.write(root / f"radar/{i}.{form}", test_clouds.points()[::6])
+            test_clouds.write(root / f"lidar/{i}.pcd", test_clouds.lidar_rows()[::6], test_clouds.LIDAR)
+        test_clouds.table(
+            root, [f"{sensor}/{i}.{kind},{i}" for sensor, kind in (("radar", form), ("lidar", "pcd")) for i in (0, 1)]
+        )
+
+    return write
 
 
 def _bag(compression: Writer.CompressionFormat | None) -> Callable[[Path], None]:
@@ -294,6 +308,17 @@ READERS = (
             ("lz4", Writer.CompressionFormat.LZ4, _two, formats.bag),
             ("messages", None, FRAMES, _bag_messages),
         )
+    ),
+    *(
+        Target(
+            f"clouds {form}",
+            _clouds(form),
+            everything(clouds, test_clouds.source(stamps=test_clouds.TABLE, radar__layout=layout)),
+            FRAMES,
+            {".csv": text_damaged, ".npy": formats.npy},
+            weight=0.5,
+        )
+        for form, layout in (("ply", []), ("csv", []), ("npy", list(test_clouds.RADAR)))
     ),
     Target("mars", _mars, everything(mars, test_mars.SOURCE), RECORDINGS, HDF5),
     Target("acconeer frames", _acconeer, everything(acconeer, test_acconeer.FRAMES), RECORDINGS, HDF5),

@@ -23,6 +23,7 @@ READERS = {
     "astyx": DOPPLER,
     "ntu4dradlm": DOPPLER,
     "generated": DOPPLER,
+    "clouds": (*DOPPLER, unless("lidar", None, "stamp_tolerance_s")),
     "images": (only("colour", ["colormap"], "colormap"),),
 }
 

@@ -20,6 +20,7 @@ MODULES = {
         "raflow": "echoes.readers.raflow",
         "ntu4dradlm": "echoes.readers.ntu4dradlm",
         "vod": "echoes.readers.vod",
+        "clouds": "echoes.readers.clouds",
         "lidar": "echoes.readers.lidar",
         "generated": "echoes.readers.generated",
         "mixed": "echoes.readers.mixed",

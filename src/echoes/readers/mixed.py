@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import ClassVar, Literal
 
 from echoes.errors import InputError
-from echoes.readers import astyx, generated, lidar, ntu4dradlm, raflow, simulated, vod
+from echoes.readers import astyx, clouds, generated, lidar, ntu4dradlm, raflow, simulated, vod
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, EgoMotion, Entry, Frame
 
@@ -23,11 +23,19 @@ READERS: dict[str, ModuleType] = {
     "raflow": raflow,
     "ntu4dradlm": ntu4dradlm,
     "vod": vod,
+    "clouds": clouds,
     "lidar": lidar,
     "generated": generated,
 }
 Single = (
-    simulated.Source | astyx.Source | raflow.Source | ntu4dradlm.Source | vod.Source | lidar.Source | generated.Source
+    simulated.Source
+    | astyx.Source
+    | raflow.Source
+    | ntu4dradlm.Source
+    | vod.Source
+    | clouds.Source
+    | lidar.Source
+    | generated.Source
 )
 
 
