@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+import yaml
+from tests.readers import test_clouds
 
 from echoes import params
 from echoes.autoencoder.fitting import VaeParams
-from echoes.commands import new_track, sources
+from echoes.commands import inspection, new_track, sources
 from echoes.commands.sections import tracks
 from echoes.errors import InputError
 from echoes.models.distilling import CdParams
@@ -16,6 +18,7 @@ from echoes.models.microdoppler.comparison import SpectrogramEvaluation
 from echoes.models.objectives import LdmParams
 from echoes.models.radar.comparison import CloudEvaluation
 from echoes.models.trained import SampleParams
+from echoes.readers import clouds
 from echoes.readers.catalog import READERS, family_of
 from echoes.voxelization.families import voxelizer
 from echoes.voxelization.sections import Layout, Split
@@ -31,11 +34,13 @@ SECTIONS = {
     "sample": SampleParams,
     "evaluate": CloudEvaluation | SpectrogramEvaluation,
 }
-PAIRS = [  # each reader that has a track, and each raster
+PAIRS = [  # each reader that has a track or shows its section, and each raster
     ("vod", "astyx"),
     ("astyx", "ntu4dradlm"),
     ("radar", "raflow"),
     ("ntu4dradlm", "vod"),
+    ("vod", "clouds"),  # which no track has
+    ("radar", "clouds"),
     ("raflow", "simulated"),
     ("cw24", "simulated_people"),
     ("microdoppler", "cw24"),
@@ -114,9 +119,22 @@ def test_the_source_has_the_keys_of_its_reader_with_the_values_of_the_model_wher
     hints = get_type_hints(READERS[reader].Source)
     assert list(source) == [field.name for field in fields(READERS[reader].Source)]
     others = [section["source"] for section in KNOWN.values() if section["source"]["reader"] == reader]
+    others = others or [yaml.safe_load(clouds.EXAMPLE)["source"]]
     for key in [key for key in source if key != "reader"]:
         fits = key in model and new_track._fits(hints[key], model, key)
         assert source[key] == (model if fits else others[0])[key]
+
+
+def test_a_folder_of_anyones_clouds_is_inspected_with_the_section_that_is_written(path, monkeypatch):
+    new_track.add("mine", "vod", "clouds", path)
+    assert "    columns: {x: x, y: y, z: z, doppler: doppler, power: power} # and range, where" in path.read_text()
+    monkeypatch.chdir(path.parent)
+    for i in range(3):
+        test_clouds.write(Path(f"mine/radar/{i:06d}.ply"), test_clouds.points(doppler=-3.0))
+        test_clouds.write(Path(f"mine/lidar/{i:06d}.pcd"), test_clouds.lidar_rows(), test_clouds.LIDAR)
+    told = inspection.inspect(Path("mine"), sources.chosen("inspect", "", "mine", path), 3, Path("picture.png"))
+    assert "mine: reader clouds, 3 of 3 frames read" in told
+    assert Path("picture.png").is_file()
 
 
 def test_comments_of_the_model_and_of_keys_from_elsewhere_are_kept(small):

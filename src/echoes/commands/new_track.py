@@ -21,6 +21,7 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")  # of a section, a folder and a sta
 RASTERS = {Frame: "voxels", Signal: "stft", Returns: "doppler_time", Picture: "picture"}
 STARTS = "init_from"  # the mapping beside the tracks that tells where the trainings of each one start
 START = "scratch"
+EXAMPLE = ""  # in place of a track: what the module of a reader shows of its section
 
 Tracks = Mapping[str, Mapping[str, Any]]
 Nodes = Mapping[str, tuple[Any, Any]]  # key -> the nodes of a key and of its value in the text
@@ -30,17 +31,19 @@ def add(name: str, like: str, reader: str, path: Path) -> str:
     """Append the section `name` to the file at `path`, which keeps all its other bytes; gives what is to be done next.
 
     Raises InputError, and writes nothing, for a name that is taken or none, a track or a reader that is unknown, a
-    track whose raster the reader cannot fill, and a key of the reader that no track has.
+    track whose raster the reader cannot fill, and a key of the reader that no track has and its module does not show.
     """
     document = params.document(path)
     known = sections.tracks(document)
     _check(name, like, reader, document, known, path)
-    origins = _origins(known, like, reader, path)
+    known_sources = {track: section["source"] for track, section in known.items()} | _example(reader)
+    origins = _origins(known_sources, like, reader, path)
+    section = {**known[like], "source": _source(known_sources, reader, origins)}
     text = path.read_bytes().decode()
     changed = _appended(text, name, like, reader, origins)
     with files.replacing(path) as temporary:
         temporary.write_bytes(changed.encode())
-        _check_written(temporary, name, document, {**known[like], "source": _source(known, reader, origins)}, path)
+        _check_written(temporary, name, document, section, path)
         sources.load(name, temporary)
     return (
         f"{path}: {name}, as {like} with the reader {reader}\n"
@@ -70,12 +73,15 @@ def _is_map(value: Any) -> bool:
 
 
 def _origins(known: Tracks, like: str, reader: str, path: Path) -> dict[str, str]:
-    """Each key that the reader takes -> the track whose value it gets: `like` where it has one that fits."""
+    """Each key that the reader takes -> the track whose value it gets: `like` where it has one that fits.
+
+    known  the sources of all tracks, and the one that the reader shows.
+    """
     hints = get_type_hints(READERS[reader].Source)
-    others = [track for track, section in known.items() if section["source"].get("reader") == reader]
+    others = [track for track, source in known.items() if source.get("reader") == reader]
     found: dict[str, str] = {}
     for key in (field.name for field in fields(READERS[reader].Source) if field.name != "reader"):
-        origin = next((track for track in (like, *others) if _fits(hints[key], known[track]["source"], key)), None)
+        origin = next((track for track in (like, *others) if _fits(hints[key], known[track], key)), None)
         if origin is not None:
             found[key] = origin
     missing = [field.name for field in fields(READERS[reader].Source) if field.name not in {"reader", *found}]
@@ -83,6 +89,16 @@ def _origins(known: Tracks, like: str, reader: str, path: Path) -> dict[str, str
         told = f"expected a track with source.reader: {reader}, to take {', '.join(missing)} from"
         raise InputError(f"{path}: {told}, as {like} has none that fits; got none")
     return found
+
+
+def _example_text(reader: str) -> str:
+    """YAML of the section `source`; empty for a reader that shows none."""
+    return str(getattr(READERS[reader], "EXAMPLE", ""))
+
+
+def _example(reader: str) -> dict[str, Mapping[str, Any]]:
+    text = _example_text(reader)
+    return {EXAMPLE: params.parse(text.encode(), Path(reader))["source"]} if text else {}
 
 
 def _fits(kind: Any, source: Mapping[str, Any], key: str) -> bool:
@@ -94,7 +110,7 @@ def _fits(kind: Any, source: Mapping[str, Any], key: str) -> bool:
 
 
 def _source(known: Tracks, reader: str, origins: Mapping[str, str]) -> dict[str, Any]:
-    return {"reader": reader, **{key: known[track]["source"][key] for key, track in origins.items()}}
+    return {"reader": reader, **{key: known[track][key] for key, track in origins.items()}}
 
 
 def _check_written(path: Path, name: str, before: Any, section: Mapping[str, Any], shown: Path) -> None:
@@ -148,7 +164,11 @@ def _source_text(text: str, roots: Nodes, like: str, reader: str, origins: Mappi
         head = text[yaml_text.line_start(text, key.start_mark.index) : yaml_text.line_end(text, key.start_mark.index)]
         indent = " " * (value.start_mark.column - 2)
     entries = [_entry(text, roots, like, "reader", reader)]
-    entries += [_entry(text, roots, track, name, None) for name, track in origins.items()]
+    shown = _example_text(reader)
+    shown_roots: Nodes = {EXAMPLE: (None, yaml.compose(shown, Loader=yaml.SafeLoader))}
+    for name, track in origins.items():
+        where, its_roots = (shown, shown_roots) if track == EXAMPLE else (text, roots)
+        entries.append(_entry(where, its_roots, track, name, None))
     return head + "".join(textwrap.indent(entry, f"{indent}  ") for entry in entries)
 
 
