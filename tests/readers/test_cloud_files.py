@@ -104,6 +104,27 @@ def test_a_cloud_without_points_has_none(tmp_path, name, content, layout):
     assert {column: len(values) for column, values in found.items()} == dict.fromkeys(NAMES, 0)
 
 
+def test_las_is_read_with_its_own_dimensions_and_refused_where_it_was_cut_off(tmp_path):
+    laspy = pytest.importorskip("laspy")
+    header = laspy.LasHeader(point_format=3, version="1.2")
+    header.scales = np.full(3, 1e-3)
+    header.add_extra_dim(laspy.ExtraBytesParams(name="v_r", type=np.float32))
+    cloud = laspy.LasData(header)
+    cloud.x, cloud.y, cloud.z = ROWS[:, :3].T
+    cloud.v_r, cloud.intensity = ROWS[:, 3], np.arange(7)
+    path = tmp_path / "a.las"
+    cloud.write(path)
+    found = cloud_files.read(path, (), ("x", "v_r", "intensity"))
+    np.testing.assert_allclose(found["x"], ROWS[:, 0], atol=6e-4)
+    np.testing.assert_array_equal(found["v_r"], ROWS[:, 3])
+    assert found["intensity"].tolist() == list(range(7))
+    whole = path.read_bytes()
+    for damaged in (whole[:-20], whole[:90], whole[:100] + b"\xff" * 4 + whole[104:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a\.las: expected LAS, got "):
+            cloud_files.read(path, (), ["x"])
+
+
 def test_a_single_point_is_one_row(tmp_path):
     path = put(tmp_path, "a.pcd", lambda path: pcd(Encoding.ASCII, path, ROWS[:1]))
     np.testing.assert_array_equal(cloud_files.read(path, (), ["y"])["y"], ROWS[:1, 1])

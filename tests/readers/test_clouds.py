@@ -347,7 +347,10 @@ def test_a_recording_without_the_lidars_folder_has_no_pairs_and_a_sequence_witho
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["camera/1.ply"], r"/radar: expected \.ply, \.pcd, \.npy, \.csv, \.bin files in it or below, got none$"),
+        (
+            ["camera/1.ply"],
+            r"/radar: expected \.ply, \.pcd, \.npy, \.csv, \.las, \.bin files in it or below, got none$",
+        ),
         (["radar/1.ply", "radar/2.csv"], r"/radar: expected files of one kind, got \.csv and \.ply$"),
         (["radar/front.ply"], r"/radar/front\.ply: expected a number in the name of the file, got none$"),
         (

@@ -4,6 +4,7 @@
     .pcd   ascii, binary or binary_compressed
     .npy   a structured array, a field per column; or (N, K) numbers
     .csv   separated by commas, semicolons (and then with 1.5 or 1,5), tabs or blanks; UTF-8 or, with its mark, UTF-16
+    .las   with the extra `las`; not compressed; x, y, z in m, and the others by their names in the format
     .bin   rows of little-endian float32, as of KITTI
 
 A plain .npy and a .bin do not name their columns, and a .csv may lack the line that does: `layout` names them then, all
@@ -13,7 +14,9 @@ without sign for such with one, and stumbles over other elements.
 
 import codecs
 import re
+import struct
 from collections.abc import Callable, Collection, Sequence
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -32,6 +35,7 @@ PLY_TYPES = (
     | {f"{sign}int{8 * size}": f"{kind}{size}" for sign, kind in (("", "i"), ("u", "u")) for size in (1, 2, 4, 8)}
 )
 SEPARATORS = ("\t", ";", ",")
+VLR_BYTES = 54  # of a variable length record of LAS without what it holds
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 LONGEST = 300  # characters of what a library tells
 
@@ -147,6 +151,25 @@ def _csv(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
     return columns
 
 
+def _las(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
+    _check_unused(layout)
+    if find_spec("laspy") is None:
+        raise ValueError("nothing that reads it; `pip install 'echoes[las]'` brings it")
+    import laspy  # here, because it is an extra
+
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        begin, records = struct.unpack_from("<II", file.read(104), 96)
+    if VLR_BYTES * records > begin:  # laspy would make one of each
+        raise ValueError(f"{records} records in {begin} bytes")
+    with laspy.open(path, read_evlrs=False) as reader:
+        count, point = reader.header.point_count, reader.header.point_format
+        if count * point.size > size:
+            raise ValueError(f"{size} bytes for {count} points")
+        points = reader.read_points(-1)
+    return {name: np.array(points[name]) for name in ("x", "y", "z", *point.dimension_names)}
+
+
 def _bin(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
     size, width = path.stat().st_size, 4 * len(layout)
     if not layout or size % width:
@@ -176,5 +199,6 @@ FORMATS: dict[str, tuple[str, Callable[[Path, Sequence[str], Collection[str]], C
     ".pcd": ("PCD", _pcd),
     ".npy": (f"a NumPy array with fields, or (N, K) numbers {UNNAMED}", _npy),
     ".csv": (f"a line of names and lines of numbers, or lines {UNNAMED}", _csv),
+    ".las": ("LAS", _las),
     ".bin": (f"rows of float32 {UNNAMED}", _bin),
 }
