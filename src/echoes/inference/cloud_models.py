@@ -11,13 +11,13 @@ from torch import Tensor
 from echoes import latentstore, params
 from echoes.compute.precision import autocast
 from echoes.dataset.metadata import CloudMetadata
-from echoes.errors import InputError
 from echoes.distillation.consistency import ConsistencyModel
+from echoes.errors import InputError
 from echoes.grids import Grid
 from echoes.models import autoencoders, denoisers, students
 from echoes.models.radar.readout import Placement
-from echoes.models.students import CdArchitecture
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler
+from echoes.models.students import CdArchitecture
 from echoes.models.trained import require_files
 from echoes.provenance import Header, require_parent
 from echoes.rasters import scaling
