@@ -58,12 +58,11 @@ def assert_one_line(result: Result, message: str) -> None:
     [
         (
             (STREET,),
-            "inspect: expected --reader (simulated, astyx, raflow, ntu4dradlm, vod, lidar, mixed) or --track, "
-            "got neither",
+            "inspect: expected --reader (simulated, astyx, raflow, ros, vod, lidar, mixed) or --track, got neither",
         ),
         (
             (STREET, "--reader", "sonar"),
-            "--reader: expected one of simulated, astyx, raflow, ntu4dradlm, vod, lidar, mixed, got 'sonar'",
+            "--reader: expected one of simulated, astyx, raflow, ros, vod, lidar, mixed, got 'sonar'",
         ),
         ((STREET, "--track", "sonar"), "sonar: missing in params.yaml"),
         (

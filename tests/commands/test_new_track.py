@@ -33,7 +33,7 @@ SECTIONS = {
 }
 PAIRS = [  # each reader that has a track, and each raster
     ("vod", "astyx"),
-    ("astyx", "ntu4dradlm"),
+    ("astyx", "ros"),
     ("radar", "raflow"),
     ("ntu4dradlm", "vod"),
     ("raflow", "simulated"),

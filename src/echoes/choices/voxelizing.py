@@ -21,7 +21,7 @@ DOPPLER = (
 READERS = {
     "simulated": DOPPLER,
     "astyx": DOPPLER,
-    "ntu4dradlm": DOPPLER,
+    "ros": DOPPLER,
     "images": (only("colour", ["colormap"], "colormap"),),
 }
 

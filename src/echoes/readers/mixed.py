@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import ClassVar, Literal
 
 from echoes.errors import InputError
-from echoes.readers import astyx, lidar, ntu4dradlm, raflow, simulated, vod
+from echoes.readers import astyx, lidar, raflow, ros, simulated, vod
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, EgoMotion, Entry, Frame
 
@@ -21,11 +21,11 @@ READERS: dict[str, ModuleType] = {
     "simulated": simulated,
     "astyx": astyx,
     "raflow": raflow,
-    "ntu4dradlm": ntu4dradlm,
+    "ros": ros,
     "vod": vod,
     "lidar": lidar,
 }
-Single = simulated.Source | astyx.Source | raflow.Source | ntu4dradlm.Source | vod.Source | lidar.Source
+Single = simulated.Source | astyx.Source | raflow.Source | ros.Source | vod.Source | lidar.Source
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class Source:
 
     RENAMED: ClassVar = MOVED
 
-    reader: Literal["ntu4dradlm"]
+    reader: Literal["ros"]
     ego_motion: EgoMotion
     doppler: Doppler
     radar: RadarTopic

@@ -16,12 +16,12 @@ from tests.readers import bag_recordings as bags
 
 from echoes import params, seeds
 from echoes.errors import InputError
-from echoes.readers import clocks, ntu4dradlm
+from echoes.readers import clocks, ros
 from echoes.readers.ego_motion import directions, estimate
 
 RADAR, LIDAR = "/radar_enhanced_pcl", "/livox/lidar"
 SECTION = {
-    "reader": "ntu4dradlm",
+    "reader": "ros",
     "ego_motion": "estimated",
     "doppler": {"span_mps": None, "static_mps": 0.25, "static_share": 0.2, "max_speed_mps": 40.0},
     "radar": {
@@ -41,7 +41,7 @@ SECTION = {
     "extrinsics": "extrinsics.yaml",
     "stamp_tolerance_s": 0.03,
 }
-SOURCE = params.build(ntu4dradlm.Source, SECTION, "ntu.source")
+SOURCE = params.build(ros.Source, SECTION, "drive.source")
 VELOCITY = np.array([6.0, 0.5, 0.0])
 ROTATION = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])  # radar -> LiDAR: x forward is the LiDAR's -y
 TRANSLATION = np.array([0.5, 0.25, 1.0])
@@ -88,21 +88,21 @@ def recording(tmp_path):
 
 
 def frames(root, source=SOURCE):
-    return [ntu4dradlm.read(root, source, entry) for entry in ntu4dradlm.index(root, source)]
+    return [ros.read(root, source, entry) for entry in ros.index(root, source)]
 
 
 def test_clouds_are_paired_by_the_stamps_of_their_headers_with_signed_differences(recording):
-    entries = ntu4dradlm.index(recording, SOURCE)
+    entries = ros.index(recording, SOURCE)
     assert [entry.stamp for entry in entries] == pytest.approx(RADAR_STAMPS, abs=1e-6)
     assert [entry.offset_s for entry in entries] == pytest.approx([-0.0215, 0.0225, -0.01, 0.04], abs=1e-6)
     assert {entry.sequence for entry in entries} == {"loop"}
 
 
 def test_a_pair_beyond_the_tolerance_is_refused_and_its_radar_still_read(recording):
-    entries = ntu4dradlm.index(recording, SOURCE)
+    entries = ros.index(recording, SOURCE)
     assert [entry.refused for entry in entries[:3]] == ["", "", ""]
     assert entries[3].refused == "stamps +0.0400 s apart, beyond 0.03 s"
-    frame = ntu4dradlm.read(recording, SOURCE, entries[3])
+    frame = ros.read(recording, SOURCE, entries[3])
     assert (len(frame.radar), frame.target) == (50, None)
 
 
@@ -136,7 +136,7 @@ def test_the_sign_of_the_doppler_is_a_parameter(recording, sign):
 def test_a_bag_without_the_topic_of_the_lidar_is_enough_to_enhance(recording):
     bags.write(recording / "loop.bag", [m for m in messages() if m[0] == RADAR])
     (recording / "extrinsics.yaml").unlink()
-    entries = ntu4dradlm.index(recording, SOURCE)
+    entries = ros.index(recording, SOURCE)
     assert [(entry.offset_s, entry.refused) for entry in entries] == [(None, "")] * 4
     assert all(frame.target is None and len(frame.radar) == 50 for frame in frames(recording))
 
@@ -178,11 +178,11 @@ def test_of_clouds_with_one_stamp_the_last_is_taken_if_the_schema_says_so(tmp_pa
 
 
 def test_one_frame_is_found_without_reading_the_others(recording):
-    entry = ntu4dradlm.index(recording, SOURCE)[2]
+    entry = ros.index(recording, SOURCE)[2]
     spoilt = [(t, s, (m.__msgtype__, bags.serialized(m)[:8])) for t, s, m in messages()]
     spoilt[4:6] = messages()[4:6]
     bags.write(recording / "loop.bag", spoilt)
-    assert len(ntu4dradlm.read(recording, SOURCE, entry).target) == 50
+    assert len(ros.read(recording, SOURCE, entry).target) == 50
 
 
 def rewrite(root, change):
@@ -294,11 +294,11 @@ def test_reflectivity_beyond_its_maximum_is_refused(recording):
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("radar", "fields"), {"x": "x"}, "ntu.radar.fields: expected x, y, z, doppler, power, got x"),
-        (("lidar", "fields"), {}, "ntu.lidar.fields: expected x, y, z, reflectivity, got none"),
-        (("lidar", "reflectivity_max"), 0, "ntu.lidar.reflectivity_max: expected more than 0"),
-        (("radar", "doppler_sign"), 2, "ntu.radar.doppler_sign: expected one of 1, -1, got 2"),
-        (("stamp_tolerance_s",), 0, "ntu.stamp_tolerance_s: expected more than 0"),
+        (("radar", "fields"), {"x": "x"}, "drive.radar.fields: expected x, y, z, doppler, power, got x"),
+        (("lidar", "fields"), {}, "drive.lidar.fields: expected x, y, z, reflectivity, got none"),
+        (("lidar", "reflectivity_max"), 0, "drive.lidar.reflectivity_max: expected more than 0"),
+        (("radar", "doppler_sign"), 2, "drive.radar.doppler_sign: expected one of 1, -1, got 2"),
+        (("stamp_tolerance_s",), 0, "drive.stamp_tolerance_s: expected more than 0"),
     ],
 )
 def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
@@ -308,12 +308,12 @@ def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
         place = place[key]
     place[keys[-1]] = value
     with pytest.raises(InputError, match=message):
-        params.build(ntu4dradlm.Source, section, "ntu")
+        params.build(ros.Source, section, "drive")
 
 
 def test_two_bags_are_two_sequences(recording):
     shutil.copy(recording / "loop.bag", recording / "more.bag")
-    assert {entry.sequence for entry in ntu4dradlm.index(recording, SOURCE)} == {"loop", "more"}
+    assert {entry.sequence for entry in ros.index(recording, SOURCE)} == {"loop", "more"}
 
 
 def jumping(root, radar_back_s=(), lidar_back_s=(), lidar_from_s=0.0, latency_s=0.04):
@@ -328,7 +328,7 @@ def jumping(root, radar_back_s=(), lidar_back_s=(), lidar_from_s=0.0, latency_s=
             found.append((LIDAR, START_S + 0.1 * i + latency_s, bags.custom(lidar_s + 0.01, xyz, [51] * 9)))
     bags.write(root / "loop.bag", sorted(found, key=lambda message: message[1]))
     write_extrinsics(root)
-    return ntu4dradlm.index(root, SOURCE)
+    return ros.index(root, SOURCE)
 
 
 def received(entry):
@@ -364,7 +364,7 @@ def test_a_lidar_received_later_is_never_paired_with_another_moment(tmp_path):
 def test_where_one_clock_jumps_back_alone_only_pairs_of_before_are_made(tmp_path):
     entries = jumping(tmp_path, radar_back_s=(1.5,))
     assert [entry.sequence for entry in entries] == ["loop"] * 20 + ["loop-2"] * 20
-    assert [entry.refused for entry in entries] == [""] * 20 + [ntu4dradlm.UNKNOWN] * 20
+    assert [entry.refused for entry in entries] == [""] * 20 + [ros.UNKNOWN] * 20
     assert_increasing(entries)
     assert all(frame.target is None and len(frame.radar) == 9 for frame in frames(tmp_path)[20:])
     entries = jumping(tmp_path, lidar_back_s=(1.5,))
@@ -375,12 +375,12 @@ def test_where_one_clock_jumps_back_alone_only_pairs_of_before_are_made(tmp_path
 def test_where_one_clock_jumps_back_more_often_only_the_first_runs_are_paired(tmp_path):
     for radar_back_s, lidar_back_s in (((1.5, 1.5), (1.5,)), ((1.5,), (1.5, 1.5))):
         entries = jumping(tmp_path, radar_back_s, lidar_back_s)
-        assert [entry.refused for entry in entries] == [""] * 20 + [ntu4dradlm.UNKNOWN] * 40
+        assert [entry.refused for entry in entries] == [""] * 20 + [ros.UNKNOWN] * 40
 
 
 def test_a_lidar_that_starts_after_the_jump_is_not_paired_with_what_was_before(tmp_path):
     entries = jumping(tmp_path, (1.5,), (1.5,), lidar_from_s=2.0)
-    assert {entry.refused for entry in entries} == {ntu4dradlm.UNKNOWN}
+    assert {entry.refused for entry in entries} == {ros.UNKNOWN}
 
 
 def test_a_bag_of_radar_alone_is_cut_where_its_clock_jumps_back(tmp_path):
@@ -392,7 +392,7 @@ def test_a_bag_of_radar_alone_is_cut_where_its_clock_jumps_back(tmp_path):
 def test_a_sequence_behind_a_jump_never_takes_the_name_of_a_bag(tmp_path):
     jumping(tmp_path, (1.5,), (1.5,))
     shutil.copy(tmp_path / "loop.bag", tmp_path / "loop-2.bag")
-    entries = ntu4dradlm.index(tmp_path, SOURCE)
+    entries = ros.index(tmp_path, SOURCE)
     assert Counter(e.sequence for e in entries) == {"loop": 20, "loop-3": 20, "loop-2": 20, "loop-2-2": 20}
 
 
@@ -401,8 +401,8 @@ def test_processes_that_inherit_an_open_bag_read_what_one_process_reads(tmp_path
     stamps = [START_S + 0.1 * i for i in range(60)]
     channels = {"Doppler": doppler, "Power": power}
     bags.write(tmp_path / "loop.bag", [(RADAR, s, bags.cloud(s, xyz, channels)) for s in stamps])
-    entries = ntu4dradlm.index(tmp_path, SOURCE)  # opens the bag in this process
-    read = partial(ntu4dradlm.read, tmp_path, SOURCE)
+    entries = ros.index(tmp_path, SOURCE)  # opens the bag in this process
+    read = partial(ros.read, tmp_path, SOURCE)
     alone = [read(entry).radar for entry in entries]
     with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
         together = [frame.radar for frame in pool.map(read, entries)]
