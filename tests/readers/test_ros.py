@@ -1,6 +1,7 @@
 """The reader of bags, on recordings written here in the format of NTU4DRadLM."""
 
 import bz2
+import json
 import shutil
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +29,10 @@ SECTION = {
         "topic": RADAR,
         "fields": {"x": "x", "y": "y", "z": "z", "doppler": "Doppler", "power": "Power"},
         "doppler_sign": 1,
+        "axes": "FLU",
         "padding": "none",
+        "stamps": "header",
+        "offset_s": 0.0,
         "same_stamp": "refuse",
     },
     "lidar": {
@@ -36,10 +40,14 @@ SECTION = {
         "fields": {"x": "x", "y": "y", "z": "z", "reflectivity": "reflectivity"},
         "reflectivity_max": 255,
         "padding": "zero",
+        "stamps": "header",
+        "offset_s": 0.0,
         "same_stamp": "refuse",
     },
+    "motion": None,
     "extrinsics": "extrinsics.yaml",
     "stamp_tolerance_s": 0.03,
+    "join_s": 1.0,
 }
 SOURCE = params.build(ros.Source, SECTION, "drive.source")
 VELOCITY = np.array([6.0, 0.5, 0.0])
@@ -155,9 +163,19 @@ def test_rows_without_a_return_are_dropped_as_the_schema_says(tmp_path):
         np.testing.assert_array_equal(frame.radar, np.array(kept.tolist(), np.float32))
 
 
-def test_a_cloud_without_points_is_a_frame(tmp_path):
-    bags.write(tmp_path / "a.bag", [(RADAR, START_S, bags.cloud(START_S, [], {"Doppler": [], "Power": []}))])
-    assert frames(tmp_path)[0].radar.shape == (0, 5)
+def test_clouds_without_points_are_left_out_and_counted_whatever_their_fields(recording):
+    """Some drivers send no fields, or no channels, where there is no point."""
+    none = [(RADAR, START_S + s, bags.cloud(START_S + s, [], {})) for s in (-0.1, 0.15, 0.17, 0.4)]
+    none.append((LIDAR, START_S + 0.1, bags.custom(START_S + 0.1, [], [])))
+    bags.write(recording / "loop.bag", sorted([*messages(), *none], key=lambda message: message[1]))
+    entries = ros.index(recording, SOURCE)
+    assert [entry.stamp for entry in entries] == pytest.approx(RADAR_STAMPS, abs=1e-6)
+    assert entries[1].offset_s == pytest.approx(0.0225, abs=1e-6)
+    assert sum(entry.empty for entry in entries) == 4
+    assert clocks.told(entries) == "4 of 8 radar clouds left out, as they have no points"
+    bags.write(recording / "loop.bag", none)
+    with pytest.raises(InputError, match=r"loop.bag: /radar_enhanced_pcl: expected clouds with points, got 4 without"):
+        ros.index(recording, SOURCE)
 
 
 def growing():
@@ -173,6 +191,8 @@ def test_of_clouds_with_one_stamp_the_last_is_taken_if_the_schema_says_so(tmp_pa
     source = replace(SOURCE, radar=replace(SOURCE.radar, same_stamp="last"))
     (frame,) = frames(tmp_path, source)
     assert len(frame.radar) == 50
+    told = clocks.told(ros.index(tmp_path, source))
+    assert told == "2 of 3 radar clouds left out, as a later one has the same stamp"
     with pytest.raises(InputError, match=r"a.bag: /radar_enhanced_pcl: expected stamps that increase"):
         frames(tmp_path)
 
@@ -234,7 +254,7 @@ DAMAGES = {
     ),
     "other type": (
         lambda r: bags.write(r / "loop.bag", [(RADAR, START_S, bags.header(1.0))]),
-        "loop.bag: expected PointCloud, PointCloud2 or Livox CustomMsg on /radar_enhanced_pcl, got std_msgs/msg/Header",
+        "loop.bag: expected PointCloud, .* on /radar_enhanced_pcl, got std_msgs/msg/Header",
     ),
     "message cut off": (
         lambda r: rewrite(r, lambda m: [*m[:3], (RADAR, m[3][1], cut(m[3][2], 100)), *m[4:]]),
@@ -294,11 +314,16 @@ def test_reflectivity_beyond_its_maximum_is_refused(recording):
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("radar", "fields"), {"x": "x"}, "drive.radar.fields: expected x, y, z, doppler, power, got x"),
+        (("radar", "fields"), {"x": "x"}, "drive.radar.fields: expected x, y, z, doppler, power, or range, .*, got x"),
         (("lidar", "fields"), {}, "drive.lidar.fields: expected x, y, z, reflectivity, got none"),
         (("lidar", "reflectivity_max"), 0, "drive.lidar.reflectivity_max: expected more than 0"),
         (("radar", "doppler_sign"), 2, "drive.radar.doppler_sign: expected one of 1, -1, got 2"),
         (("stamp_tolerance_s",), 0, "drive.stamp_tolerance_s: expected more than 0"),
+        (("join_s",), -1, "drive.join_s: expected at least 0"),
+        (("lidar", "offset_s"), 1e12, "drive.lidar.offset_s: expected at most 4e\\+09 s in size"),
+        (("radar", "axes"), "FRU", "drive.radar.axes: expected right-handed axes, got FRU: they are a mirror image"),
+        (("radar", "axes"), "FBU", "drive.radar.axes: expected a letter of F B, of L R and of U D .*, got FBU"),
+        (("radar", "axes"), [[1, 0, 0], [0, 1, 0], [0, 0, -1]], "drive.radar.axes: expected a rotation"),
     ],
 )
 def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
@@ -333,8 +358,8 @@ def jumping(root, radar_back_s=(), lidar_back_s=(), lidar_from_s=0.0, latency_s=
 
 def received(entry):
     """(radar, LiDAR) when the clouds of a pair were received, s after the start."""
-    _, radar_ns, _, lidar_ns, _ = entry.key.rsplit(" ", 4)
-    return pytest.approx((int(radar_ns) / 1e9 - START_S, int(lidar_ns) / 1e9 - START_S), abs=1e-6)
+    places = json.loads(entry.key)
+    return pytest.approx([places[name][1] / 1e9 - START_S for name in ("radar", "lidar")], abs=1e-6)
 
 
 def assert_increasing(entries):
@@ -349,7 +374,7 @@ def test_where_both_clocks_jump_back_a_sequence_begins_and_pairs_stay_those_of_o
     assert_increasing(entries)
     assert clocks.told(entries) == "the clock jumps back 2 times; a new sequence begins there: loop-2, loop-3"
     assert {entry.refused for entry in entries} == {""}
-    assert all(received(entry) == (0.1 * i, 0.1 * i + 0.04) for i, entry in enumerate(entries))
+    assert all(received(entry) == [0.1 * i, 0.1 * i + 0.04] for i, entry in enumerate(entries))
     assert [(len(frame.target), frame.sequence) for frame in frames(tmp_path)] == [(9, e.sequence) for e in entries]
 
 
@@ -358,7 +383,7 @@ def test_a_lidar_received_later_is_never_paired_with_another_moment(tmp_path):
     kept = [i for i, entry in enumerate(entries) if not entry.refused]
     late = (17, 18, 19)  # the LiDAR's clouds of them came when the radar's clock had jumped already
     assert kept == [i for i in range(40) if i not in late]
-    assert all(received(entries[i]) == (0.1 * i, 0.1 * i + 0.34) for i in kept)
+    assert all(received(entries[i]) == [0.1 * i, 0.1 * i + 0.34] for i in kept)
 
 
 def test_where_one_clock_jumps_back_alone_only_pairs_of_before_are_made(tmp_path):

@@ -15,7 +15,10 @@ SECTION = {
         "topic": "/cloud_radar_rawtarget",
         "fields": {"x": "x", "y": "y", "z": "z", "doppler": "vrad", "power": "amplitude"},
         "doppler_sign": 1,
+        "axes": "FLU",
         "padding": "zero",
+        "stamps": "header",
+        "offset_s": 0.0,
         "same_stamp": "last",
     },
     "lidar": {
@@ -23,10 +26,14 @@ SECTION = {
         "fields": {"x": "x", "y": "y", "z": "z", "reflectivity": "intensity"},
         "reflectivity_max": 255.0,
         "padding": "zero",
+        "stamps": "header",
+        "offset_s": 0.0,
         "same_stamp": "refuse",
     },
+    "motion": None,
     "extrinsics": "extrinsics.yaml",
     "stamp_tolerance_s": 0.03,
+    "join_s": 1.0,
 }
 SOURCE = params.build(ros.Source, SECTION, "sick")
 
@@ -41,8 +48,10 @@ def recording(recordings, tmp_path):
 
 
 def test_the_radar_repeats_each_scan_while_it_grows_and_the_last_one_counts(recording):
-    assert len(bags.messages(recording / NAME, "/cloud_radar_rawtarget")) == 139
+    radar = "/cloud_radar_rawtarget"
+    assert len(bags.messages(recording / NAME, (radar,))[radar]) == 139
     entries = ros.index(recording, SOURCE)
+    assert sum(1 + entry.repeated + entry.empty for entry in entries) == 139
     assert 15 <= len(entries) <= 20
     np.testing.assert_allclose(np.diff([entry.stamp for entry in entries]), 0.1, atol=0.01)
 

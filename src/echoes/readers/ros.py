@@ -1,91 +1,45 @@
-"""NTU4DRadLM and other recordings of a 4D radar and a LiDAR in ROS 1 bags.
+"""ROS recordings of a 4D radar and a LiDAR, such as NTU4DRadLM: bags of ROS 1 and ROS 2.
 
-    *.bag              a cloud per message on the topic of the radar and on that of the LiDAR
+    *.bag                                    ROS 1
+    <folder>/metadata.yaml, *.db3, *.mcap    ROS 2, in SQLite or MCAP; a file alone is read without its metadata.yaml
     <extrinsics>       YAML: maps (radar_to_lidar or lidar_to_radar), rotation (3 rows of 3), translation_m (3)
 
-Every bag is a sequence, and another one begins where the stamps of its radar jump back (`loop-2`). Topics and
-fields are parameters; NTU4DRadLM has /radar_enhanced_pcl (PointCloud with the channels Doppler [m/s], positive =
-receding, and Power [dB]) and /livox/lidar (livox_ros_driver/CustomMsg). Clouds are paired by the stamps of their
-headers, never by the time of receipt: a radar cloud with the LiDAR cloud nearest in time, and not at all beyond the
-tolerance. A published extrinsic matrix R, T with p_lidar = R p_radar + T is `maps: radar_to_lidar`. A bag
-without the LiDAR's topic can still be enhanced.
+A drive may lie in several bags of one folder (drives.py): a bag for each sensor, or one that was cut into several.
+Every drive is a sequence, and another one begins where the stamps of its radar jump back (`loop-2`). Topics and fields
+are parameters; NTU4DRadLM has /radar_enhanced_pcl (PointCloud with the channels Doppler [m/s], positive = receding, and
+Power [dB]) and /livox/lidar (livox_ros_driver/CustomMsg). Clouds are PointCloud, PointCloud2, Livox' CustomMsg,
+radar_msgs/RadarScan, or any other list of points that the bag defines (ros_clouds.py). One without points is left out,
+and counted.
 
-A clock that jumps back tells the same time twice. Each topic is therefore cut into runs where its stamps jump back,
-and run k of the radar is paired with run k of the LiDAR alone, with those of its clouds that were received during
-the run of the radar. Where one topic jumps more often than the other, only the first run of each is known to have
-the same clock; the pairs of later ones are refused.
+A radar cloud is paired with the LiDAR cloud nearest in time, and not at all beyond the tolerance. The time is that of
+the header, or of receipt where a sensor stamps nothing useful, plus an offset. A published extrinsic matrix R, T with
+p_lidar = R p_radar + T is `maps: radar_to_lidar`. It holds for the points as the sensors give them: `axes` turns the
+radar and, by the extrinsics, the LiDAR. A recording without the LiDAR's topic can still be enhanced. Pairs are refused
+where a clock jumped back and it is not known which clouds share one.
+
+With `motion` a frame has the velocity of the radar, its pose, or both (ros_motion.py), in between of two messages; none
+beyond the first and the last.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise, repeat
-from math import inf
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from echoes import params
 from echoes.errors import InputError
-from echoes.readers import bags, clocks, tables
+from echoes.readers import bags, clocks, drives, ros_motion, tables
 from echoes.readers.bags import Message
-from echoes.readers.ego_motion import Doppler
-from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
+from echoes.readers.drives import Drive, Stamped
+from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, Entry, Frame, check_points
+from echoes.readers.ros_source import LidarTopic, MotionTopic, RadarTopic, Rotation, Row, Source, directed
 
-Padding = Literal["none", "zero", "nan"]  # rows that hold no return: none, x = y = z = 0, or any of them NaN
 UNKNOWN = "a clock jumped back, and no LiDAR cloud is known to share it"
-SameStamp = Literal["refuse", "last"]  # last: a cloud is published again while it grows, and complete in the end
-
-
-@dataclass(frozen=True)
-class RadarTopic:
-    """Where the radar's clouds are, and which field of a message holds which column."""
-
-    topic: str
-    fields: dict[str, str]
-    doppler_sign: Literal[1, -1]  # of the field when a point recedes
-    padding: Padding
-    same_stamp: SameStamp
-
-    def __post_init__(self) -> None:
-        _check_fields(self.fields, RADAR_COLUMNS)
-
-
-@dataclass(frozen=True)
-class LidarTopic:
-    """Where the LiDAR's clouds are, and which field of a message holds which column."""
-
-    topic: str
-    fields: dict[str, str]
-    reflectivity_max: float  # value that becomes 1
-    padding: Padding
-    same_stamp: SameStamp
-
-    def __post_init__(self) -> None:
-        _check_fields(self.fields, TARGET_COLUMNS)
-        if self.reflectivity_max <= 0:
-            raise InputError(f"reflectivity_max: expected more than 0, got {self.reflectivity_max}")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the frames come from, in params.yaml."""
-
-    RENAMED: ClassVar = MOVED
-
-    reader: Literal["ros"]
-    ego_motion: EgoMotion
-    doppler: Doppler
-    radar: RadarTopic
-    lidar: LidarTopic
-    extrinsics: str  # file in the folder of the recording
-    stamp_tolerance_s: float
-
-    def __post_init__(self) -> None:
-        if self.stamp_tolerance_s <= 0:
-            raise InputError(f"stamp_tolerance_s: expected more than 0, got {self.stamp_tolerance_s}")
-
-
-Row = tuple[float, float, float]
+STILL = "no motion is recorded around it"
+CLOCKS_S = 1.0  # stamps that far apart tell of two clocks, not of two frames
 
 
 @dataclass(frozen=True)
@@ -93,44 +47,39 @@ class Extrinsics:
     """How the two sensors are mounted to each other, in the extrinsics file."""
 
     maps: Literal["radar_to_lidar", "lidar_to_radar"]
-    rotation: tuple[Row, Row, Row]
+    rotation: Rotation
     translation_m: Row
 
 
 def index(root: Path, source: Source) -> list[Entry]:
-    """The radar clouds of all bags, each with the LiDAR cloud nearest in time, in sequences whose stamps increase.
+    """The radar clouds of all drives, each with the LiDAR cloud nearest in time, in sequences whose stamps increase.
 
     Reads every bag once: the stamp of a header stands in the message itself.
     """
-    paths = sorted(root.rglob("*.bag"))
-    if not paths:
-        raise InputError(f"{root}: expected *.bag files in it or below, got none")
-    entries = []
-    for path in paths:
-        radar = _runs(path, source.radar)
-        lidar = _runs(path, source.lidar) if source.lidar.topic in bags.topics(path) else []
-        if lidar:
-            lidar_to_radar(root / source.extrinsics)
-        if not radar:
-            raise InputError(f"{path}: expected clouds on {source.radar.topic}, got none")
-        name = path.relative_to(root).as_posix()
-        for clouds, others in zip(radar, _partners(radar, lidar), strict=True):
-            listed = [_entry(name, *pair, source) for pair in _pairs(clouds, others)]
-            entries += [replace(e, refused=UNKNOWN) for e in listed] if lidar and not others else listed
+    others = [source.motion.topic] if source.motion else []
+    found = drives.found(root, (source.radar.topic, source.lidar.topic), others, source.join_s)
+    if any(drive.topics.get(source.radar.topic) for drive in found):
+        found = [drive for drive in found if any(drive.topics.values())]  # bags of something else
+    sequences = _sequences(root, found, source.radar.topic)
+    entries = [
+        entry for drive, name in zip(found, sequences, strict=True) for entry in _entries(root, source, drive, name)
+    ]
     return clocks.cut(entries)
 
 
 def read(root: Path, source: Source, entry: Entry) -> Frame:
     """One frame: Doppler positive = receding, LiDAR in the radar's frame; no target where the pair is refused."""
-    name, *numbers = entry.key.rsplit(" ", 4)
-    path, cloud, other = root / name, Message(*map(int, numbers[:2])), Message(*map(int, numbers[2:]))
-    radar = _table(path, source.radar, cloud, RADAR_COLUMNS)
-    radar[:, 3] *= source.radar.doppler_sign
-    radar = check_points(radar, RADAR_COLUMNS, f"{path}: {source.radar.topic}")
+    places = json.loads(entry.key)
+    radar, turn = _radar(root, source.radar, places["radar"]), directed(source.radar.axes)
+    radar[:, :3] = radar[:, :3] @ turn.T
+    radar = check_points(radar, RADAR_COLUMNS, f"{root / places['radar'][0]}: {source.radar.topic}")
+    velocity, pose = None, None
+    if source.motion and (known := places["motion"]):
+        velocity, pose = _moved(root, source.motion, known)
     if entry.refused or entry.offset_s is None:
-        return Frame(entry.sequence, entry.stamp, radar)
-    target, origin = _lidar(root, path, source, other)
-    return Frame(entry.sequence, entry.stamp, radar, target, origin)
+        return Frame(entry.sequence, entry.stamp, radar, ego_velocity=velocity, pose=pose)
+    target, origin = _lidar(root, source, turn, places["lidar"])
+    return Frame(entry.sequence, entry.stamp, radar, target, origin, velocity, pose)
 
 
 def lidar_to_radar(path: Path) -> np.ndarray:
@@ -141,54 +90,73 @@ def lidar_to_radar(path: Path) -> np.ndarray:
     return np.linalg.inv(matrix) if found.maps == "radar_to_lidar" else matrix
 
 
-def _runs(path: Path, source: RadarTopic | LidarTopic) -> list[list[Message]]:
-    """The messages of a topic, in runs with stamps that increase."""
-    kept: list[Message] = []
-    for message in bags.messages(path, source.topic):
-        if kept and message.stamp_ns == kept[-1].stamp_ns and source.same_stamp == "last":
-            kept.pop()
-        elif kept and message.stamp_ns == kept[-1].stamp_ns:
-            twice = f"{message.stamp_ns / 1e9:.6f} s twice"
-            raise InputError(f"{path}: {source.topic}: expected stamps that increase, got {twice}")
-        kept.append(message)
-    return clocks.runs(kept, [message.stamp_ns for message in kept])
+def _sequences(root: Path, found: Sequence[Drive], topic: str) -> list[str]:
+    """The name of each drive: that of its first bag with the radar, with its ending where two would have one name."""
+    first = [next((name for name, _ in drive.topics.get(topic, [])), drive.bags[0]) for drive in found]
+    names = [bags.name(root, root / each) for each in first]
+    return [name if names.count(name) == 1 else each for name, each in zip(names, first, strict=True)]
 
 
-def _partners(radar: list[list[Message]], lidar: list[list[Message]]) -> list[list[Message]]:
-    """For each run of the radar the LiDAR clouds with the same clock; none where that is not known."""
-    known = lidar[: len(radar) if len(radar) == len(lidar) else 1]
-    begins = [-inf, *(run[0].received_ns for run in radar[1:]), inf]
-    return [
-        [cloud for cloud in run if begin <= cloud.received_ns < end]
-        for run, (begin, end) in zip(chain(known, repeat([])), pairwise(begins), strict=False)
-    ]
+def _entries(root: Path, source: Source, drive: Drive, name: str) -> list[Entry]:
+    radar, lidar = (drives.runs(drive, topic, root) for topic in (source.radar, source.lidar))
+    moved = drives.runs(drive, source.motion, root) if source.motion else []
+    where = root / drive.bags[0]
+    if source.radar.topic not in drive.topics:
+        known = {topic: None for each in drive.bags for topic in bags.topics(root / each)}
+        raise InputError(f"{where}: expected the topic {source.radar.topic}, got {', '.join(known) or 'no topic'}")
+    if not radar:
+        raise InputError(f"{where}: expected clouds on {source.radar.topic}, got none")
+    if source.motion and source.motion.topic not in drive.topics:
+        raise InputError(f"{where}: expected the topic {source.motion.topic} of motion, got none in {name}")
+    if lidar:
+        lidar_to_radar(root / source.extrinsics)
+    entries = []
+    clouds = zip(radar, drives.partners(radar, lidar), drives.partners(radar, moved), strict=True)
+    for run, others, states in clouds:
+        gap_s = source.motion.max_gap_s if source.motion else 0.0
+        pairs = zip(run, drives.nearest(run, others), drives.around(run, states, gap_s), strict=True)
+        listed = [_entry(source, name, *three) for three in pairs]
+        entries += [replace(entry, refused=UNKNOWN) for entry in listed] if lidar and not others else listed
+    return entries
 
 
-def _pairs(radar: list[Message], lidar: list[Message]) -> list[tuple[Message, Message | None]]:
-    """Each radar cloud with the LiDAR cloud nearest in time; both lists increase."""
-    if not lidar:
-        return [(cloud, None) for cloud in radar]
-    stamps, others = (np.array([cloud.stamp_ns for cloud in clouds], np.int64) for clouds in (radar, lidar))
-    after = np.searchsorted(others, stamps).clip(0, len(others) - 1)
-    before = (after - 1).clip(0)
-    nearest = np.where(np.abs(stamps - others[before]) <= np.abs(others[after] - stamps), before, after)
-    return [(cloud, lidar[i]) for cloud, i in zip(radar, nearest, strict=True)]
+def _entry(
+    source: Source, sequence: str, radar: Stamped, lidar: Stamped | None, moved: tuple[Stamped, Stamped] | None
+) -> Entry:
+    places: dict[str, Any] = {"radar": _place(radar), "lidar": _place(lidar) if lidar else None, "motion": None}
+    refused = STILL if source.motion and not moved and source.ego_motion == "recorded" else ""
+    if moved:
+        before, after = moved
+        share = (radar.time_ns - before.time_ns) / max(1, after.time_ns - before.time_ns)
+        places["motion"] = [_place(before), _place(after), share]
+    offset_s = (lidar.time_ns - radar.time_ns) / 1e9 if lidar else None
+    if offset_s is not None and abs(offset_s) > source.stamp_tolerance_s:
+        refused = f"stamps {offset_s:+.4f} s apart, beyond {source.stamp_tolerance_s} s{_clocks(source, offset_s)}"
+    key = json.dumps(places, ensure_ascii=False, separators=(",", ":"))
+    stamp = radar.time_ns / 1e9
+    return Entry(sequence, stamp, key, offset_s, refused, repeated=radar.repeated, empty=radar.empty)
 
 
-def _entry(name: str, radar: Message, lidar: Message | None, source: Source) -> Entry:
-    stamp, key = radar.stamp_ns / 1e9, f"{name} {radar.received_ns} {radar.stamp_ns}"
-    sequence = name.removesuffix(".bag")
-    if lidar is None:
-        return Entry(sequence, stamp, f"{key} 0 0")
-    offset_s = (lidar.stamp_ns - radar.stamp_ns) / 1e9
-    far = abs(offset_s) > source.stamp_tolerance_s
-    refused = f"stamps {offset_s:+.4f} s apart, beyond {source.stamp_tolerance_s} s" if far else ""
-    return Entry(sequence, stamp, f"{key} {lidar.received_ns} {lidar.stamp_ns}", offset_s, refused)
+def _clocks(source: Source, offset_s: float) -> str:
+    """What to do about stamps that two clocks made."""
+    if abs(offset_s) < CLOCKS_S:
+        return ""
+    told = ", ".join(
+        f"{name} by {topic.stamps} {topic.offset_s:+g} s"
+        for name, topic in (("radar", source.radar), ("lidar", source.lidar))
+    )
+    return f" ({told}); a constant difference of two clocks belongs in lidar.offset_s"
 
 
-def _table(path: Path, source: RadarTopic | LidarTopic, message: Message, columns: tuple[str, ...]) -> np.ndarray:
+def _place(one: Stamped) -> list[Any]:
+    """What a message is found by."""
+    return [one.bag, one.message.received_ns, one.message.stamp_ns]
+
+
+def _table(root: Path, source: RadarTopic | LidarTopic, place: Sequence[Any], columns: tuple[str, ...]) -> np.ndarray:
     """(N, len(columns)) float64, without padding."""
-    found = bags.columns(path, source.topic, message)
+    path = root / place[0]
+    found = bags.columns(path, source.topic, Message(*place[1:]))
     for column in columns:
         if source.fields[column] not in found:
             known = ", ".join(found)
@@ -196,26 +164,48 @@ def _table(path: Path, source: RadarTopic | LidarTopic, message: Message, column
     with np.errstate(invalid="ignore"):  # a signalling NaN becomes a NaN, which the padding or the check takes
         rows = np.stack([found[source.fields[column]].astype(np.float64) for column in columns], axis=1)
     if source.padding == "zero":
-        return rows[(rows[:, :3] != 0).any(axis=1)]
+        return rows[(rows[:, : 1 if columns[0] == "range" else 3] != 0).any(axis=1)]
     if source.padding == "nan":
         return rows[~np.isnan(rows[:, :3]).any(axis=1)]
     return rows
 
 
-def _lidar(root: Path, path: Path, source: Source, message: Message) -> tuple[np.ndarray, Row]:
-    rows = _table(path, source.lidar, message, TARGET_COLUMNS)
-    origin = f"{path}: {source.lidar.topic}"
+def _radar(root: Path, source: RadarTopic, place: Sequence[Any]) -> np.ndarray:
+    """(N, 5) x, y, z, Doppler and power in the radar's own axes."""
+    rows = _table(root, source, place, source.columns)
+    check_points(rows, source.columns, f"{root / place[0]}: {source.topic}")
+    rows[:, 3] *= source.doppler_sign
+    if source.columns == RADAR_COLUMNS:
+        return rows
+    range_m, azimuth, elevation = rows[:, :3].T
+    flat = range_m * np.cos(elevation)
+    xyz = [flat * np.cos(azimuth), flat * np.sin(azimuth), range_m * np.sin(elevation)]
+    return np.column_stack([*xyz, rows[:, 3:]])
+
+
+def _moved(root: Path, source: MotionTopic, known: Sequence[Any]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Velocity and pose of the radar between two messages."""
+    *places, share = known
+    before, after = (
+        ros_motion.motion(
+            bags.numbers(root / place[0], source.topic, Message(*place[1:])), f"{root / place[0]}: {source.topic}"
+        )
+        for place in places
+    )
+    return ros_motion.of_radar(ros_motion.between(before, after, share), source.mounting())
+
+
+def _lidar(root: Path, source: Source, turn: np.ndarray, place: Sequence[Any]) -> tuple[np.ndarray, Row]:
+    """(M, 4) in the radar's frame with x forward, and where its rays start; turn: (3, 3) from the radar's own axes."""
+    rows = _table(root, source.lidar, place, TARGET_COLUMNS)
+    origin = f"{root / place[0]}: {source.lidar.topic}"
     check_points(rows, TARGET_COLUMNS, origin)
     reflectivity = rows[:, 3] / source.lidar.reflectivity_max
     if len(rows) and not (reflectivity.min() >= 0 and reflectivity.max() <= 1):
         got = f"{rows[:, 3].min()}..{rows[:, 3].max()}"
         raise InputError(f"{origin}: expected reflectivity 0..{source.lidar.reflectivity_max}, got {got}")
     matrix = lidar_to_radar(root / source.extrinsics)
-    x, y, z = matrix[:3, 3].tolist()
-    xyz = rows[:, :3] @ matrix[:3, :3].T + matrix[:3, 3]
+    rotation, translation = turn @ matrix[:3, :3], turn @ matrix[:3, 3]
+    x, y, z = translation.tolist()
+    xyz = rows[:, :3] @ rotation.T + translation
     return check_points(np.column_stack([xyz, reflectivity]), TARGET_COLUMNS, origin), (x, y, z)
-
-
-def _check_fields(fields: dict[str, str], columns: tuple[str, ...]) -> None:
-    if set(fields) != set(columns):
-        raise InputError(f"fields: expected {', '.join(columns)}, got {', '.join(fields) or 'none'}")
