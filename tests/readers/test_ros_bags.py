@@ -34,7 +34,7 @@ def section(**changes):
 
 
 def unindexed(path, messages):
-    """MCAP without chunks and without a summary."""
+    """MCAP without chunks and without a summary, and with a topic that is not of ROS."""
     text = lambda value: struct.pack("<I", len(value)) + value.encode()
     record = lambda kind, content: struct.pack("<BQ", kind, len(content)) + content
     topics = {topic: (i, message.__msgtype__) for i, (topic, _, message) in enumerate(messages[:2])}
@@ -43,6 +43,8 @@ def unindexed(path, messages):
         definition = bags.STORE2.generate_msgdef(kind, ros_version=2)[0]
         parts.append(record(3, struct.pack("<H", i + 1) + text(kind) + text("ros2msg") + text(definition)))
         parts.append(record(4, struct.pack("<HH", i, i + 1) + text(topic) + text("cdr") + text("")))
+    parts.append(record(4, struct.pack("<HH", 9, 0) + text("/log") + text("json") + text("")))
+    parts.append(record(5, struct.pack("<HIQQ", 9, 0, 7, 0) + b"{}"))
     for topic, received_s, message in messages:
         head = struct.pack("<HIQQ", topics[topic][0], 0, round(received_s * 1e9), 0)
         parts.append(record(5, head + bags.serialized2(message)))

@@ -32,6 +32,7 @@ DAMAGE = (
     *(ReaderError, OSError, ValueError, RuntimeError, AssertionError, KeyError, IndexError, EOFError, struct.error),
     *(OverflowError, sqlite3.Error, TypesysError, *bounded.DAMAGE),
 )
+CDR = "cdr"  # the only form of messages of ROS 2 that is in use
 LAST_NS = 1 << 62  # of a clock, in the year 2116
 
 T = TypeVar("T")
@@ -124,6 +125,9 @@ def _one(path: Path, topic: str, message: Message, cloud: bool, read: Callable[[
 
 
 def _check(connection: Connection, cloud: bool, path: Path) -> None:
+    form = getattr(connection.ext, "serialization_format", CDR)
+    if form != CDR:
+        raise InputError(f"{path}: expected messages in {CDR} on {connection.topic}, got {form}")
     if cloud:
         ros_clouds.check(connection, str(path))
     elif not ros_types.has_header(connection.msgtype, ros_types.types_of(connection)):

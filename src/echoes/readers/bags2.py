@@ -49,10 +49,6 @@ class Bag:
             paths, self._compressed, self._counts = _metadata(path)
         self._files: list[Storage] = [Mcap(each) if each.suffix == ".mcap" else Db3(each) for each in paths]
         self.connections = [connection for file in self._files for connection in file.connections]
-        for connection in self.connections:
-            form = getattr(connection.ext, "serialization_format", "cdr")
-            if form != "cdr":
-                raise InputError(f"{path}: expected messages in CDR on {connection.topic}, got {form or 'none'}")
 
     def messages(
         self, connections: Collection[Connection], start: int | None = None, stop: int | None = None

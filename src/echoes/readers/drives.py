@@ -140,10 +140,7 @@ def runs(drive: Drive, topic: Topic, root: Path) -> list[list[Stamped]]:
             one = replace(one, repeated=before.repeated + 1, empty=before.empty)
         kept.append(replace(one, empty=one.empty + empty))
         empty = 0
-    if empty and not kept:
-        where = root / drive.bags[0]
-        raise InputError(f"{where}: {topic.topic}: expected clouds with points, got {empty} without any")
-    if empty:
+    if empty and kept:
         kept[-1] = replace(kept[-1], empty=kept[-1].empty + empty)
     return clocks.runs(kept, [one.time_ns for one in kept])
 

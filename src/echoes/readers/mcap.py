@@ -26,6 +26,7 @@ from echoes.readers.ros_cursors import Cursor
 MAGIC = b"\x89MCAP0\r\n"
 SCHEMA, CHANNEL, MESSAGE, CHUNK, CHUNK_INDEX, STATISTICS, FOOTER = 0x03, 0x04, 0x05, 0x06, 0x08, 0x0B, 0x02
 HEAD = 9  # bytes of a record before its content: what it is, and its size
+FIELDS = 2 + 4 + 8 + 8  # bytes of a message before its own: channel, number, time of receipt, time of sending
 FOOTER_BYTES = HEAD + 20 + len(MAGIC)
 DEFINITIONS = {"ros1msg": MessageDefinitionFormat.MSG, "ros2msg": MessageDefinitionFormat.MSG}
 DEFINITIONS |= {"ros2idl": MessageDefinitionFormat.IDL, "omgidl": MessageDefinitionFormat.IDL}
@@ -96,9 +97,11 @@ class Mcap:
             kind, size = struct.unpack("<BQ", self._at(place, HEAD))
             if place + HEAD + size > end:
                 raise ValueError(f"a record of {size} bytes at {place} is longer than what is left")
+            if kind == MESSAGE and size < FIELDS:
+                raise ValueError(f"a message of {size} bytes at {place} is too short")
             if kind == MESSAGE:
                 number, _, time = struct.unpack("<HIQ", self._at(place + HEAD, 14))
-                self._loose.append((number, time, place + HEAD + 22, size - 22))
+                self._loose.append((number, time, place + HEAD + FIELDS, size - FIELDS))
             elif kind == CHUNK:
                 first, last = struct.unpack("<QQ", self._at(place + HEAD, 16))
                 self._chunks.append(_Chunk(place, first, last, None))

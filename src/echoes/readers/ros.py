@@ -105,7 +105,9 @@ def _entries(root: Path, source: Source, drive: Drive, name: str) -> list[Entry]
         known = {topic: None for each in drive.bags for topic in bags.topics(root / each)}
         raise InputError(f"{where}: expected the topic {source.radar.topic}, got {', '.join(known) or 'no topic'}")
     if not radar:
-        raise InputError(f"{where}: expected clouds on {source.radar.topic}, got none")
+        empty = len(drive.topics[source.radar.topic])
+        told = f"clouds with points, got {empty} without any" if empty else "clouds, got none"
+        raise InputError(f"{where}: {source.radar.topic}: expected {told}")
     if source.motion and source.motion.topic not in drive.topics:
         raise InputError(f"{where}: expected the topic {source.motion.topic} of motion, got none in {name}")
     if lidar:
