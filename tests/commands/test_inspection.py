@@ -58,12 +58,12 @@ def assert_one_line(result: Result, message: str) -> None:
     [
         (
             (STREET,),
-            "inspect: expected --reader (simulated, astyx, raflow, ntu4dradlm, vod, clouds, lidar, generated, mixed) "
+            "inspect: expected --reader (simulated, astyx, raflow, ros, vod, clouds, lidar, generated, mixed) "
             "or --track, got neither",
         ),
         (
             (STREET, "--reader", "sonar"),
-            "--reader: expected one of simulated, astyx, raflow, ntu4dradlm, vod, clouds, lidar, generated, mixed, "
+            "--reader: expected one of simulated, astyx, raflow, ros, vod, clouds, lidar, generated, mixed, "
             "got 'sonar'",
         ),
         ((STREET, "--track", "sonar"), "sonar: missing in params.yaml"),

@@ -36,7 +36,7 @@ SECTIONS = {
 }
 PAIRS = [  # each reader that has a track or shows its section, and each raster
     ("vod", "astyx"),
-    ("astyx", "ntu4dradlm"),
+    ("astyx", "ros"),
     ("radar", "raflow"),
     ("ntu4dradlm", "vod"),
     ("vod", "clouds"),  # which no track has

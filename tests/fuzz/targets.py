@@ -30,8 +30,8 @@ from echoes.readers import (
     cw24,
     images,
     mars,
-    ntu4dradlm,
     raflow,
+    ros,
     simulated,
     simulated_people,
     splits,
@@ -53,8 +53,8 @@ from readers import (
     test_cw24,
     test_images,
     test_mars,
-    test_ntu4dradlm,
     test_raflow,
+    test_ros,
     test_simulated,
     test_simulated_people,
     test_vod,
@@ -98,13 +98,22 @@ def _clouds(form: str) -> Callable[[Path], None]:
 
 def _bag(compression: Writer.CompressionFormat | None) -> Callable[[Path], None]:
     def write(root: Path) -> None:
-        radar = [test_ntu4dradlm.radar_message(i) for i in range(2)]
-        lidar = [test_ntu4dradlm.lidar_message(i) for i in range(2)]
+        radar = [test_ros.radar_message(i) for i in range(2)]
+        lidar = [test_ros.lidar_message(i) for i in range(2)]
         both = [("radar", m) for m in radar] + [("lidar", m) for m in lidar]
-        topics = {"radar": test_ntu4dradlm.RADAR, "lidar": test_ntu4dradlm.LIDAR}
-        listed = [(topics[name], test_ntu4dradlm.START_S + 0.1 * i, message) for i, (name, message) in enumerate(both)]
+        topics = {"radar": test_ros.RADAR, "lidar": test_ros.LIDAR}
+        listed = [(topics[name], test_ros.START_S + 0.1 * i, message) for i, (name, message) in enumerate(both)]
         bag_recordings.write(root / "loop.bag", listed, compression)
-        test_ntu4dradlm.write_extrinsics(root)
+        test_ros.write_extrinsics(root)
+
+    return write
+
+
+def _bag2(storage: str) -> Callable[[Path], None]:
+    def write(root: Path) -> None:
+        listed = [message for message in test_ros.messages() if message[1] < test_ros.START_S + 0.8]
+        bag_recordings.write2(root / "loop", listed, storage, compressed=True)
+        test_ros.write_extrinsics(root)
 
     return write
 
@@ -112,7 +121,7 @@ def _bag(compression: Writer.CompressionFormat | None) -> Callable[[Path], None]
 def _two(found: Any) -> None:
     """No frame of the bag went missing, unless the bag was renamed or copied."""
     checks.frames(found)
-    counts = Counter(entry.key.rsplit(" ", 4)[0] for entry, _ in found)  # a jump of the clock cuts a bag
+    counts = Counter(json.loads(entry.key)["radar"][0] for entry, _ in found)  # a jump of the clock cuts a bag
     assert set(counts.values()) == {2}, counts
 
 
@@ -121,11 +130,11 @@ CLOUD2 = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("Doppler", "<f4"),
 
 def _messages(root: Path, rng: Random) -> None:
     """A bag of PointCloud2, PointCloud and CustomMsg whose messages, not whose records, are damaged."""
-    xyz, doppler, power = (part[:9] for part in test_ntu4dradlm.street(0))
+    xyz, doppler, power = (part[:9] for part in test_ros.street(0))
     points = np.zeros(9, CLOUD2)
     for name, column in zip(CLOUD2.names, [*xyz.T, doppler, power, np.arange(9)], strict=True):
         points[name] = column
-    start = test_ntu4dradlm.START_S
+    start = test_ros.START_S
     order = rng.choice("<>")
     radar = [
         bag_recordings.cloud2(start + 0.1 * i, points, rng.choice((1, 3)), rng.choice((0, 5)), order)
@@ -136,7 +145,7 @@ def _messages(root: Path, rng: Random) -> None:
     kind = type(radar[0]).__msgtype__
     radar = [message for message in radar if message.__msgtype__ == kind]
     lidar = [bag_recordings.custom(start + 0.01, xyz, [51] * 9)]
-    listed = [(test_ntu4dradlm.RADAR, m) for m in radar] + [(test_ntu4dradlm.LIDAR, m) for m in lidar]
+    listed = [(test_ros.RADAR, m) for m in radar] + [(test_ros.LIDAR, m) for m in lidar]
     raw = [[topic, m.__msgtype__, bag_recordings.serialized(m)] for topic, m in listed]
     chosen = rng.choice(raw)
     chosen[2] = damaged(chosen[2], rng)
@@ -299,9 +308,7 @@ READERS = (
     Target("raflow", _raflow, everything(raflow, test_raflow.SOURCE), FRAMES, JSON),
     Target("vod", _vod, everything(vod, test_vod.SOURCE), FRAMES, {**JSON, **TEXT}),
     *(
-        Target(
-            f"ntu4dradlm {name}", _bag(how), everything(ntu4dradlm, test_ntu4dradlm.SOURCE), check, {**YAML, ".bag": of}
-        )
+        Target(f"ros {name}", _bag(how), everything(ros, test_ros.SOURCE), check, {**YAML, ".bag": of})
         for name, how, check, of in (
             ("records", None, _two, formats.bag),
             ("bz2", Writer.CompressionFormat.BZ2, _two, formats.chunked),
@@ -320,6 +327,8 @@ READERS = (
         )
         for form, layout in (("ply", []), ("csv", []), ("npy", list(test_clouds.RADAR)))
     ),
+    Target("ros 2 sqlite3", _bag2("sqlite3"), everything(ros, test_ros.SOURCE), FRAMES, YAML),
+    Target("ros 2 mcap", _bag2("mcap"), everything(ros, test_ros.SOURCE), FRAMES, YAML),
     Target("mars", _mars, everything(mars, test_mars.SOURCE), RECORDINGS, HDF5),
     Target("acconeer frames", _acconeer, everything(acconeer, test_acconeer.FRAMES), RECORDINGS, HDF5),
     Target("adc", _adc, everything(adc, test_adc.SOURCE), RECORDINGS, {".npy": formats.npy}),

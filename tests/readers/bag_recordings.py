@@ -1,9 +1,12 @@
-"""Bags in the format of NTU4DRadLM, written with the serializer of `rosbags`, not with our decoder."""
+"""Bags of ROS 1 and ROS 2, written with the serializers of `rosbags`, not with our decoder."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 from rosbags.rosbag1 import Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
+from rosbags.rosbag2 import Writer as Writer2
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 LIVOX = {
@@ -16,6 +19,20 @@ LIVOX = {
 STORE = get_typestore(Stores.ROS1_NOETIC)
 for _name, _text in LIVOX.items():
     STORE.register(get_types_from_msg(_text, f"livox_ros_driver/msg/{_name}"))
+STORE2 = get_typestore(Stores.ROS2_HUMBLE)
+for _name, _text in LIVOX.items():
+    for _package in ("livox_ros_driver", "livox_ros_driver2"):
+        STORE2.register(get_types_from_msg(_text, f"{_package}/msg/{_name}"))
+for _name, _text in {
+    "radar_msgs/msg/RadarReturn": "float32 range\nfloat32 azimuth\nfloat32 elevation\n"
+    "float32 doppler_velocity\nfloat32 amplitude\n",
+    "radar_msgs/msg/RadarScan": "std_msgs/Header header\nradar_msgs/RadarReturn[] returns\n",
+    "own_msgs/msg/Track": "uint8[16] uuid\nfloat64[2] position\nfloat32 width\n",
+    "own_msgs/msg/Tracks": "std_msgs/Header header\nown_msgs/Track[] tracks\n",
+}.items():
+    for _store in (STORE, STORE2):
+        _store.register(get_types_from_msg(_text, _name))
+TRACKS = "own_msgs/msg/Tracks", STORE2.types["own_msgs/msg/Track"]
 CODES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
 CLOUD, CLOUD2 = "sensor_msgs/msg/PointCloud", "sensor_msgs/msg/PointCloud2"
 CUSTOM = "livox_ros_driver/msg/CustomMsg"
@@ -92,3 +109,55 @@ def write(path: Path, messages, compression=None):
 
 def serialized(message) -> bytes:
     return bytes(STORE.serialize_ros1(message, message.__msgtype__))
+
+
+def serialized2(message, little_endian=True) -> bytes:
+    return bytes(STORE2.serialize_cdr(message, message.__msgtype__, little_endian=little_endian))
+
+
+def write2(path: Path, messages, storage="sqlite3", compressed=False):
+    """A bag of ROS 2, a folder; messages as those of `write`."""
+    shutil.rmtree(path, ignore_errors=True)
+    writer = Writer2(path, version=9, storage_plugin=StoragePlugin[storage.upper()])
+    if compressed:
+        mode = CompressionMode.STORAGE if storage == "mcap" else CompressionMode.MESSAGE
+        writer.set_compression(mode, CompressionFormat.ZSTD)
+    with writer:
+        connections = {}
+        for topic, received_s, message in messages:
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, message.__msgtype__, typestore=STORE2)
+            writer.write(connections[topic], round(received_s * 1e9), serialized2(message))
+
+
+def scan(stamp_s, returns):
+    """radar_msgs/RadarScan of (N, 5) range, azimuth, elevation, Doppler, amplitude."""
+    single = STORE2.types["radar_msgs/msg/RadarReturn"]
+    names = ("range", "azimuth", "elevation", "doppler_velocity", "amplitude")
+    listed = [single(**dict(zip(names, map(float, row), strict=True))) for row in returns]
+    return STORE2.types["radar_msgs/msg/RadarScan"](header=header(stamp_s), returns=listed)
+
+
+def odometry(stamp_s, position, quaternion, linear, angular):
+    """nav_msgs/Odometry; quaternion: x, y, z, w."""
+    types = STORE2.types
+    vector, point = types["geometry_msgs/msg/Vector3"], types["geometry_msgs/msg/Point"]
+    twist = types["geometry_msgs/msg/Twist"](linear=vector(*linear), angular=vector(*angular))
+    pose = types["geometry_msgs/msg/Pose"](
+        position=point(*position), orientation=types["geometry_msgs/msg/Quaternion"](*quaternion)
+    )
+    covariance = np.zeros(36)
+    return types["nav_msgs/msg/Odometry"](
+        header=header(stamp_s),
+        child_frame_id="base_link",
+        pose=types["geometry_msgs/msg/PoseWithCovariance"](pose=pose, covariance=covariance),
+        twist=types["geometry_msgs/msg/TwistWithCovariance"](twist=twist, covariance=covariance),
+    )
+
+
+def twist(stamp_s, linear, angular=(0.0, 0.0, 0.0)):
+    """geometry_msgs/TwistStamped."""
+    types = STORE2.types
+    vector = types["geometry_msgs/msg/Vector3"]
+    told = types["geometry_msgs/msg/Twist"](linear=vector(*linear), angular=vector(*angular))
+    return types["geometry_msgs/msg/TwistStamped"](header=header(stamp_s), twist=told)

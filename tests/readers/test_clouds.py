@@ -11,7 +11,8 @@ from echoes import params
 from echoes.commands import outputs
 from echoes.errors import InputError
 from echoes.inference import columns
-from echoes.readers import cloud_columns, clouds, mixed, pairing
+from echoes.readers import clouds, mixed, pairing
+from echoes.readers.axes import rotation
 from echoes.readers.ego_motion import directions, estimate
 from echoes.readers.frames import Entry
 from echoes.seeds import rng
@@ -91,7 +92,7 @@ def test_what_enhance_writes_is_read_back(tmp_path, form):
     ],
 )
 def test_axes_are_turned_to_forward_left_up(axes, expected):
-    np.testing.assert_array_equal(cloud_columns.rotation(axes) @ (1, 2, 3), expected)
+    np.testing.assert_array_equal(rotation(axes) @ (1, 2, 3), expected)
 
 
 def test_sign_unit_and_axes_give_the_velocity_of_a_radar_that_drives(tmp_path):
@@ -313,7 +314,7 @@ MOVE = np.array([1.0, -2.0, 0.5])
 
 
 def test_a_lidar_of_published_extrinsics_lies_on_what_the_radar_sees(tmp_path):
-    radar_xyz = FREE @ cloud_columns.rotation("RFU")  # along the axes of its files
+    radar_xyz = FREE @ rotation("RFU")  # along the axes of its files
     write(tmp_path / "radar/1.csv", points(radar_xyz))
     write(tmp_path / "lidar/1.csv", lidar_rows(radar_xyz @ TURN.T + MOVE), LIDAR)
     told = {"maps": "radar_to_lidar", "rotation": TURN.tolist(), "translation_m": MOVE.tolist()}
@@ -323,7 +324,7 @@ def test_a_lidar_of_published_extrinsics_lies_on_what_the_radar_sees(tmp_path):
     np.testing.assert_allclose(frame.target[:, :3], FREE, atol=1e-5)
     np.testing.assert_allclose(frame.target[:, :3], frame.radar[:, :3], atol=1e-5)
     np.testing.assert_allclose(frame.target[:, 3], 0.2)
-    np.testing.assert_allclose(frame.target_origin, cloud_columns.rotation("RFU") @ TURN.T @ -MOVE, atol=1e-9)
+    np.testing.assert_allclose(frame.target_origin, rotation("RFU") @ TURN.T @ -MOVE, atol=1e-9)
 
 
 def test_a_lidar_beside_the_radar_is_turned_and_moved(tmp_path):

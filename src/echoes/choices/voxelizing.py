@@ -21,7 +21,7 @@ DOPPLER = (
 READERS = {
     "simulated": DOPPLER,
     "astyx": DOPPLER,
-    "ntu4dradlm": DOPPLER,
+    "ros": DOPPLER,
     "generated": DOPPLER,
     "clouds": (*DOPPLER, unless("lidar", None, "stamp_tolerance_s")),
     "images": (only("colour", ["colormap"], "colormap"),),

@@ -63,6 +63,8 @@ def _stamps(entries: Sequence[Entry], found: Findings) -> None:
     found.say("frames", f"{len(entries)} in {len(sequences)} sequences")
     if told := clocks.told(entries):
         found.say("clock", told)
+    if lost := clocks.left_out(entries):
+        found.warn(f"stamps: {lost}")
     steps = [(b.stamp - a.stamp, b) for a, b in pairwise(entries) if a.sequence == b.sequence]
     if not steps:
         found.say("rate", "unknown: no sequence has two frames")

@@ -12,7 +12,7 @@ import yaml
 from echoes import files, params
 from echoes.commands import sections, sources, yaml_text
 from echoes.errors import InputError
-from echoes.readers.catalog import READERS
+from echoes.readers.catalog import READERS, unknown
 from echoes.readers.frames import Frame
 from echoes.readers.recordings import Picture, Returns, Signal
 
@@ -59,7 +59,7 @@ def _check(name: str, like: str, reader: str, document: Any, known: Tracks, path
     if name in document:
         raise InputError(f"NAME: expected one that {path} does not have, got {name}")
     if reader not in READERS:
-        raise InputError(f"--reader: expected one of {', '.join(READERS)}, got {reader!r}")
+        raise unknown(reader, "--reader", READERS)
     wanted = RASTERS[get_type_hints(READERS[reader].read)["return"]]
     rasters = {track: section["grid"].get("raster") for track, section in known.items() if _is_map(section.get("grid"))}
     if rasters.get(like) != wanted:

@@ -7,7 +7,7 @@ from echoes import params
 from echoes.commands.sections import tracks
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
-from echoes.readers.catalog import CLOUDS, READERS, SeveralSources, family_of
+from echoes.readers.catalog import CLOUDS, READERS, SeveralSources, family_of, unknown
 from echoes.readers.frames import Entry
 
 
@@ -43,7 +43,7 @@ def workers(path: Path = Path("params.yaml")) -> Workers:
 def _check_clouds(key: str, reader: str) -> None:
     """Raises InputError for a reader that is unknown or gives no radar clouds."""
     if reader not in READERS:
-        raise InputError(f"{key}: expected one of {', '.join(CLOUDS)}, got {reader!r}")
+        raise unknown(reader, key, CLOUDS)
     if reader not in CLOUDS:
         known = ", ".join(CLOUDS)
         raise InputError(f"{key}: expected a reader of radar clouds ({known}), got {reader}, which reads micro-Doppler")

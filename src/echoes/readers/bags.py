@@ -1,158 +1,145 @@
-"""ROS 1 bags: which clouds a topic has and when, and one of them by its stamp."""
+"""Bags of ROS 1 and ROS 2: which messages a topic has and when, and what one of them holds.
+
+    *.bag                    ROS 1
+    <folder>/metadata.yaml   ROS 2: a bag of one file or several, in SQLite or MCAP
+    *.db3, *.mcap            ROS 2: a file that no metadata.yaml names
+
+A bag is told by the path of that file.
+"""
 
 import os
+import sqlite3
 import struct
 import threading
-from bz2 import BZ2Decompressor
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from io import BufferedReader, FileIO
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-from lz4.frame import LZ4FrameDecompressor
 from rosbags.interfaces import Connection
-from rosbags.rosbag1 import Reader, ReaderError
-from rosbags.rosbag1.reader import Chunk, ChunkInfo, Header, IndexData
+from rosbags.rosbag1 import ReaderError
+from rosbags.typesys import TypesysError
 
 from echoes.errors import InputError
-from echoes.readers.ros_clouds import DECODERS, stamp_ns
+from echoes.readers import bags1, bags2, bounded, ros_clouds, ros_types
+from echoes.readers.ros_clouds import Columns
+from echoes.readers.ros_cursors import Cursor
 
-# What a damaged bag makes the library, the decompressors and `struct` raise.
+# What a damaged bag makes the library, the decompressors, `sqlite3` and `struct` raise.
 DAMAGE = (
     *(ReaderError, OSError, ValueError, RuntimeError, AssertionError, KeyError, IndexError, EOFError, struct.error),
-    OverflowError,
+    *(OverflowError, sqlite3.Error, TypesysError, *bounded.DAMAGE),
 )
-PACKED = 1000  # bytes that a byte of a compressed chunk may hold
+CDR = "cdr"  # the only form of messages of ROS 2 that is in use
+LAST_NS = 1 << 62  # of a clock, in the year 2116
 
-
-class _File(BufferedReader):
-    """A file that never makes room for more than is left in it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(FileIO(path))
-        self.size = path.stat().st_size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        left = max(0, self.size - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
-
-
-class _Path(type(Path())):  # type: ignore[misc]
-    """A path whose file is a _File; the library takes any path."""
-
-    def open(self, *_: object, **__: object) -> _File:
-        return _File(Path(self))
-
-
-class _Reader(Reader):
-    """The library's reader for bags of strangers: the file is asked before a size is believed, and no message hides."""
-
-    bio: _File
-    ends = 0  # where the last record of the bag ends
-    index_bytes = 0
-
-    def open(self) -> None:
-        super().open()
-        listed = [info.connection_counts for info in self.chunk_infos]
-        known = {connection.id for connection in self.connections}
-        if len(known) < len(self.connections) or any(set(counts) - known for counts in listed):
-            raise ReaderError("Connections of the index and of its chunks differ.")
-        for number, found in self.indexes.items():
-            if len(found) != (told := sum(counts.get(number, 0) for counts in listed)):
-                raise ReaderError(f"Connection {number} has {told} messages in its chunks, {len(found)} in the index.")
-        if listed and self.ends != self.bio.size:
-            raise ReaderError("There is more behind the index.")
-
-    def read_chunk_info(self) -> ChunkInfo:
-        info = super().read_chunk_info()
-        self.ends = self.bio.tell()
-        return info
-
-    def read_chunk(self) -> Chunk:
-        start = self.bio.tell()
-        chunk = super().read_chunk()
-        behind = self.bio.tell()
-        self.bio.seek(start)
-        header = Header.read(self.bio)
-        self.bio.seek(behind)
-        size, compression = header.get_uint32("size"), header.get_string("compression")
-        if behind > self.bio.size or size > chunk.datasize * (1 if compression == "none" else PACKED):
-            raise ReaderError(f"A chunk says it holds {size} bytes in {chunk.datasize}.")
-        if compression == "none":
-            return chunk
-        made = {"bz2": BZ2Decompressor, "lz4": LZ4FrameDecompressor}[compression]
-        return chunk._replace(decompressor=partial(_unpacked, made, size))
-
-    def read_index_data(self, pos: int, indexes: dict[int, list[IndexData]]) -> None:
-        before = self.bio.tell()
-        super().read_index_data(pos, indexes)
-        self.index_bytes += self.bio.tell() - before
-        if self.index_bytes > self.bio.size:  # chunks that share an index
-            raise ReaderError("The index is longer than the file.")
-
-
-def _unpacked(decompressor: Callable[[], Any], size: int, raw: bytes) -> bytes:
-    """Exactly `size` bytes; the decompressor makes no more, whatever the stream holds."""
-    found: bytes = decompressor().decompress(raw, max_length=size + 1)
-    if len(found) != size:
-        raise ReaderError(f"A chunk says it holds {size} bytes, got {'more' if len(found) > size else len(found)}.")
-    return found
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Message:
-    """Where a message is: when it was received, and the stamp its sender gave it [ns]."""
+    """Where a message is: when it was received, and the stamp its sender gave it [ns].
+
+    empty  whether it is a cloud without points.
+    """
 
     received_ns: int
     stamp_ns: int
+    empty: bool = False
+
+
+def found(root: Path) -> list[Path]:
+    """The bags at or below a folder."""
+    return sorted([*root.rglob("*.bag"), *bags2.found(root)])
+
+
+def name(root: Path, path: Path) -> str:
+    """What a bag is called: its path below the root, without an ending; a ROS 2 bag after its folder."""
+    named = path.parent if path.name == bags2.METADATA else path.with_suffix("")
+    return named.relative_to(root).as_posix() if named != root else root.resolve().name
+
+
+def folder(path: Path) -> Path:
+    """The folder that a bag lies in; that of a ROS 2 bag is a bag itself."""
+    return path.parent.parent if path.name == bags2.METADATA else path.parent
 
 
 def topics(path: Path) -> list[str]:
     """The names of the topics of a bag."""
-    with _reading(path) as reader:
-        return sorted({connection.topic for connection in reader.connections})
+    with _reading(path) as bag:
+        return sorted({connection.topic for connection in bag.connections})
 
 
-def messages(path: Path, topic: str) -> list[Message]:
-    """All messages of a topic, in the order of receipt. Reads the bag once from end to end."""
-    with _reading(path) as reader:
-        found = reader.messages(_connections(reader, path, topic))
-        return [Message(time, stamp_ns(raw, _origin(path, topic, time))) for _, time, raw in found]
+def messages(path: Path, clouds: Collection[str], others: Collection[str] = ()) -> dict[str, list[Message]]:
+    """Topic -> its messages in the order of receipt, of those topics that the bag has.
+
+    clouds  topics with lists of points. Reads the bag once from end to end.
+    """
+    with _reading(path) as bag:
+        connections = [connection for connection in bag.connections if connection.topic in {*clouds, *others}]
+        for connection in connections:
+            _check(connection, connection.topic in clouds, path)
+        found: dict[str, list[Message]] = {connection.topic: [] for connection in connections}
+        for connection, time, raw in bag.messages(connections) if connections else ():
+            if not 0 <= time < LAST_NS:
+                raise ValueError(f"a message on {connection.topic} was received at {time} ns")
+            cursor = _cursor(connection, raw, path, time)
+            stamp_ns, cursor.place = cursor.stamp_ns(), 0
+            empty = connection.topic in clouds and ros_clouds.is_empty(connection, cursor)
+            found[connection.topic].append(Message(time, stamp_ns, empty))
+        return {topic: sorted(listed, key=lambda each: each.received_ns) for topic, listed in found.items()}
 
 
-def columns(path: Path, topic: str, message: Message) -> dict[str, np.ndarray]:
-    """The columns of one cloud, found by the index of the bag; of several alike the last one received."""
-    origin = _origin(path, topic, message.received_ns)
-    with _reading(path) as reader:
-        start = message.received_ns
-        found = list(reader.messages(_connections(reader, path, topic), start=start, stop=start + 1))
-        alike = [(c, raw) for c, _, raw in found if c.topic == topic and stamp_ns(raw, origin) == message.stamp_ns]
-        if not alike:
-            raise InputError(f"{origin}: expected a message with the stamp {message.stamp_ns} ns, got none")
-        connection, raw = alike[-1]
-        return DECODERS[connection.digest](raw, origin)
+def columns(path: Path, topic: str, message: Message) -> Columns:
+    """The columns of one cloud; of several alike those of the last one received."""
+    return _one(path, topic, message, True, ros_clouds.columns)
 
 
-def _connections(reader: Reader, path: Path, topic: str) -> list[Connection]:
-    found = [connection for connection in reader.connections if connection.topic == topic]
-    if not found:
-        known = ", ".join(sorted({connection.topic for connection in reader.connections}))
-        raise InputError(f"{path}: expected the topic {topic}, got {known or 'no topic'}")
-    for connection in found:
-        if connection.digest not in DECODERS:
-            raise InputError(
-                f"{path}: expected PointCloud, PointCloud2 or Livox CustomMsg on {topic}, "
-                f"got {connection.msgtype} with md5 sum {connection.digest}"
-            )
-    return found
+def numbers(path: Path, topic: str, message: Message) -> dict[str, float]:
+    """The numbers of one message, by the way to each, as `twist.twist.linear.x`."""
+    read = lambda connection, cursor: ros_types.content(cursor, connection.msgtype, ros_types.types_of(connection))
+    return _one(path, topic, message, False, read).numbers
+
+
+def _one(path: Path, topic: str, message: Message, cloud: bool, read: Callable[[Connection, Cursor], T]) -> T:
+    """What `read` makes of one message, which is found by the index of the bag."""
+    with _reading(path) as bag:
+        connections = [connection for connection in bag.connections if connection.topic == topic]
+        if not connections:
+            known = ", ".join(sorted({connection.topic for connection in bag.connections}))
+            raise InputError(f"{path}: expected the topic {topic}, got {known or 'no topic'}")
+        start, alike = message.received_ns, None
+        for connection, time, raw in bag.messages(connections, start, start + 1):
+            cursor = _cursor(connection, raw, path, time)
+            if connection.topic == topic and cursor.stamp_ns() == message.stamp_ns:
+                alike = connection, cursor
+        if alike is None:
+            told = f"{path}: {topic} at {start / 1e9:.6f} s"
+            raise InputError(f"{told}: expected a message with the stamp {message.stamp_ns} ns, got none")
+        connection, cursor = alike
+        _check(connection, cloud, path)
+        cursor.place = 0
+        return read(connection, cursor)
+
+
+def _check(connection: Connection, cloud: bool, path: Path) -> None:
+    form = getattr(connection.ext, "serialization_format", CDR)
+    if form != CDR:
+        raise InputError(f"{path}: expected messages in {CDR} on {connection.topic}, got {form}")
+    if cloud:
+        ros_clouds.check(connection, str(path))
+    elif not ros_types.has_header(connection.msgtype, ros_types.types_of(connection)):
+        raise InputError(f"{path}: expected a header on {connection.topic}, got {connection.msgtype}")
+
+
+def _cursor(connection: Connection, raw: bytes, path: Path, received_ns: int) -> Cursor:
+    return ros_clouds.cursor(connection, raw, f"{path}: {connection.topic} at {received_ns / 1e9:.6f} s")
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Reader]:
+def _reading(path: Path) -> Iterator[Any]:
     """An open bag; whatever is wrong with its bytes is an InputError that names it."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -162,19 +149,14 @@ def _reading(path: Path) -> Iterator[Reader]:
         raise
     except DAMAGE as error:
         what = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: expected a ROS 1 bag, got: {what}") from error
+        kind = "a ROS 1 bag" if path.suffix == ".bag" else "a ROS 2 bag"
+        raise InputError(f"{path}: expected {kind}, got: {what}") from error
 
 
 @lru_cache(maxsize=8)
-def _opened(path: Path, modified_ns: int, process: int, thread: int) -> Reader:
+def _opened(path: Path, modified_ns: int, process: int, thread: int) -> Any:
     """Opening reads the whole index, seconds for a long bag; so a thread keeps the bags it reads open.
 
     Of each process its own: a forked one would share the place in the file with its parent.
     """
-    reader = _Reader(_Path(path))
-    reader.open()
-    return reader
-
-
-def _origin(path: Path, topic: str, received_ns: int) -> str:
-    return f"{path}: {topic} at {received_ns / 1e9:.6f} s"
+    return bags1.opened(path) if path.suffix == ".bag" else bags2.Bag(path)

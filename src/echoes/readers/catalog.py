@@ -18,7 +18,7 @@ MODULES = {
         "simulated": "echoes.readers.simulated",
         "astyx": "echoes.readers.astyx",
         "raflow": "echoes.readers.raflow",
-        "ntu4dradlm": "echoes.readers.ntu4dradlm",
+        "ros": "echoes.readers.ros",
         "vod": "echoes.readers.vod",
         "clouds": "echoes.readers.clouds",
         "lidar": "echoes.readers.lidar",
@@ -34,6 +34,8 @@ MODULES = {
         "images": "echoes.readers.images",
     },
 }
+
+RENAMED = {"ntu4dradlm": "ros"}  # readers that had another name
 
 
 class Source(Protocol):
@@ -111,7 +113,14 @@ def family_of(reader: str, key: str) -> str:
     for family, readers in MODULES.items():
         if reader in readers:
             return family
-    raise InputError(f"{key}: expected one of {', '.join(READERS)}, got {reader!r}")
+    raise unknown(reader, key, READERS)
+
+
+def unknown(reader: str, key: str, known: Collection[str]) -> InputError:
+    """That there is no such reader: what it is called now, or which there are."""
+    if reader in RENAMED:
+        return InputError(f"{key}: the reader {reader} is called {RENAMED[reader]} now")
+    return InputError(f"{key}: expected one of {', '.join(known)}, got {reader!r}")
 
 
 def sensor_of(source: CloudSource, entry: Entry) -> CloudSource:

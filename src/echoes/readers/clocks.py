@@ -43,7 +43,23 @@ def cut(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def told(entries: Sequence[Entry]) -> str:
-    """How often the clock of a recording jumps back and which sequences begin there; empty where it never does."""
+    """How often the clock of a recording jumps back, and which frames were left out; empty where nothing is to tell."""
+    return "; ".join(filter(None, (_jumps_told(entries), left_out(entries))))
+
+
+def left_out(entries: Sequence[Entry]) -> str:
+    """How many clouds of a radar a reader left out, and why; empty where it left none out."""
+    repeated, empty = sum(entry.repeated for entry in entries), sum(entry.empty for entry in entries)
+    every = len(entries) + repeated + empty
+    lines = [
+        f"{repeated} of {every} radar clouds left out, as a later one has the same stamp" if repeated else "",
+        f"{empty} of {every} radar clouds left out, as they have no points" if empty else "",
+    ]
+    return "; ".join(filter(None, lines))
+
+
+def _jumps_told(entries: Sequence[Entry]) -> str:
+    """How often the clock jumps back, and which sequences begin there."""
     begun = [entry.sequence for entry in entries if entry.jumps_back]
     if not begun:
         return ""

@@ -14,14 +14,12 @@ import numpy as np
 
 from echoes.errors import InputError
 from echoes.readers import cloud_files
+from echoes.readers.axes import rotation
 from echoes.readers.ego_motion import directions
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, check_points
 from echoes.readers.pairing import Padding, Row, reflectivity, unpadded
 
 XYZ = ("x", "y", "z")
-WAYS = {"F": (1, 0, 0), "B": (-1, 0, 0), "L": (0, 1, 0), "R": (0, -1, 0), "U": (0, 0, 1), "D": (0, 0, -1)}
-PAIRS = ("FB", "LR", "UD")
-LEFT_HANDED = "left-handed"
 MPS = {"m/s": 1.0, "km/h": 1 / 3.6}
 SIGNS = {"receding": 1.0, "approaching": -1.0}
 UNUSED = "_"  # a column of a layout that need not have a name of its own
@@ -121,22 +119,6 @@ class Lidar:
         _check_layout(self.layout, self.columns, self.keep)
         if not self.reflectivity_max > 0:
             raise InputError(f"reflectivity_max: expected more than 0, got {self.reflectivity_max:g}")
-
-
-def rotation(axes: str) -> np.ndarray:
-    """(3, 3) coordinates along such axes -> x forward, y left, z up; raises InputError for none, or the other hand."""
-    letters, _, hand = axes.partition(" ")
-    chosen = [i for letter in letters for i, pair in enumerate(PAIRS) if letter in pair]
-    if len(letters) != 3 or sorted(chosen) != [0, 1, 2] or hand not in ("", LEFT_HANDED):
-        raise InputError(f"axes: expected one of F B, one of L R and one of U D, such as FLU, got {axes!r}")
-    matrix = np.array([WAYS[letter] for letter in letters], np.float64).T
-    mirrored = np.linalg.det(matrix) < 0
-    if mirrored and not hand:
-        told = f"{letters}, which mirrors the world; `{letters} {LEFT_HANDED}` is for files that are"
-        raise InputError(f"axes: expected right-handed ones, such as FLU or RFU, got {told}")
-    if hand and not mirrored:
-        raise InputError(f"axes: expected {letters}, which is right-handed, got {axes}")
-    return matrix
 
 
 def radar_points(path: Path, radar: Radar) -> np.ndarray:

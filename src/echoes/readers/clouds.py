@@ -24,7 +24,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers import clocks, cloud_columns, cloud_folders, frame_table
+from echoes.readers import clocks, cloud_folders, frame_table
+from echoes.readers.axes import rotation
 from echoes.readers.cloud_columns import ByExtrinsics, Lidar, Radar, lidar_points, radar_points
 from echoes.readers.cloud_files import FORMATS
 from echoes.readers.ego_motion import Doppler
@@ -151,11 +152,11 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
 def to_radar(root: Path, source: Source) -> np.ndarray:
     """(4, 4) coordinates as the LiDAR's files have them -> radar's frame, x forward, y left, z up."""
     assert source.lidar is not None, "asked for its clouds only"
-    mount, own, matrix = source.lidar.mount, cloud_columns.rotation(source.radar.axes), np.eye(4)
+    mount, own, matrix = source.lidar.mount, rotation(source.radar.axes), np.eye(4)
     if isinstance(mount, ByExtrinsics):
         matrix[:3, :3] = own
         return matrix @ lidar_to_radar(root / mount.file)
-    matrix[:3, :3], matrix[:3, 3] = cloud_columns.rotation(mount.axes), mount.position_m
+    matrix[:3, :3], matrix[:3, 3] = rotation(mount.axes), mount.position_m
     return matrix
 
 
@@ -167,7 +168,7 @@ def _motion(root: Path, source: Source, name: str) -> tuple[np.ndarray | None, n
     if not isinstance(source.stamps, ByTable):
         return None, None
     row, own = frame_table.load(root / source.stamps.file)[name], np.eye(4)
-    own[:3, :3] = cloud_columns.rotation(source.radar.axes)
+    own[:3, :3] = rotation(source.radar.axes)
     velocity = None if row.velocity is None else own[:3, :3] @ row.velocity
     return velocity, None if row.pose is None else own @ row.pose @ own.T
 

@@ -35,6 +35,8 @@ class Entry:
     offset_s: float | None = None  # stamp of the LiDAR minus stamp of the radar; None where there is no pair
     refused: str = ""  # why the pair must not be used, such as a stamp difference beyond the tolerance
     jumps_back: bool = False  # the clock of the recording jumps back to it: the first of a new sequence
+    repeated: int = 0  # radar clouds with the same stamp that came before it, and are left out
+    empty: int = 0  # radar clouds without points beside it that are left out
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import ClassVar, Literal
 
 from echoes.errors import InputError
-from echoes.readers import astyx, clouds, generated, lidar, ntu4dradlm, raflow, simulated, vod
+from echoes.readers import astyx, clouds, generated, lidar, raflow, ros, simulated, vod
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, EgoMotion, Entry, Frame
 
@@ -21,7 +21,7 @@ READERS: dict[str, ModuleType] = {
     "simulated": simulated,
     "astyx": astyx,
     "raflow": raflow,
-    "ntu4dradlm": ntu4dradlm,
+    "ros": ros,
     "vod": vod,
     "clouds": clouds,
     "lidar": lidar,
@@ -31,7 +31,7 @@ Single = (
     simulated.Source
     | astyx.Source
     | raflow.Source
-    | ntu4dradlm.Source
+    | ros.Source
     | vod.Source
     | clouds.Source
     | lidar.Source

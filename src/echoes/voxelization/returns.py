@@ -92,6 +92,8 @@ def over_ground(frame: Frame, source: CloudSource, entry: Entry) -> tuple[np.nda
         if fit is None:
             return frame.radar[:0], unknown
         velocity = fit.velocity
+    if velocity is None and entry.refused:  # its reader told why
+        return frame.radar[:0], unknown
     if velocity is None:
         raise InputError(
             f"source.ego_motion: expected none or estimated, as {entry.key} has no recorded velocity, got recorded"

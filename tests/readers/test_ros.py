@@ -1,6 +1,7 @@
 """The reader of bags, on recordings written here in the format of NTU4DRadLM."""
 
 import bz2
+import json
 import shutil
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -16,19 +17,22 @@ from tests.readers import bag_recordings as bags
 
 from echoes import params, seeds
 from echoes.errors import InputError
-from echoes.readers import clocks, ntu4dradlm
+from echoes.readers import clocks, ros
 from echoes.readers.ego_motion import directions, estimate
 
 RADAR, LIDAR = "/radar_enhanced_pcl", "/livox/lidar"
 SECTION = {
-    "reader": "ntu4dradlm",
+    "reader": "ros",
     "ego_motion": "estimated",
     "doppler": {"span_mps": None, "static_mps": 0.25, "static_share": 0.2, "max_speed_mps": 40.0},
     "radar": {
         "topic": RADAR,
         "fields": {"x": "x", "y": "y", "z": "z", "doppler": "Doppler", "power": "Power"},
         "doppler_sign": 1,
+        "axes": "FLU",
         "padding": "none",
+        "stamps": "header",
+        "offset_s": 0.0,
         "same_stamp": "refuse",
     },
     "lidar": {
@@ -36,12 +40,16 @@ SECTION = {
         "fields": {"x": "x", "y": "y", "z": "z", "reflectivity": "reflectivity"},
         "reflectivity_max": 255,
         "padding": "zero",
+        "stamps": "header",
+        "offset_s": 0.0,
         "same_stamp": "refuse",
     },
+    "motion": None,
     "extrinsics": "extrinsics.yaml",
     "stamp_tolerance_s": 0.03,
+    "join_s": 1.0,
 }
-SOURCE = params.build(ntu4dradlm.Source, SECTION, "ntu.source")
+SOURCE = params.build(ros.Source, SECTION, "drive.source")
 VELOCITY = np.array([6.0, 0.5, 0.0])
 ROTATION = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])  # radar -> LiDAR: x forward is the LiDAR's -y
 TRANSLATION = np.array([0.5, 0.25, 1.0])
@@ -88,21 +96,21 @@ def recording(tmp_path):
 
 
 def frames(root, source=SOURCE):
-    return [ntu4dradlm.read(root, source, entry) for entry in ntu4dradlm.index(root, source)]
+    return [ros.read(root, source, entry) for entry in ros.index(root, source)]
 
 
 def test_clouds_are_paired_by_the_stamps_of_their_headers_with_signed_differences(recording):
-    entries = ntu4dradlm.index(recording, SOURCE)
+    entries = ros.index(recording, SOURCE)
     assert [entry.stamp for entry in entries] == pytest.approx(RADAR_STAMPS, abs=1e-6)
     assert [entry.offset_s for entry in entries] == pytest.approx([-0.0215, 0.0225, -0.01, 0.04], abs=1e-6)
     assert {entry.sequence for entry in entries} == {"loop"}
 
 
 def test_a_pair_beyond_the_tolerance_is_refused_and_its_radar_still_read(recording):
-    entries = ntu4dradlm.index(recording, SOURCE)
+    entries = ros.index(recording, SOURCE)
     assert [entry.refused for entry in entries[:3]] == ["", "", ""]
     assert entries[3].refused == "stamps +0.0400 s apart, beyond 0.03 s"
-    frame = ntu4dradlm.read(recording, SOURCE, entries[3])
+    frame = ros.read(recording, SOURCE, entries[3])
     assert (len(frame.radar), frame.target) == (50, None)
 
 
@@ -136,7 +144,7 @@ def test_the_sign_of_the_doppler_is_a_parameter(recording, sign):
 def test_a_bag_without_the_topic_of_the_lidar_is_enough_to_enhance(recording):
     bags.write(recording / "loop.bag", [m for m in messages() if m[0] == RADAR])
     (recording / "extrinsics.yaml").unlink()
-    entries = ntu4dradlm.index(recording, SOURCE)
+    entries = ros.index(recording, SOURCE)
     assert [(entry.offset_s, entry.refused) for entry in entries] == [(None, "")] * 4
     assert all(frame.target is None and len(frame.radar) == 50 for frame in frames(recording))
 
@@ -155,9 +163,19 @@ def test_rows_without_a_return_are_dropped_as_the_schema_says(tmp_path):
         np.testing.assert_array_equal(frame.radar, np.array(kept.tolist(), np.float32))
 
 
-def test_a_cloud_without_points_is_a_frame(tmp_path):
-    bags.write(tmp_path / "a.bag", [(RADAR, START_S, bags.cloud(START_S, [], {"Doppler": [], "Power": []}))])
-    assert frames(tmp_path)[0].radar.shape == (0, 5)
+def test_clouds_without_points_are_left_out_and_counted_whatever_their_fields(recording):
+    """Some drivers send no fields, or no channels, where there is no point."""
+    none = [(RADAR, START_S + s, bags.cloud(START_S + s, [], {})) for s in (-0.1, 0.15, 0.17, 0.4)]
+    none.append((LIDAR, START_S + 0.1, bags.custom(START_S + 0.1, [], [])))
+    bags.write(recording / "loop.bag", sorted([*messages(), *none], key=lambda message: message[1]))
+    entries = ros.index(recording, SOURCE)
+    assert [entry.stamp for entry in entries] == pytest.approx(RADAR_STAMPS, abs=1e-6)
+    assert entries[1].offset_s == pytest.approx(0.0225, abs=1e-6)
+    assert sum(entry.empty for entry in entries) == 4
+    assert clocks.told(entries) == "4 of 8 radar clouds left out, as they have no points"
+    bags.write(recording / "loop.bag", none)
+    with pytest.raises(InputError, match=r"loop.bag: /radar_enhanced_pcl: expected clouds with points, got 4 without"):
+        ros.index(recording, SOURCE)
 
 
 def growing():
@@ -173,16 +191,18 @@ def test_of_clouds_with_one_stamp_the_last_is_taken_if_the_schema_says_so(tmp_pa
     source = replace(SOURCE, radar=replace(SOURCE.radar, same_stamp="last"))
     (frame,) = frames(tmp_path, source)
     assert len(frame.radar) == 50
+    told = clocks.told(ros.index(tmp_path, source))
+    assert told == "2 of 3 radar clouds left out, as a later one has the same stamp"
     with pytest.raises(InputError, match=r"a.bag: /radar_enhanced_pcl: expected stamps that increase"):
         frames(tmp_path)
 
 
 def test_one_frame_is_found_without_reading_the_others(recording):
-    entry = ntu4dradlm.index(recording, SOURCE)[2]
+    entry = ros.index(recording, SOURCE)[2]
     spoilt = [(t, s, (m.__msgtype__, bags.serialized(m)[:8])) for t, s, m in messages()]
     spoilt[4:6] = messages()[4:6]
     bags.write(recording / "loop.bag", spoilt)
-    assert len(ntu4dradlm.read(recording, SOURCE, entry).target) == 50
+    assert len(ros.read(recording, SOURCE, entry).target) == 50
 
 
 def rewrite(root, change):
@@ -234,7 +254,7 @@ DAMAGES = {
     ),
     "other type": (
         lambda r: bags.write(r / "loop.bag", [(RADAR, START_S, bags.header(1.0))]),
-        "loop.bag: expected PointCloud, PointCloud2 or Livox CustomMsg on /radar_enhanced_pcl, got std_msgs/msg/Header",
+        "loop.bag: expected PointCloud, .* on /radar_enhanced_pcl, got std_msgs/msg/Header",
     ),
     "message cut off": (
         lambda r: rewrite(r, lambda m: [*m[:3], (RADAR, m[3][1], cut(m[3][2], 100)), *m[4:]]),
@@ -294,11 +314,16 @@ def test_reflectivity_beyond_its_maximum_is_refused(recording):
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        (("radar", "fields"), {"x": "x"}, "ntu.radar.fields: expected x, y, z, doppler, power, got x"),
-        (("lidar", "fields"), {}, "ntu.lidar.fields: expected x, y, z, reflectivity, got none"),
-        (("lidar", "reflectivity_max"), 0, "ntu.lidar.reflectivity_max: expected more than 0"),
-        (("radar", "doppler_sign"), 2, "ntu.radar.doppler_sign: expected one of 1, -1, got 2"),
-        (("stamp_tolerance_s",), 0, "ntu.stamp_tolerance_s: expected more than 0"),
+        (("radar", "fields"), {"x": "x"}, "drive.radar.fields: expected x, y, z, doppler, power, or range, .*, got x"),
+        (("lidar", "fields"), {}, "drive.lidar.fields: expected x, y, z, reflectivity, got none"),
+        (("lidar", "reflectivity_max"), 0, "drive.lidar.reflectivity_max: expected more than 0"),
+        (("radar", "doppler_sign"), 2, "drive.radar.doppler_sign: expected one of 1, -1, got 2"),
+        (("stamp_tolerance_s",), 0, "drive.stamp_tolerance_s: expected more than 0"),
+        (("join_s",), -1, "drive.join_s: expected at least 0"),
+        (("lidar", "offset_s"), 1e12, "drive.lidar.offset_s: expected at most 4e\\+09 s in size"),
+        (("radar", "axes"), "FRU", "drive.radar.axes: expected right-handed ones, .* got FRU, which mirrors the world"),
+        (("radar", "axes"), "FBU", "drive.radar.axes: expected one of F B, .* such as FLU, got 'FBU'"),
+        (("radar", "axes"), [[1, 0, 0], [0, 1, 0], [0, 0, -1]], "drive.radar.axes: expected a rotation"),
     ],
 )
 def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
@@ -308,12 +333,12 @@ def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
         place = place[key]
     place[keys[-1]] = value
     with pytest.raises(InputError, match=message):
-        params.build(ntu4dradlm.Source, section, "ntu")
+        params.build(ros.Source, section, "drive")
 
 
 def test_two_bags_are_two_sequences(recording):
     shutil.copy(recording / "loop.bag", recording / "more.bag")
-    assert {entry.sequence for entry in ntu4dradlm.index(recording, SOURCE)} == {"loop", "more"}
+    assert {entry.sequence for entry in ros.index(recording, SOURCE)} == {"loop", "more"}
 
 
 def jumping(root, radar_back_s=(), lidar_back_s=(), lidar_from_s=0.0, latency_s=0.04):
@@ -328,13 +353,13 @@ def jumping(root, radar_back_s=(), lidar_back_s=(), lidar_from_s=0.0, latency_s=
             found.append((LIDAR, START_S + 0.1 * i + latency_s, bags.custom(lidar_s + 0.01, xyz, [51] * 9)))
     bags.write(root / "loop.bag", sorted(found, key=lambda message: message[1]))
     write_extrinsics(root)
-    return ntu4dradlm.index(root, SOURCE)
+    return ros.index(root, SOURCE)
 
 
 def received(entry):
     """(radar, LiDAR) when the clouds of a pair were received, s after the start."""
-    _, radar_ns, _, lidar_ns, _ = entry.key.rsplit(" ", 4)
-    return pytest.approx((int(radar_ns) / 1e9 - START_S, int(lidar_ns) / 1e9 - START_S), abs=1e-6)
+    places = json.loads(entry.key)
+    return pytest.approx([places[name][1] / 1e9 - START_S for name in ("radar", "lidar")], abs=1e-6)
 
 
 def assert_increasing(entries):
@@ -349,7 +374,7 @@ def test_where_both_clocks_jump_back_a_sequence_begins_and_pairs_stay_those_of_o
     assert_increasing(entries)
     assert clocks.told(entries) == "the clock jumps back 2 times; a new sequence begins there: loop-2, loop-3"
     assert {entry.refused for entry in entries} == {""}
-    assert all(received(entry) == (0.1 * i, 0.1 * i + 0.04) for i, entry in enumerate(entries))
+    assert all(received(entry) == [0.1 * i, 0.1 * i + 0.04] for i, entry in enumerate(entries))
     assert [(len(frame.target), frame.sequence) for frame in frames(tmp_path)] == [(9, e.sequence) for e in entries]
 
 
@@ -358,13 +383,13 @@ def test_a_lidar_received_later_is_never_paired_with_another_moment(tmp_path):
     kept = [i for i, entry in enumerate(entries) if not entry.refused]
     late = (17, 18, 19)  # the LiDAR's clouds of them came when the radar's clock had jumped already
     assert kept == [i for i in range(40) if i not in late]
-    assert all(received(entries[i]) == (0.1 * i, 0.1 * i + 0.34) for i in kept)
+    assert all(received(entries[i]) == [0.1 * i, 0.1 * i + 0.34] for i in kept)
 
 
 def test_where_one_clock_jumps_back_alone_only_pairs_of_before_are_made(tmp_path):
     entries = jumping(tmp_path, radar_back_s=(1.5,))
     assert [entry.sequence for entry in entries] == ["loop"] * 20 + ["loop-2"] * 20
-    assert [entry.refused for entry in entries] == [""] * 20 + [ntu4dradlm.UNKNOWN] * 20
+    assert [entry.refused for entry in entries] == [""] * 20 + [ros.UNKNOWN] * 20
     assert_increasing(entries)
     assert all(frame.target is None and len(frame.radar) == 9 for frame in frames(tmp_path)[20:])
     entries = jumping(tmp_path, lidar_back_s=(1.5,))
@@ -375,12 +400,12 @@ def test_where_one_clock_jumps_back_alone_only_pairs_of_before_are_made(tmp_path
 def test_where_one_clock_jumps_back_more_often_only_the_first_runs_are_paired(tmp_path):
     for radar_back_s, lidar_back_s in (((1.5, 1.5), (1.5,)), ((1.5,), (1.5, 1.5))):
         entries = jumping(tmp_path, radar_back_s, lidar_back_s)
-        assert [entry.refused for entry in entries] == [""] * 20 + [ntu4dradlm.UNKNOWN] * 40
+        assert [entry.refused for entry in entries] == [""] * 20 + [ros.UNKNOWN] * 40
 
 
 def test_a_lidar_that_starts_after_the_jump_is_not_paired_with_what_was_before(tmp_path):
     entries = jumping(tmp_path, (1.5,), (1.5,), lidar_from_s=2.0)
-    assert {entry.refused for entry in entries} == {ntu4dradlm.UNKNOWN}
+    assert {entry.refused for entry in entries} == {ros.UNKNOWN}
 
 
 def test_a_bag_of_radar_alone_is_cut_where_its_clock_jumps_back(tmp_path):
@@ -392,7 +417,7 @@ def test_a_bag_of_radar_alone_is_cut_where_its_clock_jumps_back(tmp_path):
 def test_a_sequence_behind_a_jump_never_takes_the_name_of_a_bag(tmp_path):
     jumping(tmp_path, (1.5,), (1.5,))
     shutil.copy(tmp_path / "loop.bag", tmp_path / "loop-2.bag")
-    entries = ntu4dradlm.index(tmp_path, SOURCE)
+    entries = ros.index(tmp_path, SOURCE)
     assert Counter(e.sequence for e in entries) == {"loop": 20, "loop-3": 20, "loop-2": 20, "loop-2-2": 20}
 
 
@@ -401,8 +426,8 @@ def test_processes_that_inherit_an_open_bag_read_what_one_process_reads(tmp_path
     stamps = [START_S + 0.1 * i for i in range(60)]
     channels = {"Doppler": doppler, "Power": power}
     bags.write(tmp_path / "loop.bag", [(RADAR, s, bags.cloud(s, xyz, channels)) for s in stamps])
-    entries = ntu4dradlm.index(tmp_path, SOURCE)  # opens the bag in this process
-    read = partial(ntu4dradlm.read, tmp_path, SOURCE)
+    entries = ros.index(tmp_path, SOURCE)  # opens the bag in this process
+    read = partial(ros.read, tmp_path, SOURCE)
     alone = [read(entry).radar for entry in entries]
     with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
         together = [frame.radar for frame in pool.map(read, entries)]

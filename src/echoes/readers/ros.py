@@ -1,0 +1,191 @@
+"""ROS recordings of a 4D radar and a LiDAR, such as NTU4DRadLM: bags of ROS 1 and ROS 2.
+
+    *.bag                                    ROS 1
+    <folder>/metadata.yaml, *.db3, *.mcap    ROS 2, in SQLite or MCAP; a file alone is read without its metadata.yaml
+    <extrinsics>       YAML: maps (radar_to_lidar or lidar_to_radar), rotation (3 rows of 3), translation_m (3)
+
+A drive may lie in several bags of one folder (drives.py): a bag for each sensor, or one that was cut into several.
+Every drive is a sequence, and another one begins where the stamps of its radar jump back (`loop-2`). Topics and fields
+are parameters; NTU4DRadLM has /radar_enhanced_pcl (PointCloud with the channels Doppler [m/s], positive = receding, and
+Power [dB]) and /livox/lidar (livox_ros_driver/CustomMsg). Clouds are PointCloud, PointCloud2, Livox' CustomMsg,
+radar_msgs/RadarScan, or any other list of points that the bag defines (ros_clouds.py). One without points is left out,
+and counted.
+
+A radar cloud is paired with the LiDAR cloud nearest in time, and not at all beyond the tolerance. The time is that of
+the header, or of receipt where a sensor stamps nothing useful, plus an offset. A published extrinsic matrix R, T with
+p_lidar = R p_radar + T is `maps: radar_to_lidar`. It holds for the points as the sensors give them: `axes` turns the
+radar and, by the extrinsics, the LiDAR. A recording without the LiDAR's topic can still be enhanced. Pairs are refused
+where a clock jumped back and it is not known which clouds share one.
+
+With `motion` a frame has the velocity of the radar, its pose, or both (ros_motion.py), in between of two messages; none
+beyond the first and the last.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from echoes.errors import InputError
+from echoes.readers import bags, clocks, drives, ros_motion
+from echoes.readers.bags import Message
+from echoes.readers.drives import Drive, Stamped
+from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, Entry, Frame, check_points
+from echoes.readers.pairing import Row, lidar_to_radar, reflectivity, unpadded
+from echoes.readers.ros_source import LidarTopic, MotionTopic, RadarTopic, Source, directed
+
+UNKNOWN = "a clock jumped back, and no LiDAR cloud is known to share it"
+STILL = "no motion is recorded around it"
+CLOCKS_S = 1.0  # stamps that far apart tell of two clocks, not of two frames
+
+
+def index(root: Path, source: Source) -> list[Entry]:
+    """The radar clouds of all drives, each with the LiDAR cloud nearest in time, in sequences whose stamps increase.
+
+    Reads every bag once: the stamp of a header stands in the message itself.
+    """
+    others = [source.motion.topic] if source.motion else []
+    found = drives.found(root, (source.radar.topic, source.lidar.topic), others, source.join_s)
+    if any(drive.topics.get(source.radar.topic) for drive in found):
+        found = [drive for drive in found if any(drive.topics.values())]  # bags of something else
+    sequences = _sequences(root, found, source.radar.topic)
+    entries = [
+        entry for drive, name in zip(found, sequences, strict=True) for entry in _entries(root, source, drive, name)
+    ]
+    return clocks.cut(entries)
+
+
+def read(root: Path, source: Source, entry: Entry) -> Frame:
+    """One frame: Doppler positive = receding, LiDAR in the radar's frame; no target where the pair is refused."""
+    places = json.loads(entry.key)
+    radar, turn = _radar(root, source.radar, places["radar"]), directed(source.radar.axes)
+    radar[:, :3] = radar[:, :3] @ turn.T
+    radar = check_points(radar, RADAR_COLUMNS, f"{root / places['radar'][0]}: {source.radar.topic}")
+    velocity, pose = None, None
+    if source.motion and (known := places["motion"]):
+        velocity, pose = _moved(root, source.motion, known)
+    if entry.refused or entry.offset_s is None:
+        return Frame(entry.sequence, entry.stamp, radar, ego_velocity=velocity, pose=pose)
+    target, origin = _lidar(root, source, turn, places["lidar"])
+    return Frame(entry.sequence, entry.stamp, radar, target, origin, velocity, pose)
+
+
+def _sequences(root: Path, found: Sequence[Drive], topic: str) -> list[str]:
+    """The name of each drive: that of its first bag with the radar, with its ending where two would have one name."""
+    first = [next((name for name, _ in drive.topics.get(topic, [])), drive.bags[0]) for drive in found]
+    names = [bags.name(root, root / each) for each in first]
+    return [name if names.count(name) == 1 else each for name, each in zip(names, first, strict=True)]
+
+
+def _entries(root: Path, source: Source, drive: Drive, name: str) -> list[Entry]:
+    radar, lidar = (drives.runs(drive, topic, root) for topic in (source.radar, source.lidar))
+    moved = drives.runs(drive, source.motion, root) if source.motion else []
+    where = root / drive.bags[0]
+    if source.radar.topic not in drive.topics:
+        known = {topic: None for each in drive.bags for topic in bags.topics(root / each)}
+        raise InputError(f"{where}: expected the topic {source.radar.topic}, got {', '.join(known) or 'no topic'}")
+    if not radar:
+        empty = len(drive.topics[source.radar.topic])
+        told = f"clouds with points, got {empty} without any" if empty else "clouds, got none"
+        raise InputError(f"{where}: {source.radar.topic}: expected {told}")
+    if source.motion and source.motion.topic not in drive.topics:
+        raise InputError(f"{where}: expected the topic {source.motion.topic} of motion, got none in {name}")
+    if lidar:
+        lidar_to_radar(root / source.extrinsics)
+    entries = []
+    clouds = zip(radar, drives.partners(radar, lidar), drives.partners(radar, moved), strict=True)
+    for run, others, states in clouds:
+        gap_s = source.motion.max_gap_s if source.motion else 0.0
+        pairs = zip(run, drives.nearest(run, others), drives.around(run, states, gap_s), strict=True)
+        listed = [_entry(source, name, *three) for three in pairs]
+        entries += [replace(entry, refused=UNKNOWN) for entry in listed] if lidar and not others else listed
+    return entries
+
+
+def _entry(
+    source: Source, sequence: str, radar: Stamped, lidar: Stamped | None, moved: tuple[Stamped, Stamped] | None
+) -> Entry:
+    places: dict[str, Any] = {"radar": _place(radar), "lidar": _place(lidar) if lidar else None, "motion": None}
+    refused = STILL if source.motion and not moved and source.ego_motion == "recorded" else ""
+    if moved:
+        before, after = moved
+        share = (radar.time_ns - before.time_ns) / max(1, after.time_ns - before.time_ns)
+        places["motion"] = [_place(before), _place(after), share]
+    offset_s = (lidar.time_ns - radar.time_ns) / 1e9 if lidar else None
+    if offset_s is not None and abs(offset_s) > source.stamp_tolerance_s:
+        refused = f"stamps {offset_s:+.4f} s apart, beyond {source.stamp_tolerance_s} s{_clocks(source, offset_s)}"
+    key = json.dumps(places, ensure_ascii=False, separators=(",", ":"))
+    stamp = radar.time_ns / 1e9
+    return Entry(sequence, stamp, key, offset_s, refused, repeated=radar.repeated, empty=radar.empty)
+
+
+def _clocks(source: Source, offset_s: float) -> str:
+    """What to do about stamps that two clocks made."""
+    if abs(offset_s) < CLOCKS_S:
+        return ""
+    told = ", ".join(
+        f"{name} by {topic.stamps} {topic.offset_s:+g} s"
+        for name, topic in (("radar", source.radar), ("lidar", source.lidar))
+    )
+    return f" ({told}); a constant difference of two clocks belongs in lidar.offset_s"
+
+
+def _place(one: Stamped) -> list[Any]:
+    """What a message is found by."""
+    return [one.bag, one.message.received_ns, one.message.stamp_ns]
+
+
+def _table(root: Path, source: RadarTopic | LidarTopic, place: Sequence[Any], columns: tuple[str, ...]) -> np.ndarray:
+    """(N, len(columns)) float64, without padding."""
+    path = root / place[0]
+    found = bags.columns(path, source.topic, Message(*place[1:]))
+    for column in columns:
+        if source.fields[column] not in found:
+            known = ", ".join(found)
+            raise InputError(f"{path}: {source.topic}: expected the field {source.fields[column]}, got {known}")
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a NaN, which the padding or the check takes
+        rows = np.stack([found[source.fields[column]].astype(np.float64) for column in columns], axis=1)
+    if source.padding == "zero" and columns[0] == "range":
+        return rows[rows[:, 0] != 0]
+    return unpadded(rows, source.padding)
+
+
+def _radar(root: Path, source: RadarTopic, place: Sequence[Any]) -> np.ndarray:
+    """(N, 5) x, y, z, Doppler and power in the radar's own axes."""
+    rows = _table(root, source, place, source.columns)
+    check_points(rows, source.columns, f"{root / place[0]}: {source.topic}")
+    rows[:, 3] *= source.doppler_sign
+    if source.columns == RADAR_COLUMNS:
+        return rows
+    range_m, azimuth, elevation = rows[:, :3].T
+    flat = range_m * np.cos(elevation)
+    xyz = [flat * np.cos(azimuth), flat * np.sin(azimuth), range_m * np.sin(elevation)]
+    return np.column_stack([*xyz, rows[:, 3:]])
+
+
+def _moved(root: Path, source: MotionTopic, known: Sequence[Any]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Velocity and pose of the radar between two messages."""
+    *places, share = known
+    before, after = (
+        ros_motion.motion(
+            bags.numbers(root / place[0], source.topic, Message(*place[1:])), f"{root / place[0]}: {source.topic}"
+        )
+        for place in places
+    )
+    return ros_motion.of_radar(ros_motion.between(before, after, share), source.mounting())
+
+
+def _lidar(root: Path, source: Source, turn: np.ndarray, place: Sequence[Any]) -> tuple[np.ndarray, Row]:
+    """(M, 4) in the radar's frame with x forward, and where its rays start; turn: (3, 3) from the radar's own axes."""
+    rows = _table(root, source.lidar, place, TARGET_COLUMNS)
+    origin = f"{root / place[0]}: {source.lidar.topic}"
+    check_points(rows, TARGET_COLUMNS, origin)
+    shares = reflectivity(rows[:, 3], source.lidar.reflectivity_max, origin)
+    matrix = lidar_to_radar(root / source.extrinsics)
+    rotation, translation = turn @ matrix[:3, :3], turn @ matrix[:3, 3]
+    x, y, z = translation.tolist()
+    xyz = rows[:, :3] @ rotation.T + translation
+    return check_points(np.column_stack([xyz, shares]), TARGET_COLUMNS, origin), (x, y, z)
