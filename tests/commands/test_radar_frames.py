@@ -125,7 +125,7 @@ def test_a_static_point_is_seen_with_the_velocity_of_the_radar_turned_around() -
 REFUSED = [
     ((STREET, "out", "--user", "3"), TRACK, "--user: expected none for radar frames, which have no labels, got 3"),
     ((STREET, "out", "--method", "ldm"), TRACK, "--method: expected cd_1 or cd_2, as radar frames are read out"),
-    ((STREET, "out", "--count", "1001"), TRACK, "--count: expected 1 to 1000 radar frames of a frame, got 1001"),
+    ((STREET, "out", "--count", "101"), TRACK, "--count: expected 1 to 100 radar frames of a frame, got 101"),
     (("out", "--format", "ply"), "people", "--format: expected none for spectrograms, which need no INPUT, got ply"),
     ((STREET, "more", "out"), TRACK, "generate: expected [INPUT] OUTPUT, got 3 folders"),
     ((STREET, "out"), "people", "data/people/vae.safetensors: expected a track of clouds, got one of labelled"),

@@ -79,7 +79,8 @@ def generate(track: str, root: Path, output: Path, wanted: Wanted, overwrite: bo
     output = output.resolve()
     check_replaceable(output, INDEX, overwrite)
     source, settings = load(track), params.load(GridParams, f"{track}.grid")
-    entries = [(i, entry) for i, entry in enumerate(listed(root, source)) if not entry.refused]
+    every = listed(root, source)
+    entries = [(i, entry) for i, entry in enumerate(every) if not entry.refused]
     generator = RadarGenerator.load(Path("data", track), steps=int(wanted.method == "cd_2") + 1, device=best_device())
     if source.ego_motion != generator.ego_motion:
         key = f"{track}.source.ego_motion"
@@ -94,7 +95,7 @@ def generate(track: str, root: Path, output: Path, wanted: Wanted, overwrite: bo
         "reader": source.reader,
     }
     rows: list[Listed] = []
-    skipped, unknown, start = 0, 0, time.perf_counter()
+    skipped, unknown, start = len(every) - len(entries), 0, time.perf_counter()
     with files.replacing(output) as folder, tqdm(total=len(entries), desc="generate", mininterval=1.0) as bar:
         folder.mkdir()
         found = zip(entries, ordered(work, [entry for _, entry in entries], workers()), strict=True)
@@ -123,7 +124,7 @@ def prepared(read: Any, root: Path, source: Any, grid: Grid, settings: Ground, e
     solid = frame.target[ground.keep(frame.target, settings)]
     if not grid.cells(solid)[1].any():
         return None
-    if sensor_of(source, entry).ego_motion == "none":
+    if source.ego_motion == "none":
         return Prepared(frame, solid, None, True)
     velocity = velocity_of(frame, source, entry)
     return Prepared(frame, solid, np.zeros(3) if velocity is None else velocity, velocity is not None)
@@ -179,7 +180,7 @@ def told(rows: Sequence[Listed], output: Path, wanted: Wanted, skipped: int, unk
         f"{len(rows) / seconds:.1f} frames/s",
     ]
     if skipped:
-        lines.append(f"{skipped} frames skipped: no LiDAR inside the grid")
+        lines.append(f"{skipped} frames skipped: no LiDAR of their time, or none inside the grid")
     if unknown:
         lines.append(f"{unknown} frames without a known ego velocity: their Doppler is that of a radar that stands")
     return lines

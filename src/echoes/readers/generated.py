@@ -5,14 +5,15 @@
     <frame>.lidar.npy (N, 4) x, y, z [m], reflectivity 0..1: the LiDAR that it was made of
 
 Doppler is relative to the radar, as measured, wherever the recording tells the velocity that it contains: with
-`ego_motion: recorded` it is put over ground. The radar frames of one LiDAR frame are neighbours in time, a microsecond
-apart, so that no split takes some of them to train and others to test.
+`ego_motion: recorded` it is put over ground. The radar frames of one LiDAR frame are neighbours in time, 10 us apart,
+so that no split takes some of them to train and others to test.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,8 +29,9 @@ INDEX = "generated.json"
 FORMAT = 1  # of the index
 SUFFIXES = (".ply", ".pcd", ".npy", ".csv", ".bin")
 UNNAMED = (".npy", ".bin")  # whose columns have no names
-APART_S = 1e-6  # between the radar frames of a LiDAR frame
-MOST = 1000  # radar frames of a LiDAR frame: so many are within the shortest purge of a split
+APART_S = 1e-5  # between the radar frames of a LiDAR frame
+MOST = 100  # radar frames of a LiDAR frame: so many are within the shortest purge of a split
+LATEST_S = 1e10  # of a stamp, of which float64 still tells such steps
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,11 @@ class Listed:
             raise InputError(f"radar: expected a file of {', '.join(SUFFIXES)}, got {self.radar!r}")
         if not 0 <= self.sample < MOST:
             raise InputError(f"sample: expected 0 to {MOST - 1}, got {self.sample}")
-        numbers = [self.stamp_s, *self.origin_m, *(self.ego_velocity_mps or ())]
+        if not abs(self.stamp_s) <= LATEST_S:
+            raise InputError(f"stamp_s: expected at most {LATEST_S:g}, got {self.stamp_s}")
+        numbers = [*self.origin_m, *(self.ego_velocity_mps or ())]
         if not all(abs(number) <= MAX_VALUE for number in numbers):
-            raise InputError(f"numbers: expected at most {MAX_VALUE:g}, got {numbers}")
+            raise InputError(f"origin_m, ego_velocity_mps: expected at most {MAX_VALUE:g}, got {numbers}")
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,15 @@ class Source:
 
 def index(root: Path, source: Source) -> list[Entry]:
     """The radar frames in the order of their sequences and stamps."""
-    rows = sorted(rows_of(root).values(), key=lambda row: (row.sequence, row.stamp_s, row.sample))
-    return [Entry(row.sequence, row.stamp_s + APART_S * row.sample, row.radar, offset_s=0.0) for row in rows]
+    rows = rows_of(root).values()
+    listed = [Entry(row.sequence, row.stamp_s + APART_S * row.sample, row.radar, offset_s=0.0) for row in rows]
+    if not listed:
+        raise InputError(f"{root / INDEX}: expected radar frames, got none")
+    entries = sorted(listed, key=lambda entry: (entry.sequence, entry.stamp))
+    for before, entry in pairwise(entries):
+        if (before.sequence, before.stamp) == (entry.sequence, entry.stamp):
+            raise InputError(f"{root / INDEX}: expected other stamps for {before.key} and {entry.key}, got the same")
+    return entries
 
 
 def read(root: Path, source: Source, entry: Entry) -> Frame:
@@ -117,17 +128,20 @@ def rows_of(root: Path) -> Mapping[str, Listed]:
     path = root / INDEX
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a folder that echoes generate wrote")
-    return _rows_of(path, path.stat().st_mtime_ns)
+    found = path.stat()
+    return _rows_of(path, found.st_mtime_ns, found.st_size)
 
 
 @cache
-def _rows_of(path: Path, modified_ns: int) -> Mapping[str, Listed]:
-    """Parsed once for all frames of a folder."""
+def _rows_of(path: Path, modified_ns: int, size: int) -> Mapping[str, Listed]:
+    """Parsed once for all frames of a folder, and again where it was written anew."""
     try:
         told: Any = json.loads(path.read_text())
-    except (OSError, ValueError, RecursionError) as error:
+        found: Index = params.build(Index, told, str(path))
+    except InputError:
+        raise
+    except (OSError, ValueError, OverflowError, RecursionError) as error:  # a whole number may have any length
         raise InputError(f"{path}: expected what echoes generate writes, got {' '.join(str(error).split())}") from error
-    found: Index = params.build(Index, told, str(path))
     rows = {row.radar: row for row in found.frames}
     if len(rows) < len(found.frames):
         raise InputError(f"{path}: expected each radar frame once, got some twice")
