@@ -41,6 +41,7 @@ from test_pipeline import NUMBERS, STAGES, TRACKS, built, script
 
 CPU = torch.device("cpu")
 SMALL = VaeConfig(channels=(8, 16), blocks=(1, 1), latent_channels=4, patch=2)
+CASES = {"radar": "track", "microdoppler": "people"}  # family -> fixture
 # Handed on, whatever is chosen, to who does not look at them.
 HANDED_ON = ("unet.least", "unet.window", "unet.keep", "norm.groups", "dit.window", "dit.keep", "loss.regression")
 
@@ -158,7 +159,8 @@ def followed(track: str, case: SimpleNamespace, patch: pytest.MonkeyPatch) -> Re
 @pytest.mark.parametrize("name", TRACKS)
 def test_every_value_is_read_or_has_no_effect_and_a_rule_says_why(name, request, monkeypatch):
     family = family_of(NUMBERS[name]["source"]["reader"], "reader")
-    reads = followed(name, request.getfixturevalue({"radar": "track", "microdoppler": "people"}[family]), monkeypatch)
+    case = "lidar_track" if NUMBERS[name]["grid"].get("task") == "radar_from_lidar" else CASES[family]
+    reads = followed(name, request.getfixturevalue(case), monkeypatch)
     told = set(choices.idle(NUMBERS[name]))
     assert {key for key in told if reads.has(key) and not key.endswith(HANDED_ON)} == set()
     read_off = reads.tags | by_name(name, reads) | in_source(family)
