@@ -30,6 +30,13 @@ app = typer.Typer(
 )
 
 Recording = Annotated[Path, typer.Argument(metavar="INPUT", help="Folder of the recording.")]
+Model = Annotated[Path | None, typer.Option("--model", help="Folder that `echoes pack` wrote, in place of a track.")]
+Source = Annotated[
+    Path | None, typer.Option("--source", help="YAML of the section `source` of INPUT, with --model; else the pack's.")
+]
+Reader = Annotated[
+    str | None, typer.Option("--reader", help="Of INPUT, with --model; other keys of `source` are the pack's.")
+]
 
 
 @app.callback()
@@ -44,7 +51,12 @@ def echoes() -> None:
 def enhance(
     recording: Recording,
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Folder for the clouds and their index.")],
-    track: Annotated[str, typer.Option(help="Trained track; its section of params.yaml names the reader.")],
+    track: Annotated[
+        str | None, typer.Option(help="Trained track; its section of params.yaml names the reader.")
+    ] = None,
+    model: Model = None,
+    source: Source = None,
+    reader: Reader = None,
     readout: Annotated[
         Literal["fused", "decide", "overlap", "count", "blend", "sample", "mean"],
         typer.Option(help="The radar and what the model adds; its cells, by four rules; a sample; or the mean."),
@@ -71,10 +83,12 @@ def enhance(
     """
     # Threads of torch that spin while they wait take the cores from the readers: ten times slower. Before torch loads.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from echoes.commands import chosen
     from echoes.commands import enhance as command
 
     wanted = command.Wanted(steps, readout, samples, blend, mirror, precision, form)
-    typer.echo(command.enhance(track, recording, output, wanted, overwrite))
+    used = chosen.model("enhance", track, model, source, reader)
+    typer.echo(command.enhance(used, recording, output, wanted, overwrite))
 
 
 @app.command()
@@ -83,7 +97,12 @@ def generate(
         list[Path],
         typer.Argument(metavar="[INPUT] OUTPUT", help="A recording with LiDAR, for radar frames; the result."),
     ],
-    track: Annotated[str, typer.Option(help="Trained track, of labelled spectrograms or of radar from LiDAR.")],
+    track: Annotated[
+        str | None, typer.Option(help="Trained track, of labelled spectrograms or of radar from LiDAR.")
+    ] = None,
+    model: Model = None,
+    source: Source = None,
+    reader: Reader = None,
     user: Annotated[str | None, typer.Option(help="Whose; every known one if left out.")] = None,
     activity: Annotated[
         str | None, typer.Option(help="What is done, or the class; every known one if left out.")
@@ -94,7 +113,7 @@ def generate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same.")] = 0,
     method: Annotated[
         Literal["ldm", "cd_1", "cd_2"] | None,
-        typer.Option(help="Solver (for spectrograms), or one or two calls (for radar frames)."),
+        typer.Option(help="Solver (spectrograms of a track), or one or two calls (the first of all else)."),
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Spectrograms, or frames, in the network at once.")] = 32,
     form: Annotated[
@@ -113,10 +132,32 @@ def generate(
     *recording, output = folders
     if recording:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as for enhance
+    from echoes.commands import chosen
     from echoes.commands import generate as command
 
     asked = command.Asked(user, activity, count, seed, method, batch, form)
-    typer.echo(command.generate(track, recording[0] if recording else None, output, asked, overwrite))
+    used = chosen.model("generate", track, model, source, reader)
+    typer.echo(command.generate(used, recording[0] if recording else None, output, asked, overwrite))
+
+
+@app.command()
+def pack(
+    output: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder to write, which is not there yet.")],
+    track: Annotated[str, typer.Option(help="Trained track.")],
+    licence: Annotated[str | None, typer.Option(help="Of the recordings, for the model card.")] = None,
+    licence_file: Annotated[Path | None, typer.Option(help="Text with it, in place of --licence.")] = None,
+) -> None:
+    """Trained track -> a folder that works without the project.
+
+    The weights of the one-call path as they are, profile.json (what its sensor was like, and how recordings are read),
+    MODEL_CARD.md, and manifest.json with the sha256 of each file, which `echoes verify MODEL` checks.
+    """
+    from echoes.commands import pack as command
+
+    if licence is not None and licence_file is not None:
+        raise InputError("pack: expected one of --licence and --licence-file, got both")
+    told = licence if licence_file is None else licence_file.read_text(errors="replace")
+    typer.echo(command.pack(track, output, None if told is None else " ".join(told.split())))
 
 
 @app.command()
@@ -262,17 +303,24 @@ def preset(
 
 @app.command()
 def verify(
-    track: Annotated[str, typer.Option(help="Track whose recordings and artifacts to check.")],
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL]", help="Folder that `echoes pack` wrote, to check instead.")
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="Track whose recordings and artifacts to check.")] = None,
 ) -> None:
-    """Does everything of a track belong together?
+    """Does all of a track, or of a packed model, belong together?
 
     Reads the recordings and every artifact up to evaluate.json and compares their content, their parents and the
-    parameters of today with what each says of itself. A line for each; a status of 1 unless all match.
+    parameters of today with what each says of itself. A line for each; a status of 1 unless all match. Of a folder
+    that `echoes pack` wrote: each file with its manifest.
     """
+    from echoes.commands import packs
     from echoes.commands import verify as command
 
+    if (model is None) == (track is None):
+        raise InputError(f"verify: expected one of MODEL and --track, got {'both' if track else 'neither'}")
     whole = True
-    for right, line in command.verify(track, Path()):
+    for right, line in packs.verify(model) if model is not None else command.verify(str(track), Path()):
         whole = whole and right
         typer.echo(line)
     if not whole:

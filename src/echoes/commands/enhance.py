@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from echoes import files, params
+from echoes import files
 from echoes.commands import against_lidar
 from echoes.commands.against_lidar import AgainstLidar
+from echoes.commands.chosen import Model
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
-from echoes.commands.sources import listed, load, workers
+from echoes.commands.sources import listed
 from echoes.compute.device import best_device
 from echoes.compute.precision import Precision
 from echoes.errors import InputError
@@ -33,7 +34,6 @@ from echoes.readers import clocks
 from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry
 from echoes.voxelization import returns
-from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.parallel import ordered
 
 Item = TypeVar("Item")
@@ -63,32 +63,32 @@ class Prepared:
     truth: tuple[np.ndarray, Region] | None
 
 
-def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: bool) -> str:
+def enhance(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: bool) -> str:
     """Write the clouds of the recording `root` and their index to the folder `output`; gives what to tell of it.
 
     Where the recording has a LiDAR, that includes how near to it the clouds and their radar are.
 
-    Raises InputError, and leaves nothing behind, where the recording, the track or `output` cannot be used.
+    Raises InputError, and leaves nothing behind, where the recording, the model or `output` cannot be used.
     """
     output = output.resolve()
     check_replaceable(output, INDEX, overwrite)
-    source = load(track)
+    reading = model.reading()
+    source = reading.source
     entries = listed(root, source)
-    settings: GridParams = params.load(GridParams, f"{track}.grid")
-    enhancer = loaded(track, wanted)
+    enhancer = loaded(model.folder, wanted)
     if source.ego_motion != enhancer.ego_motion:
-        key = f"{track}.source.ego_motion"
+        key = f"{reading.section}source.ego_motion"
         raise InputError(f"{key}: expected {enhancer.ego_motion}, as the track was trained, got {source.ego_motion}")
-    returns.require_motion(source, entries, enhancer.sweeps, f"{track}.grid.sweeps.count")
+    returns.require_motion(source, entries, enhancer.sweeps, f"{reading.section}grid.sweeps.count")
     listing = list(zip(entries, returns.earlier(entries, enhancer.sweeps), strict=True))
-    work = partial(prepared, READERS[source.reader].read, root, source, enhancer.grid, enhancer.sweeps, settings.ground)
+    work = partial(prepared, READERS[source.reader].read, root, source, enhancer.grid, enhancer.sweeps, reading.ground)
     against, unlike = AgainstLidar(enhancer.grid.diagonal_m), Recording(enhancer.seen)
     rows: list[Row] = []
     network_s: list[float] = []  # per frame
     start = time.perf_counter()
     with files.replacing(output) as folder, tqdm(total=len(entries), desc="enhance", mininterval=1.0) as bar:
         folder.mkdir()
-        found = zip(entries, ordered(work, listing, workers()), strict=True)
+        found = zip(entries, ordered(work, listing, reading.workers), strict=True)
         for batch in batches(found, BATCH):
             clouds, seconds = enhanced(enhancer, [frame.radar for _, frame in batch], len(rows))
             for (entry, frame), cloud in zip(batch, clouds, strict=True):
@@ -101,7 +101,7 @@ def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: boo
             bar.update(len(batch))
         if not network_s:
             raise InputError(
-                f"{root}: expected radar points inside the grid of {track}, got none in {len(rows)} frames"
+                f"{root}: expected radar points inside the grid of {model.name}, got none in {len(rows)} frames"
             )
         write_index(rows, folder / INDEX)
     lines = told(rows, output, wanted.form, enhancer.columns, source, time.perf_counter() - start, median(network_s))
@@ -109,9 +109,9 @@ def enhance(track: str, root: Path, output: Path, wanted: Wanted, overwrite: boo
     return "\n".join([*lines, *helps, *unlike.told(), *against.told()])
 
 
-def loaded(track: str, wanted: Wanted) -> Enhancer:
+def loaded(folder: Path, wanted: Wanted) -> Enhancer:
     return Enhancer.load(
-        Path("data", track),
+        folder,
         readout=wanted.choice,
         steps=wanted.steps,
         samples=wanted.samples,

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from echoes import files, params
 from echoes.commands import radar_frames
+from echoes.commands.chosen import Pack, Track
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import Format
 from echoes.compute.device import best_device
@@ -38,7 +39,7 @@ class Asked:
     form: Format | None
 
 
-def generate(track: str, recording: Path | None, output: Path, asked: Asked, overwrite: bool) -> str:
+def generate(model: Track | Pack, recording: Path | None, output: Path, asked: Asked, overwrite: bool) -> str:
     """Radar frames of a recording, or spectrograms where there is none; gives what to tell of it.
 
     Raises InputError, and leaves nothing behind, for an option that the other one has.
@@ -49,13 +50,18 @@ def generate(track: str, recording: Path | None, output: Path, asked: Asked, ove
         _refuse("spectrograms, which need no INPUT", {"format": asked.form})
         labels = {"user": asked.user, "activity": asked.activity}
         wanted = {kind: value for kind, value in labels.items() if value}
-        method, count = asked.method or "ldm", asked.count or COUNT
-        return spectrograms(track, wanted, count, asked.seed, method, asked.batch, output, overwrite)
+        method, count = asked.method or _first(model), asked.count or COUNT
+        return spectrograms(model, wanted, count, asked.seed, method, asked.batch, output, overwrite)
     _refuse("radar frames, which have no labels", {"user": asked.user, "activity": asked.activity})
     if asked.method == "ldm":
         raise InputError("--method: expected cd_1 or cd_2, as radar frames are read out of these, got ldm")
     options = (asked.count or 1, asked.seed, asked.method or "cd_1", asked.batch, asked.form or "ply")
-    return radar_frames.generate(track, recording, output, radar_frames.Wanted(*options), overwrite)
+    return radar_frames.generate(model, recording, output, radar_frames.Wanted(*options), overwrite)
+
+
+def _first(model: Track | Pack) -> Method:
+    """What is sampled by where nothing else is asked for: a pack holds the one-call path alone."""
+    return "ldm" if isinstance(model, Track) else "cd_1"
 
 
 def _refuse(made: str, options: Mapping[str, str | None]) -> None:
@@ -65,7 +71,7 @@ def _refuse(made: str, options: Mapping[str, str | None]) -> None:
 
 
 def spectrograms(
-    track: str,
+    model: Track | Pack,
     wanted: Mapping[str, str],
     count: int,
     seed: int,
@@ -76,11 +82,11 @@ def spectrograms(
 ) -> str:
     """Write `count` spectrograms for each known set of labels that agrees with `wanted`; gives what to tell of it.
 
-    Raises InputError, and leaves nothing behind, where the track, the labels or `output` cannot be used.
+    Raises InputError, and leaves nothing behind, where the model, the labels or `output` cannot be used.
     """
     output = output.resolve()
     check_replaceable(output, INDEX, overwrite)
-    generator = loaded(track, method, seed)
+    generator = loaded(model, method, seed)
     chosen, view = generator.known(wanted), View(generator.velocity, generator.time, generator.range_db)
     with files.replacing(output) as folder:
         folder.mkdir()
@@ -96,12 +102,14 @@ def spectrograms(
     )
 
 
-def loaded(track: str, method: Method, seed: int) -> SpectrogramGenerator:
-    p: SampleParams = params.load(SampleParams, f"{track}.sample")
-    data = Path("data", track)
-    if method == "ldm":
-        return SpectrogramGenerator.by_solver(data, p, seed=seed, device=best_device())
-    return SpectrogramGenerator.load(data, steps=1 if method == "cd_1" else 2, seed=seed, device=best_device())
+def loaded(model: Track | Pack, method: Method, seed: int) -> SpectrogramGenerator:
+    p = None if isinstance(model, Pack) else params.load(SampleParams, f"{model.name}.sample")
+    if method != "ldm":
+        steps = 1 if method == "cd_1" else 2
+        return SpectrogramGenerator.load(model.folder, steps=steps, seed=seed, device=best_device())
+    if p is None:
+        raise InputError("--method: expected cd_1 or cd_2 with --model, which holds no ldm, got ldm")
+    return SpectrogramGenerator.by_solver(model.folder, p, seed=seed, device=best_device())
 
 
 def name_of(labels: Labels) -> str:

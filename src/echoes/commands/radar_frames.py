@@ -15,11 +15,12 @@ from typing import Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from echoes import files, params
+from echoes import files
+from echoes.commands.chosen import Model
 from echoes.commands.enhance import batches
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import Format
-from echoes.commands.sources import listed, load, workers
+from echoes.commands.sources import listed
 from echoes.compute.device import best_device
 from echoes.errors import InputError
 from echoes.grids import Grid
@@ -34,7 +35,6 @@ from echoes.readers.catalog import READERS, sensor_of
 from echoes.readers.frames import Entry, Frame
 from echoes.readers.generated import INDEX, Index, Listed
 from echoes.voxelization import returns
-from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.parallel import ordered
 
 Method = Literal["cd_1", "cd_2"]
@@ -71,23 +71,24 @@ class Prepared:
     known: bool
 
 
-def generate(track: str, root: Path, output: Path, wanted: Wanted, overwrite: bool) -> str:
+def generate(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: bool) -> str:
     """Write the radar frames of the recording `root` to the folder `output`; gives what to tell of it.
 
-    Raises InputError, and leaves nothing behind, where the recording, the track or `output` cannot be used.
+    Raises InputError, and leaves nothing behind, where the recording, the model or `output` cannot be used.
     """
     output = output.resolve()
     check_replaceable(output, INDEX, overwrite)
-    source, settings = load(track), params.load(GridParams, f"{track}.grid")
+    reading = model.reading()
+    source = reading.source
     every = listed(root, source)
     entries = [(i, entry) for i, entry in enumerate(every) if not entry.refused]
-    generator = RadarGenerator.load(Path("data", track), steps=int(wanted.method == "cd_2") + 1, device=best_device())
+    generator = RadarGenerator.load(model.folder, steps=int(wanted.method == "cd_2") + 1, device=best_device())
     if source.ego_motion != generator.ego_motion:
-        key = f"{track}.source.ego_motion"
+        key = f"{reading.section}source.ego_motion"
         raise InputError(f"{key}: expected {generator.ego_motion}, as the track was trained, got {source.ego_motion}")
-    work = partial(prepared, READERS[source.reader].read, root, source, generator.grid, settings.ground)
+    work = partial(prepared, READERS[source.reader].read, root, source, generator.grid, reading.ground)
     of: dict[str, Any] = {
-        "track": track,
+        "track": model.name,
         "model": generator.identity,
         "method": wanted.method,
         "seed": wanted.seed,
@@ -98,7 +99,7 @@ def generate(track: str, root: Path, output: Path, wanted: Wanted, overwrite: bo
     skipped, unknown, start = len(every) - len(entries), 0, time.perf_counter()
     with files.replacing(output) as folder, tqdm(total=len(entries), desc="generate", mininterval=1.0) as bar:
         folder.mkdir()
-        found = zip(entries, ordered(work, [entry for _, entry in entries], workers()), strict=True)
+        found = zip(entries, ordered(work, [entry for _, entry in entries], reading.workers), strict=True)
         for batch in batches(found, wanted.batch):
             there = [(i, entry, one) for (i, entry), one in batch if one is not None]
             cells, numbers = [generator.cells(one.solid) for _, _, one in there], [i for i, _, _ in there]
@@ -110,7 +111,8 @@ def generate(track: str, root: Path, output: Path, wanted: Wanted, overwrite: bo
             skipped, unknown = skipped + len(batch) - len(there), unknown + sum(not one.known for _, _, one in there)
             bar.update(len(batch))
         if not rows:
-            raise InputError(f"{root}: expected LiDAR points inside the grid of {track}, got none in {skipped} frames")
+            wished = f"expected LiDAR points inside the grid of {model.name}"
+            raise InputError(f"{root}: {wished}, got none in {skipped} frames")
         index = Index(format=generated.FORMAT, count=wanted.count, frames=tuple(rows), **of)
         (folder / INDEX).write_text(json.dumps(asdict(index), indent=1, allow_nan=False) + "\n")
     return "\n".join(told(rows, output, wanted, skipped, unknown, time.perf_counter() - start))

@@ -8,7 +8,8 @@ imports it, so that no stage depends on more files by it, and what it imports is
 
 from echoes.inference.enhancer import Enhancer
 from echoes.inference.generator import SpectrogramGenerator
+from echoes.inference.loading import load
 from echoes.inference.radar_generator import RadarGenerator
 from echoes.rasters.sweeps import Sweep
 
-__all__ = ["Enhancer", "RadarGenerator", "SpectrogramGenerator", "Sweep"]
+__all__ = ["Enhancer", "RadarGenerator", "SpectrogramGenerator", "Sweep", "load"]
