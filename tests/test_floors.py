@@ -17,7 +17,8 @@ FLOORS = [
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},
     {"models"},
-    {"track_code", "exports", "inference"},
+    {"track_code", "inference"},
+    {"exports"},
     {"stages", "commands"},
     {"cli"},
 ]

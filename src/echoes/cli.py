@@ -203,19 +203,30 @@ def calibrate(
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the pipeline.")],
-    track: Annotated[str, typer.Option(help="Trained track of labelled spectrograms.")],
-    to: Annotated[Literal["diffusers"], typer.Option(help="Library that shall load it.")] = "diffusers",
-    model: Annotated[Literal["ldm", "cd"], typer.Option(help="Denoiser, or its 1- and 2-step distillation.")] = "ldm",
+    output: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write.")],
+    track: Annotated[str, typer.Option(help="Trained track; for diffusers, of labelled spectrograms.")],
+    to: Annotated[
+        Literal["diffusers", "onnx", "torch"], typer.Option(help="What shall load it; torch: torch.export.")
+    ] = "diffusers",
+    model: Annotated[
+        Literal["ldm", "cd"] | None,
+        typer.Option(help="For diffusers: denoiser (ldm), or its 1- and 2-step distillation."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
 ) -> None:
     """Trained track -> a folder that another library loads.
 
     For diffusers (`pip install 'echoes[diffusers]'`): DiffusionPipeline.from_pretrained(DIR, trust_remote_code=True).
+    For onnx (`echoes[onnx]`) and torch: the networks of one call in one file, and network.json, which tells the rest.
     """
     from echoes.commands import export as command
 
-    typer.echo(command.export(track, to, model, output, overwrite))
+    if to == "diffusers":
+        typer.echo(command.export(track, to, model or "ldm", output, overwrite))
+        return
+    if model == "ldm":
+        raise InputError(f"--model: expected cd with --to {to}, which takes the networks of one call, got ldm")
+    typer.echo(command.portable(track, to, output, overwrite))
 
 
 @app.command()
