@@ -161,6 +161,37 @@ def pack(
 
 
 @app.command()
+def live(
+    model: Annotated[Path, typer.Option(help="Folder that `echoes pack` wrote.")],
+    source: Annotated[Literal["stdin", "udp"], typer.Option(help="Where frames come from, and clouds go back to.")],
+    host: Annotated[str, typer.Option(help="Address that datagrams come to.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of it; 0 for one that is free.")] = 0,
+    doppler: Annotated[
+        Literal["over_ground", "relative"] | None,
+        typer.Option(help="What it is in the frames that come; `relative`: each frame tells the ego velocity."),
+    ] = None,
+    every: Annotated[bool, typer.Option("--every", help="Each frame, however late; else the newest.")] = False,
+    readout: Annotated[
+        Literal["fused", "decide", "overlap", "count", "sample"], typer.Option(help="As for `enhance`.")
+    ] = "fused",
+    precision: Annotated[
+        Literal["auto", "bfloat16", "float16", "float32"], typer.Option(help="Of networks; auto asks the device.")
+    ] = "auto",
+) -> None:
+    """Radar frames as they come -> a cloud for each.
+
+    In: float64 stamp, uint32 n, n x 5 float32 (x, y, z, Doppler, power). Out: the same with 6 columns (x, y, z, power,
+    Doppler, probability). Little-endian, one after the other on stdin and stdout, or one in a datagram. A frame that is
+    older than the newest one is dropped. At its end it tells latencies and drops on stderr.
+    """
+    from echoes.commands import chosen
+    from echoes.commands import live as command
+
+    wanted = command.Wanted(source, host, port, doppler, every, readout, precision)
+    typer.echo(command.live(chosen.Pack(model, None, None), wanted), err=True)
+
+
+@app.command()
 def inspect(
     recording: Recording,
     reader: Annotated[str, typer.Option(help="Reader; parameters from the first track that has it.")] = "",

@@ -150,12 +150,12 @@ class Enhancer:
 
         Raises InputError for what is no such array, or has no point inside the grid.
         """
-        (cloud,) = self.timed([self._frame(points, earlier)], [sample_id])[0]
+        (cloud,) = self.timed([self.frame(points, earlier)], [sample_id])[0]
         return cloud
 
     def clouds(self, frames: Sequence[np.ndarray], sample_ids: Sequence[int]) -> list[np.ndarray]:
         """The clouds of several frames in one batch; each is as it is alone."""
-        return self.timed([self._frame(points, ()) for points in frames], sample_ids)[0]
+        return self.timed([self.frame(points, ()) for points in frames], sample_ids)[0]
 
     def timed(self, frames: Sequence[RadarFrame], sample_ids: Sequence[int]) -> tuple[list[np.ndarray], float]:
         """The clouds of a batch, and the seconds in the networks."""
@@ -196,7 +196,8 @@ class Enhancer:
         one = torch.ones(1)
         return [sign.to(self.call.sampler.device) for sign in (one, one, of[:, None, None, None], one)]
 
-    def _frame(self, points: np.ndarray, earlier: Sequence[Sweep]) -> RadarFrame:
+    def frame(self, points: np.ndarray, earlier: Sequence[Sweep]) -> RadarFrame:
+        """What `timed` takes of a frame; points and earlier: as `__call__` takes them, and refuses them."""
         found = _returns("points", points)
         if not self.grid.cells(found)[1].any():
             raise InputError(f"points: expected returns inside the grid of the track, got none of {len(found)}")
