@@ -16,7 +16,7 @@ def test_help_is_short_and_names_every_command() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
     assert len(result.stdout.splitlines()) < 25
-    commands = "enhance generate pack live inspect calibrate export results params track estimate preset verify"
+    commands = "enhance generate pack live inspect calibrate export results params track estimate preset verify info"
     for command in commands.split():
         assert f"\n  {command} " in result.stdout
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0

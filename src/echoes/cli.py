@@ -369,5 +369,16 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def info() -> None:
+    """Versions, devices and threads, for a report of a defect.
+
+    Tells no paths and no names.
+    """
+    from echoes.commands import info as command
+
+    typer.echo(command.info())
+
+
 def main() -> None:
     app()
