@@ -121,7 +121,7 @@ def generate(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those of an earlier run.")] = False,
 ) -> None:
-    """New spectrograms of a user and an activity, or radar frames of a recording that has a LiDAR.
+    """New spectrograms, or radar frames of a recording with LiDAR.
 
     Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label. Or points with
     x, y, z [m], doppler [m/s] and power [dB] for each frame of INPUT, its LiDAR, and generated.json: a recording that
