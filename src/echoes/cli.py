@@ -98,15 +98,17 @@ def generate(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Spectrograms, or frames, in the network at once.")] = 32,
     form: Annotated[
-        Literal["ply", "pcd", "npy", "csv", "bin"] | None, typer.Option("--format", help="Of radar frames (ply).")
+        Literal["figures", "dataset", "dataset16", "ply", "pcd", "npy", "csv", "bin"] | None,
+        typer.Option("--format", help="Of spectrograms (figures; dataset: pixels), or of radar frames (ply)."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those of an earlier run.")] = False,
 ) -> None:
     """New spectrograms of a user and an activity, or radar frames of a recording that has a LiDAR.
 
-    Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label. Or points with
-    x, y, z [m], doppler [m/s] and power [dB] for each frame of INPUT, its LiDAR, and generated.json: a recording that
-    the reader `generated` reads.
+    Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label; as `dataset` exact
+    pixels in a folder per class, labels.csv, and generated.json with their meaning. Or points with x, y, z [m],
+    doppler [m/s] and power [dB] for each frame of INPUT, its LiDAR, and generated.json: a recording that the reader
+    `generated` reads.
     """
     if len(folders) > 2:
         raise InputError(f"generate: expected [INPUT] OUTPUT, got {len(folders)} folders")

@@ -1,16 +1,16 @@
 """Command generate: spectrograms of given labels, as arrays and as pictures; or the radar frames of a recording."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from tqdm import tqdm
 
 from echoes import files, params
-from echoes.commands import radar_frames
+from echoes.commands import picture_dataset, radar_frames
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import Format
 from echoes.compute.device import best_device
@@ -21,8 +21,16 @@ from echoes.reports import spectrograms as pictures
 from echoes.reports.spectrograms import View
 
 Method = Literal["ldm", "cd_1", "cd_2"]
+Form = Literal["figures", "dataset", "dataset16"]
+BITS = {"dataset": 8, "dataset16": 16}  # of a value of a pixel
 COUNT = 16  # spectrograms of each label
 ARRAYS, INDEX = "spectrograms.npz", "spectrograms.tsv"
+TOLD = {
+    "figures": f"{ARRAYS} (arrays with their axes), {INDEX}, <labels>/*.png and <labels>.png",
+    "dataset": f"<labels>/*.png of 8 bits, {picture_dataset.TABLE} and {picture_dataset.INDEX}",
+    "dataset16": f"<labels>/*.png of 16 bits, {picture_dataset.TABLE} and {picture_dataset.INDEX}",
+}
+Found = Iterable[tuple[Labels, np.ndarray, tuple[int, ...]]]  # labels, (N, C, F, T), numbers of the samples
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,19 @@ class Asked:
     seed: int
     method: Method | None
     batch: int
-    form: Format | None
+    form: Form | Format | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Spectrograms: `count` of each known set of labels that agrees with `labels`; batch: in the network at once."""
+
+    labels: Mapping[str, str]
+    count: int
+    seed: int
+    method: Method
+    batch: int
+    form: Form
 
 
 def generate(track: str, recording: Path | None, output: Path, asked: Asked, overwrite: bool) -> str:
@@ -46,16 +66,23 @@ def generate(track: str, recording: Path | None, output: Path, asked: Asked, ove
     if asked.seed < 0:
         raise InputError(f"--seed: expected 0 or more, got {asked.seed}")
     if recording is None:
-        _refuse("spectrograms, which need no INPUT", {"format": asked.form})
+        form = cast(Form, _form(asked.form or "figures", get_args(Form), "spectrograms, which need no INPUT"))
         labels = {"user": asked.user, "activity": asked.activity}
         wanted = {kind: value for kind, value in labels.items() if value}
-        method, count = asked.method or "ldm", asked.count or COUNT
-        return spectrograms(track, wanted, count, asked.seed, method, asked.batch, output, overwrite)
+        of = Wanted(wanted, asked.count or COUNT, asked.seed, asked.method or "ldm", asked.batch, form)
+        return spectrograms(track, of, output, overwrite)
     _refuse("radar frames, which have no labels", {"user": asked.user, "activity": asked.activity})
     if asked.method == "ldm":
         raise InputError("--method: expected cd_1 or cd_2, as radar frames are read out of these, got ldm")
-    options = (asked.count or 1, asked.seed, asked.method or "cd_1", asked.batch, asked.form or "ply")
+    points = cast(Format, _form(asked.form or "ply", get_args(Format), "radar frames"))
+    options = (asked.count or 1, asked.seed, asked.method or "cd_1", asked.batch, points)
     return radar_frames.generate(track, recording, output, radar_frames.Wanted(*options), overwrite)
+
+
+def _form(asked: str, known: tuple[str, ...], made: str) -> str:
+    if asked not in known:
+        raise InputError(f"--format: expected one of {', '.join(known)} for {made}, got {asked}")
+    return asked
 
 
 def _refuse(made: str, options: Mapping[str, str | None]) -> None:
@@ -64,36 +91,44 @@ def _refuse(made: str, options: Mapping[str, str | None]) -> None:
             raise InputError(f"--{name}: expected none for {made}, got {value}")
 
 
-def spectrograms(
-    track: str,
-    wanted: Mapping[str, str],
-    count: int,
-    seed: int,
-    method: Method,
-    batch: int,
-    output: Path,
-    overwrite: bool,
-) -> str:
-    """Write `count` spectrograms for each known set of labels that agrees with `wanted`; gives what to tell of it.
+def spectrograms(track: str, wanted: Wanted, output: Path, overwrite: bool) -> str:
+    """Write spectrograms in the form that is wanted; gives what to tell of it.
 
     Raises InputError, and leaves nothing behind, where the track, the labels or `output` cannot be used.
     """
     output = output.resolve()
-    check_replaceable(output, INDEX, overwrite)
-    generator = loaded(track, method, seed)
-    chosen, view = generator.known(wanted), View(generator.velocity, generator.time, generator.range_db)
+    index = INDEX if wanted.form == "figures" else picture_dataset.INDEX
+    check_replaceable(output, index, overwrite)
+    generator = loaded(track, wanted.method, wanted.seed)
+    chosen = generator.known(wanted.labels)
+    found = _found(generator, chosen, wanted)
     with files.replacing(output) as folder:
         folder.mkdir()
-        made = {}
-        for labels in tqdm(chosen, "generate", mininterval=1.0):
-            made[labels] = generator.spectrograms(labels, count, batch)
-            draw(made[labels], name_of(labels), view, folder)
-        write_arrays(made, generator, folder / ARRAYS)
-        write_index(made, generator.kinds, folder / INDEX)
-    return (
-        f"{count * len(chosen)} spectrograms of {method} are in {output}: {ARRAYS} (arrays with their axes), {INDEX}, "
-        f"<labels>/*.png and <labels>.png"
-    )
+        if wanted.form == "figures":
+            figures(found, generator, folder)
+        else:
+            source = picture_dataset.Source(track, wanted.method, wanted.seed, BITS[wanted.form])
+            picture_dataset.write(found, generator, source, folder)
+    made = f"{wanted.count * len(chosen)} spectrograms of {wanted.method}"
+    return f"{made} are in {output}: {TOLD[wanted.form]}"
+
+
+def _found(
+    generator: SpectrogramGenerator, chosen: list[Labels], wanted: Wanted
+) -> Iterator[tuple[Labels, np.ndarray, tuple[int, ...]]]:
+    for labels in tqdm(chosen, "generate", mininterval=1.0):
+        yield labels, generator.spectrograms(labels, wanted.count, wanted.batch), tuple(range(wanted.count))
+
+
+def figures(found: Found, generator: SpectrogramGenerator, folder: Path) -> None:
+    """Arrays of all, a picture with axes of each, one of those of each set of labels, and their index."""
+    view = View(generator.velocity, generator.time, generator.range_db)
+    made = {}
+    for labels, drawn, _ in found:
+        made[labels] = drawn
+        draw(drawn, name_of(labels), view, folder)
+    write_arrays(made, generator, folder / ARRAYS)
+    write_index(made, generator.kinds, folder / INDEX)
 
 
 def loaded(track: str, method: Method, seed: int) -> SpectrogramGenerator:
