@@ -101,6 +101,9 @@ def generate(
         Literal["figures", "dataset", "dataset16", "ply", "pcd", "npy", "csv", "bin"] | None,
         typer.Option("--format", help="Of spectrograms (figures; dataset: pixels), or of radar frames (ply)."),
     ] = None,
+    sieve: Annotated[
+        bool, typer.Option("--sieve", help="Leave spectrograms out that no body makes, and draw others for them.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those of an earlier run.")] = False,
 ) -> None:
     """New spectrograms of a user and an activity, or radar frames of a recording that has a LiDAR.
@@ -117,7 +120,7 @@ def generate(
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as for enhance
     from echoes.commands import generate as command
 
-    asked = command.Asked(user, activity, count, seed, method, batch, form)
+    asked = command.Asked(user, activity, count, seed, method, batch, form, sieve)
     typer.echo(command.generate(track, recording[0] if recording else None, output, asked, overwrite))
 
 

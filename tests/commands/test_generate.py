@@ -21,7 +21,9 @@ from echoes.cli import app
 from echoes.commands import picture_dataset
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
+from echoes.evaluation import kinematics
 from echoes.models import autoencoders, denoisers, students
+from echoes.models.distilling import CdParams
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler
 from echoes.readers import images
 from echoes.voxelization import crops
@@ -299,3 +301,51 @@ def test_colours_are_written_as_they_are_and_in_8_bits_alone() -> None:
         InputError, match=r"^--format: expected dataset, of 8 bits, for pictures in col"
     ):
         picture_dataset.pixels(colours, 16)
+
+
+def with_sieve(project: Path, limits: dict) -> None:
+    """The consistency model of the track, and limits of a sieve."""
+    path = project / "data" / "people" / "cd.safetensors"
+    model = students.load_cd(path, tracks.CPU)[0]
+    teacher = denoisers.load_ldm(path.with_name("ldm.safetensors"), tracks.CPU)[1]
+    chosen = {"second_sigma": 1.2, "sieve": {"of": limits}}
+    students.save_cd(model, params.build(CdParams, tracks.PEOPLE_CD, "cd"), teacher, chosen, path)
+
+
+WALK = ("--user", "3", "--activity", "walk", "--method", "cd_1", "--batch", "5")
+WIDE = dict.fromkeys(kinematics.QUANTITIES, (-99.0, 99.0))
+
+
+def test_what_is_beyond_the_limits_is_left_out_and_others_are_drawn_for_it(project: Path) -> None:
+    assert run(*WALK, "--count", "12", "all").exit_code == 0
+    every = spectrograms(project / "all")["spectrogram"]
+    values = kinematics.quantities(every / 20 + 1, artifacts.VELOCITY, artifacts.TIME, 40.0)[:, 2]
+    middle = float(np.sort(values)[5:7].mean())
+    narrow = {**WIDE, "bandwidth_mps": (-99.0, middle)}
+    with_sieve(project, {"walk": narrow, "fall": WIDE, "fly": WIDE})
+    result = run(*WALK, "--count", "6", "--sieve", "--format", "dataset16", "sifted")
+    assert result.exit_code == 0, result.output
+    inside = np.flatnonzero(values <= middle)
+    dropped = int(inside[-1]) + 1 - 6
+    assert f"dropped {dropped} of {6 + dropped}, beyond: bandwidth_mps {dropped}\n" in result.stdout
+    with (project / "sifted" / "labels.csv").open() as file:
+        assert [int(row["sample"]) for row in csv.DictReader(file)] == inside.tolist()
+    for i, sample in enumerate(inside):
+        with Image.open(project / "sifted" / "3-walk" / f"{i:06d}.png") as picture:
+            levels = np.asarray(picture, dtype=np.float64)[::-1]
+        np.testing.assert_allclose(levels / 65535 * 40 - 40, every[sample, 0], atol=2e-3)
+    solved = run("--user", "3", "--count", "1", "--activity", "fall", "--sieve", "solved")  # by the denoiser
+    assert solved.exit_code == 0, solved.output
+    assert "dropped 0 of 1, beyond: none" in solved.stdout
+
+
+def test_a_sieve_that_lets_too_few_through_or_is_not_there_is_told_in_one_line(project: Path) -> None:
+    message = "data/people/cd.safetensors: expected the limits of the sieve, which distill_cd settles, got none"
+    assert_one_line(run(*WALK, "--sieve", "out"), message)
+    never = {**WIDE, "torso_mps": (98.0, 99.0)}
+    with_sieve(project, {"walk": never, "fall": WIDE, "fly": WIDE})
+    told = "3 walk among 40 that were drawn, got 0; beyond: torso_mps 40"
+    assert_one_line(run(*WALK, "--count", "2", "--sieve", "out"), told)
+    with_sieve(project, {"walk": WIDE, "fall": WIDE})
+    assert_one_line(run(*WALK, "--sieve", "out"), "expected limits of fly, got those of fall, walk")
+    assert not (project / "out").exists()

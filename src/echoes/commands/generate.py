@@ -1,6 +1,7 @@
 """Command generate: spectrograms of given labels, as arrays and as pictures; or the radar frames of a recording."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import Format
 from echoes.compute.device import best_device
 from echoes.errors import InputError
+from echoes.evaluation.kinematics import Limits
+from echoes.inference import sifting
 from echoes.inference.generator import Labels, SpectrogramGenerator
 from echoes.models.trained import SampleParams
 from echoes.reports import spectrograms as pictures
@@ -44,11 +47,15 @@ class Asked:
     method: Method | None
     batch: int
     form: Form | Format | None
+    sieve: bool
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Spectrograms: `count` of each known set of labels that agrees with `labels`; batch: in the network at once."""
+    """Spectrograms: `count` of each known set of labels that agrees with `labels`.
+
+    batch  in the network at once; sieve: whether those that no body makes are left out.
+    """
 
     labels: Mapping[str, str]
     count: int
@@ -56,6 +63,7 @@ class Wanted:
     method: Method
     batch: int
     form: Form
+    sieve: bool
 
 
 def generate(track: str, recording: Path | None, output: Path, asked: Asked, overwrite: bool) -> str:
@@ -69,9 +77,12 @@ def generate(track: str, recording: Path | None, output: Path, asked: Asked, ove
         form = cast(Form, _form(asked.form or "figures", get_args(Form), "spectrograms, which need no INPUT"))
         labels = {"user": asked.user, "activity": asked.activity}
         wanted = {kind: value for kind, value in labels.items() if value}
-        of = Wanted(wanted, asked.count or COUNT, asked.seed, asked.method or "ldm", asked.batch, form)
+        method, count = asked.method or "ldm", asked.count or COUNT
+        of = Wanted(wanted, count, asked.seed, method, asked.batch, form, asked.sieve)
         return spectrograms(track, of, output, overwrite)
     _refuse("radar frames, which have no labels", {"user": asked.user, "activity": asked.activity})
+    if asked.sieve:
+        raise InputError("--sieve: expected none for radar frames, which show no body that moves")
     if asked.method == "ldm":
         raise InputError("--method: expected cd_1 or cd_2, as radar frames are read out of these, got ldm")
     points = cast(Format, _form(asked.form or "ply", get_args(Format), "radar frames"))
@@ -100,24 +111,38 @@ def spectrograms(track: str, wanted: Wanted, output: Path, overwrite: bool) -> s
     index = INDEX if wanted.form == "figures" else picture_dataset.INDEX
     check_replaceable(output, index, overwrite)
     generator = loaded(track, wanted.method, wanted.seed)
-    chosen = generator.known(wanted.labels)
-    found = _found(generator, chosen, wanted)
+    chosen, dropped = generator.known(wanted.labels), Counter[str]()
+    limits = sifting.limits(Path("data", track), generator) if wanted.sieve else None
+    found = _found(generator, chosen, wanted, limits, dropped)
     with files.replacing(output) as folder:
         folder.mkdir()
         if wanted.form == "figures":
             figures(found, generator, folder)
         else:
-            source = picture_dataset.Source(track, wanted.method, wanted.seed, BITS[wanted.form])
+            source = picture_dataset.Source(track, wanted.method, wanted.seed, wanted.sieve, BITS[wanted.form])
             picture_dataset.write(found, generator, source, folder)
-    made = f"{wanted.count * len(chosen)} spectrograms of {wanted.method}"
-    return f"{made} are in {output}: {TOLD[wanted.form]}"
+    count = wanted.count * len(chosen)
+    told = f"{count} spectrograms of {wanted.method} are in {output}: {TOLD[wanted.form]}"
+    if limits is None:
+        return told
+    return f"{told}\ndropped {dropped.total()} of {count + dropped.total()}, beyond: {sifting.reasons(dropped)}"
 
 
 def _found(
-    generator: SpectrogramGenerator, chosen: list[Labels], wanted: Wanted
+    generator: SpectrogramGenerator,
+    chosen: list[Labels],
+    wanted: Wanted,
+    limits: Limits | None,
+    dropped: Counter[str],
 ) -> Iterator[tuple[Labels, np.ndarray, tuple[int, ...]]]:
+    """dropped: where those beyond the limits are counted, by the quantity."""
     for labels in tqdm(chosen, "generate", mininterval=1.0):
-        yield labels, generator.spectrograms(labels, wanted.count, wanted.batch), tuple(range(wanted.count))
+        if limits is None:
+            yield labels, generator.spectrograms(labels, wanted.count, wanted.batch), tuple(range(wanted.count))
+            continue
+        passed = sifting.sifted(generator, labels, wanted.count, wanted.batch, limits)
+        dropped.update(passed.dropped)
+        yield labels, passed.spectrograms, passed.sample_ids
 
 
 def figures(found: Found, generator: SpectrogramGenerator, folder: Path) -> None:

@@ -28,11 +28,15 @@ DEPTHS = {8: np.uint8, 16: np.uint16}  # bits of a value -> its type
 
 @dataclass(frozen=True)
 class Source:
-    """What made the spectrograms, beside their labels and numbers; bits: of a value of a pixel."""
+    """What made the spectrograms, beside their labels and numbers.
+
+    sieve  whether those that no body makes were left out; bits: of a value of a pixel.
+    """
 
     track: str
     method: str
     seed: int
+    sieve: bool
     bits: int
 
 
