@@ -297,9 +297,7 @@ def test_colours_are_written_as_they_are_and_in_8_bits_alone() -> None:
     assert (found.shape, found.dtype) == ((1, 4, 2, 3), np.uint8)
     assert found[0, 0, 0].tolist() == [255, 128, 128]
     assert found[0, -1, 0].tolist() == [128, 0, 128]
-    with pytest.raises(
-        InputError, match=r"^--format: expected dataset, of 8 bits, for pictures in col"
-    ):
+    with pytest.raises(InputError, match=r"^--format: expected dataset, of 8 bits, for pictures in col"):
         picture_dataset.pixels(colours, 16)
 
 

@@ -68,13 +68,14 @@ def _with_sources(init_from: Mapping[str, str], track: str) -> list[str]:
 
 
 def _params(numbers: Mapping[str, Any], tracks: list[str], fold: int) -> dict[str, Any]:
-    """Those of the fold of the first track: no folds of its own, the other tracks as they are."""
+    """Those of the fold of the first track: no folds and no augmentation of its own, the other tracks as they are."""
     track, *sources = tracks
     section = {**numbers[track], "split": {**numbers[track]["split"], "fold": fold}}
     return {
         "tracks": tracks,
         "init_from": {each: numbers["init_from"][each] for each in tracks},
         "folds": [],
+        "augment": [],
         "runtime": numbers["runtime"],
         track: section,
         **{source: numbers[source] for source in sources},
