@@ -14,7 +14,7 @@ import yaml
 
 from echoes import files, initial, params
 from echoes.errors import InputError
-from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime
+from echoes.readers.splits import ByStretch, ByUser, LabelledSplit, Split
 
 PLACE = Path(".dvc", "tmp", "folds")
 CODE = ("src", "stages")
@@ -30,7 +30,7 @@ CONFIG = """\
 """
 
 
-def require_stretches(track: str, split: BySequence | ByRecording | ByTime | ByStretch) -> ByStretch:
+def require_stretches(track: str, split: Split | LabelledSplit | ByUser) -> ByStretch:
     """The split of the track; raises InputError unless it is by stretch, of which folds are made."""
     if not isinstance(split, ByStretch):
         raise InputError(f"{track}.split.by: expected stretch, of which folds are made, got {split.by}")
