@@ -286,8 +286,9 @@ def test_the_table_of_a_data_set_tells_where_each_picture_is_from(project: Path)
     assert rows[3] == {"file": "3-walk/000001.png", "user": "3", "activity": "walk", "sample": "1", **of}
     assert all((project / "out" / row["file"]).is_file() for row in rows)
     assert len(rows) == 4
-    assert run("--user", "1", "--count", "1", "--format", "dataset", "--overwrite", "out").exit_code == 0
-    assert not (project / "out" / "3-fall").exists()
+    for form in ("figures", "dataset"):
+        assert run("--user", "1", "--count", "1", "--format", form, "--overwrite", "out").exit_code == 0
+        assert not (project / "out" / "3-fall").exists()
 
 
 def test_colours_are_written_as_they_are_and_in_8_bits_alone() -> None:

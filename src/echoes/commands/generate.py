@@ -108,8 +108,8 @@ def spectrograms(track: str, wanted: Wanted, output: Path, overwrite: bool) -> s
     Raises InputError, and leaves nothing behind, where the track, the labels or `output` cannot be used.
     """
     output = output.resolve()
-    index = INDEX if wanted.form == "figures" else picture_dataset.INDEX
-    check_replaceable(output, index, overwrite)
+    earlier = picture_dataset.INDEX if (output / picture_dataset.INDEX).is_file() else INDEX
+    check_replaceable(output, earlier, overwrite)
     generator = loaded(track, wanted.method, wanted.seed)
     chosen, dropped = generator.known(wanted.labels), Counter[str]()
     limits = sifting.limits(Path("data", track), generator) if wanted.sieve else None

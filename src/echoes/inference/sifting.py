@@ -15,8 +15,6 @@ from echoes.inference.generator import Labels, SpectrogramGenerator
 from echoes.models.microdoppler import sieve
 from echoes.models.trained import require_files
 
-MOST = 20  # spectrograms that are drawn for one that is wanted
-
 
 @dataclass(frozen=True)
 class Sifted:
@@ -53,14 +51,15 @@ def limits(folder: Path, generator: SpectrogramGenerator) -> Limits:
 def sifted(generator: SpectrogramGenerator, labels: Labels, count: int, batch: int, within: Limits) -> Sifted:
     """The first `count` samples of these labels that are within the limits; the same for every batch.
 
-    Raises InputError where there are fewer among MOST times as many.
+    Raises InputError where there are fewer among `sieve.MOST` times as many.
     """
+    most = sieve.MOST * count
     kept: list[np.ndarray] = []
     numbers: list[int] = []
     dropped: Counter[str] = Counter()
     span_db = generator.range_db[1] - generator.range_db[0]
-    for start in range(0, MOST * count, batch):
-        sample_ids = range(start, min(start + batch, MOST * count))
+    for start in range(0, most, batch):
+        sample_ids = range(start, min(start + batch, most))
         made = generator.samples(labels, sample_ids)
         values = kinematics.quantities(made, generator.velocity, generator.time, span_db)
         for number, one, broken in zip(sample_ids, made, within.broken(values, labels[-1]), strict=True):
@@ -71,7 +70,7 @@ def sifted(generator: SpectrogramGenerator, labels: Labels, count: int, batch: i
             numbers.append(number)
             if len(kept) == count:
                 return Sifted(np.stack(kept), tuple(numbers), dict(dropped))
-    told = f"{count} of {' '.join(labels)} among {MOST * count} that were drawn, got {len(kept)}"
+    told = f"{count} of {' '.join(labels)} among {most} that were drawn, got {len(kept)}"
     raise InputError(f"--sieve: expected spectrograms within limits, {told}; beyond: {reasons(dropped)}")
 
 

@@ -12,7 +12,9 @@ import tracks
 from echoes import metrics, params
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.models.microdoppler import curves
+from echoes.evaluation import kinematics
+from echoes.evaluation.kinematics import Limits
+from echoes.models.microdoppler import curves, sieve
 from echoes.models.microdoppler.curves import AugmentParams
 from echoes.training.microbatches import MicroBatch
 
@@ -20,6 +22,7 @@ CPU = torch.device("cpu")
 SECTION = {
     "counts": [1],
     "multiples": [1, 2],
+    "sieve": False,
     "repeats": 2,
     "judge": {**tracks.SCHEDULE, "steps": 2, "batch": 8},
     "classical": {**tracks.UNALTERED, "shift_s": 0.3, "gain_db": 3.0, "time_mask_s": 0.4},
@@ -35,7 +38,7 @@ def sampler(people):
 
 @pytest.fixture(scope="module")
 def real(people):
-    return curves._real(people.grids, people.grids.frames("train"))
+    return curves.examples(people.grids, people.grids.frames("train"))
 
 
 def test_the_report_has_flat_numbers_of_every_count_architecture_and_arm(people, sampler, tmp_path):
@@ -67,7 +70,7 @@ def test_few_recordings_are_whole_as_many_of_each_combination_and_within_more_of
 
 
 def test_generated_ones_have_the_labels_of_the_real_ones_in_the_same_shares(people, sampler, real):
-    made = curves.generated(sampler, people.grids, real, 2)
+    made = curves.generated(sampler, people.grids, real, 2, None)
     assert made.spectrograms.shape == (60, 1, 16, 16)
     assert made.spectrograms.dtype == np.float16
     own = np.flatnonzero(real.combination == 3)[:3]
@@ -76,11 +79,28 @@ def test_generated_ones_have_the_labels_of_the_real_ones_in_the_same_shares(peop
     assert (made.labels[more] == real.labels[own[0]]).all()
     every = curves.beside(made, real, np.arange(30), 2, 0, 0)
     assert sorted(every) == list(range(60))
-    again = curves.generated(sampler, people.grids, real, 1)
+    again = curves.generated(sampler, people.grids, real, 1, None)
     place = np.flatnonzero(again.combination == 1)
     first = np.flatnonzero(made.combination == 1)[: len(place)]
     np.testing.assert_allclose(again.spectrograms[place], made.spectrograms[first], atol=2e-3)
-    assert curves.generated(sampler, people.grids, real, 0).spectrograms.shape == (0, 1, 16, 16)
+    assert curves.generated(sampler, people.grids, real, 0, None).spectrograms.shape == (0, 1, 16, 16)
+
+
+def test_a_sieve_leaves_those_beyond_its_limits_out_and_draws_others(people, sampler, real, monkeypatch):
+    every = curves.generated(sampler, people.grids, real, 2, None)
+    widths = sieve.measured(every.spectrograms.astype(np.float32), people.grids)[:, 2]
+    middle = max(np.median(widths[every.combination == number]) for number in range(5))
+    wide = dict.fromkeys(kinematics.QUANTITIES, (-99.0, 99.0))
+    limits = Limits(dict.fromkeys(("fall", "walk", "fly"), {**wide, "bandwidth_mps": (-99.0, float(middle))}))
+    monkeypatch.setattr(curves, "BATCH", 5)
+    made = curves.generated(sampler, people.grids, real, 2, limits)
+    np.testing.assert_array_equal(made.combination, every.combination)
+    found = sieve.measured(made.spectrograms.astype(np.float32), people.grids)[:, 2]
+    assert found.max() <= middle + 1e-2 < widths.max()  # measured before they are stored in half precision
+    never = Limits(dict.fromkeys(limits.of, {**wide, "torso_mps": (98.0, 99.0)}))
+    message = r"^augment\.sieve: expected 6 spectrograms of 1 fall within limits among 120 that were drawn, got 0$"
+    with pytest.raises(InputError, match=message):
+        curves.generated(sampler, people.grids, real, 1, never)
 
 
 def test_the_classical_rival_alters_each_sample_of_each_step_by_itself(people):

@@ -17,15 +17,16 @@ from tqdm import tqdm
 from echoes import latentstore, params, seeds
 from echoes.augmentation import spectrograms
 from echoes.augmentation.spectrograms import SpectrogramAugmentation, Steps
-from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.evaluation import differences
 from echoes.evaluation.blocks import require_resamples
+from echoes.evaluation.kinematics import Limits
 from echoes.models import autoencoders, denoisers, students
 from echoes.models import evaluation_classifiers as classifiers
 from echoes.models.evaluation_classifiers import Alter, Architecture
+from echoes.models.microdoppler import sieve
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler
 from echoes.nets.classifiers import Classifier
 from echoes.provenance import require_parent
@@ -42,7 +43,7 @@ class AugmentParams:
     """The section `<track>.augment`.
 
     counts     training recordings of each combination of labels that a classifier is given; all there are in any case.
-    multiples  generated spectrograms for each real one.
+    multiples  generated spectrograms for each real one; sieve: whether those that no body makes are left out of them.
     repeats    classifiers of each kind: with other weights to begin with and, of few recordings, with others of them.
     judge      how each is trained; its seed is that of all that is drawn.
     classical  the rival of what is generated.
@@ -51,6 +52,7 @@ class AugmentParams:
 
     counts: tuple[int, ...]
     multiples: tuple[int, ...]
+    sieve: bool
     repeats: int
     judge: Schedule
     classical: SpectrogramAugmentation
@@ -107,9 +109,10 @@ def report(data: Spectrograms, sampler: Sampler, p: AugmentParams) -> dict[str, 
     ones that is in all, of the first try. Arms: real, classical, generated_<multiple>x.
     """
     train, test = data.frames("train"), data.frames("test")
-    real, recordings = _real(data, train), data.recordings()
+    real, tested, recordings = examples(data, train), examples(data, test), data.recordings()
     _require_enough(data, real, recordings[train], p)
-    made = generated(sampler, data, real, max(p.multiples, default=0))
+    limits = sieve.of_training(data) if p.sieve else None
+    made = generated(sampler, data, real, max(p.multiples, default=0), limits)
     found: dict[str, float | int] = {}
     rows = [(count, architecture) for count in (*p.counts, None) for architecture in get_args(Architecture)]
     for count, architecture in tqdm(rows, "augment", mininterval=1.0):
@@ -119,15 +122,16 @@ def report(data: Spectrograms, sampler: Sampler, p: AugmentParams) -> dict[str, 
         right: dict[str, list[np.ndarray]] = {}
         for repeat in range(p.repeats):
             own = chosen(real, recordings[train], count, p.judge.seed, repeat)
-            for arm, examples, alter in _arms(data, real, made, own, p, repeat):
-                judge = _fitted(data, examples, architecture, alter, p.judge, repeat, sampler.device)
-                right.setdefault(arm, []).append(_right(judge, data, test))
+            for arm, given, alter in _arms(data, real, made, own, p, repeat):
+                judge = _fitted(data, given, architecture, alter, p.judge, repeat, sampler.device)
+                right.setdefault(arm, []).append(_right(judge, tested))
         tries = {arm: np.stack(rows) for arm, rows in right.items()}
         found |= compared(f"{architecture}_{name}", tries, recordings[test], p.judge.seed, p.resamples)
     return found
 
 
-def _real(data: Spectrograms, frames: np.ndarray) -> Examples:
+def examples(data: Spectrograms, frames: np.ndarray) -> Examples:
+    """Real spectrograms of a split."""
     labels = data.labels(frames)
     combination = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
     return Examples(data.target_batch(frames).astype(np.float16), labels, combination)
@@ -155,18 +159,42 @@ def chosen(real: Examples, recordings: np.ndarray, count: int | None, seed: int,
     return np.sort(np.concatenate(kept))
 
 
-def generated(sampler: Sampler, data: Spectrograms, real: Examples, multiple: int) -> Examples:
-    """`multiple` spectrograms for each real one, of its labels, combination after combination."""
+def generated(
+    sampler: Sampler, data: Spectrograms, real: Examples, multiple: int, limits: Limits | None
+) -> Examples:
+    """`multiple` spectrograms for each real one, of its labels, combination after combination; within the limits of the
+    kinematic sieve, where there are any.
+    """
     numbers, first, counts = np.unique(real.combination, return_index=True, return_counts=True)
     parts = [np.zeros((0, *real.spectrograms.shape[1:]), np.float16)]
     for place, count in zip(first, counts, strict=True):
-        purpose = f"augment {_named(data, real.labels[place])}"
-        for ids in batches_of(np.arange(multiple * count), BATCH) if multiple else []:
-            cond = torch.from_numpy(np.repeat(real.labels[place][None], len(ids), axis=0)).to(sampler.device)
-            made = sampler.decoded(cond, sampler.noise(ids.tolist(), purpose), ids.tolist())
-            parts.append(made.clamp(-1, 1).cpu().numpy().astype(np.float16))
+        parts += _drawn(sampler, data, real.labels[place], multiple * int(count), limits)
     combination = np.repeat(numbers, multiple * counts)
     return Examples(np.concatenate(parts), np.repeat(real.labels[first], multiple * counts, axis=0), combination)
+
+
+def _drawn(
+    sampler: Sampler, data: Spectrograms, labels: np.ndarray, count: int, limits: Limits | None
+) -> list[np.ndarray]:
+    """`count` spectrograms of the same labels (kinds,), float16, in parts; raises InputError where the limits let fewer
+    through.
+    """
+    name, most, missing = _named(data, labels), count if limits is None else sieve.MOST * count, count
+    parts: list[np.ndarray] = []
+    for start in range(0, most, BATCH):
+        ids = range(start, min(start + BATCH, most))
+        cond = torch.from_numpy(np.repeat(labels[None], len(ids), axis=0)).to(sampler.device)
+        made = sampler.decoded(cond, sampler.noise(ids, f"augment {name}"), ids).clamp(-1, 1).float().cpu().numpy()
+        if limits is not None:
+            made = made[limits.hold(sieve.measured(made, data), [sieve.names(data)[labels[-1]]] * len(ids))]
+        parts.append(made[:missing].astype(np.float16))
+        missing -= len(parts[-1])
+        if not missing:
+            return parts
+    if missing:
+        told = f"{count} spectrograms of {name} within limits among {most} that were drawn, got {count - missing}"
+        raise InputError(f"augment.sieve: expected {told}")
+    return parts
 
 
 def beside(made: Examples, real: Examples, own: np.ndarray, multiple: int, seed: int, repeat: int) -> np.ndarray:
@@ -195,8 +223,8 @@ def _arms(
         yield f"generated_{multiple}x", Examples(*(np.concatenate(both) for both in parts)), unaltered
 
 
-def _take(examples: Examples, which: np.ndarray) -> Examples:
-    return Examples(*(values[which] for values in vars(examples).values()))
+def _take(some: Examples, which: np.ndarray) -> Examples:
+    return Examples(*(values[which] for values in vars(some).values()))
 
 
 def unaltered(x: np.ndarray, _: MicroBatch) -> np.ndarray:
@@ -220,7 +248,7 @@ def classical(data: Spectrograms, p: SpectrogramAugmentation, seed: int, repeat:
 
 def _fitted(
     data: Spectrograms,
-    examples: Examples,
+    given: Examples,
     architecture: Architecture,
     alter: Alter,
     judge: Schedule,
@@ -229,17 +257,15 @@ def _fitted(
 ) -> Classifier:
     """A classifier of the last kind of labels; whatever it is given, one of a repeat begins with the same weights."""
     classes, name = (len(list(data.label_names.values())[-1]),), f"augment {repeat}"
-    of = examples.spectrograms, examples.labels[:, -1:]
+    of = given.spectrograms, given.labels[:, -1:]
     return classifiers.fit_altered(*of, classes, architecture, judge, name, device, alter)
 
 
-def _right(judge: Classifier, data: Spectrograms, frames: np.ndarray) -> np.ndarray:
-    """(N,) 1.0 for each test spectrogram that is recognised; a batch of them is in memory."""
-    right = [
-        classifiers.predictions(judge, data.target_batch(batch))[:, 0] == data.labels(batch)[:, -1]
-        for batch in batches_of(frames, BATCH)
-    ]
-    return np.concatenate(right).astype(np.float64)
+def _right(judge: Classifier, tested: Examples) -> np.ndarray:
+    """(N,) 1.0 for each spectrogram that is recognised."""
+    x, starts = tested.spectrograms, range(0, len(tested.labels), BATCH)
+    found = [classifiers.predictions(judge, x[start : start + BATCH])[:, 0] for start in starts]
+    return (np.concatenate(found) == tested.labels[:, -1]).astype(np.float64)
 
 
 def compared(

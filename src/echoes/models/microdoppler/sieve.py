@@ -13,6 +13,7 @@ from echoes.evaluation.kinematics import Limits
 from echoes.provenance import Header
 
 KEY = "sieve"  # in the header of a cd
+MOST = 20  # spectrograms that are drawn for one that is wanted
 BATCH = 256
 
 
