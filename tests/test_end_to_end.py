@@ -104,7 +104,8 @@ def small_params(track: str) -> dict:
         section["sample"] |= {"solver": "heun", "guidance": {"weight": 1.5, "low": 0.2, "high": 10.0}}
         section["evaluate"]["judge"] |= {"steps": 3, "warmup": 1}
     runtime = {**everything["runtime"], "previews": 2, "workers": {"processes": 1, "scheduler": ""}}
-    return {"tracks": [track], "init_from": {track: "scratch"}, "folds": [], "runtime": runtime, track: section}
+    built = {"tracks": [track], "init_from": {track: "scratch"}, "folds": [], "augment": []}
+    return {**built, "runtime": runtime, track: section}
 
 
 def write_recordings(folder: Path, track: str) -> None:

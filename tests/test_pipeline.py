@@ -18,12 +18,14 @@ from echoes.voxelization import families as voxelization
 INITIALIZE = "initialize"  # the stage that copies what a track starts from
 SELECT = "select_code"  # the stage that tells which code a track leads to
 FOLDS = "folds"  # the stage that runs all others for each fold
+AUGMENT = "augment"  # the stage that tries what was generated
 STAGES = ["voxelize", "train_vae", "extract_latents", "train_ldm", "distill_cd", "sample", "evaluate"]
 PIPELINE = {
     name: stage | stage.get("do", {}) for name, stage in params.document(imports.ROOT / "dvc.yaml")["stages"].items()
 }
 NUMBERS = params.document(imports.ROOT / "params.yaml")
-TRACKS = [name for name in NUMBERS if name not in ("tracks", "init_from", "folds", "runtime")]
+TRACKS = [name for name in NUMBERS if name not in ("tracks", "init_from", "folds", "augment", "runtime")]
+SPECTROGRAMS = [name for name in TRACKS if NUMBERS[name]["grid"]["raster"] != "voxels"]
 ITEM = "${item.track}"
 
 
@@ -69,7 +71,7 @@ def built(stage: str, track: str) -> dict[str, object]:
 
 
 def test_the_stages_are_those_of_the_design_in_their_order():
-    stages = [INITIALIZE, SELECT, *STAGES, FOLDS]
+    stages = [INITIALIZE, SELECT, *STAGES, FOLDS, AUGMENT]
     assert list(PIPELINE) == stages
     assert sorted(p.stem for p in (imports.ROOT / "stages").glob("*.py")) == sorted(stages)
 
@@ -102,12 +104,20 @@ def test_the_folds_of_a_track_are_made_of_all_its_sections_by_all_stages():
     assert all(NUMBERS[track]["split"]["by"] == "stretch" for track in NUMBERS["folds"])
 
 
+def test_what_was_generated_is_tried_for_the_tracks_of_a_list_that_is_empty_as_shipped():
+    stage = PIPELINE[AUGMENT]
+    assert stage["matrix"] == {"track": "${augment}"}
+    assert stage["cmd"] == f"env PYTHONPATH=src python stages/augment.py {ITEM}"
+    assert paths(AUGMENT, "metrics") == [f"metrics/{ITEM}/augment.json"]
+    assert NUMBERS[AUGMENT] == []
+
+
 def test_the_deps_of_every_stage_are_those_that_make_deps_writes():
     written = deps.PIPELINE.read_text()
     assert written == deps.with_code(written)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, AUGMENT])
 def test_the_deps_of_a_stage_name_all_code_that_runs_and_no_other(stage):
     listed = [imports.ROOT / path for path in paths(stage, "deps") if path.split("/")[0] in ("src", "stages")]
     named = {file for path in listed for file in ([path] if path.is_file() else path.rglob("*.py"))}
@@ -116,7 +126,7 @@ def test_the_deps_of_a_stage_name_all_code_that_runs_and_no_other(stage):
     assert len(set(listed)) == len(listed)
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [*STAGES, AUGMENT])
 def test_a_stage_depends_on_the_sections_it_loads_and_on_no_others(stage):
     assert sorted(PIPELINE[stage]["params"]) == sorted(f"{ITEM}.{section}" for section in loads(stage))
     launch = imports.PACKAGE / "training" / "launch.py"  # reads `runtime`, which is no section of a track
@@ -128,13 +138,18 @@ def test_each_section_is_read_by_one_stage():
     readers = [section for stage in STAGES for section in loads(stage)]
     assert sorted(readers) == sorted(set(readers))
     for track in TRACKS:
-        assert set(NUMBERS[track]) == set(readers), track
+        assert set(NUMBERS[track]) == {*readers, *([AUGMENT] if track in SPECTROGRAMS else [])}, track
 
 
 @pytest.mark.parametrize("track", TRACKS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_section_of_every_track_builds(stage, track):
     assert all(section is not None for section in built(stage, track).values())
+
+
+@pytest.mark.parametrize("track", SPECTROGRAMS)
+def test_every_track_of_spectrograms_says_how_what_it_generates_is_tried(track):
+    assert all(section is not None for section in built(AUGMENT, track).values())
 
 
 def test_the_track_that_generates_radar_is_the_simulated_street_the_other_way_round():
@@ -154,7 +169,7 @@ def test_the_street_at_full_size_is_the_street_in_the_grid_of_the_tracks_for_a_g
     assert streets[0].read_bytes() == streets[1].read_bytes()
 
 
-@pytest.mark.parametrize("stage", [*STAGES, FOLDS])
+@pytest.mark.parametrize("stage", [*STAGES, FOLDS, AUGMENT])
 def test_a_stage_declares_the_artifacts_its_script_names(stage):
     named = re.findall(r'"([\w.]+\.(?:zarr|safetensors|json|csv|png)|latents)"', script(stage).read_text())
     declared = [path for kind in ("deps", "outs", "metrics", "plots") for path in paths(stage, kind)]
@@ -195,7 +210,7 @@ def test_the_sections_of_a_track_speak_of_one_family(track):
 
 def test_what_a_stage_reads_is_raw_or_written_by_a_stage_before_it():
     written: set[str] = {f"data/raw/{ITEM}", f"data/{ITEM}/init", *paths(SELECT, "outs")}
-    for stage in STAGES:
+    for stage in (*STAGES, AUGMENT):
         data = {dep for dep in paths(stage, "deps") if dep.startswith(("data/", "metrics/"))}
         assert data <= written, stage
         outputs = [path for kind in ("outs", "metrics", "plots") for path in paths(stage, kind)]
@@ -204,7 +219,7 @@ def test_what_a_stage_reads_is_raw_or_written_by_a_stage_before_it():
         written |= set(outputs)
 
 
-@pytest.mark.parametrize("stage", [*STAGES, FOLDS])
+@pytest.mark.parametrize("stage", [*STAGES, FOLDS, AUGMENT])
 def test_a_stage_script_stays_short(stage):
     assert len(script(stage).read_text().splitlines()) <= 60
 

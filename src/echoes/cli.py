@@ -117,15 +117,20 @@ def generate(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Spectrograms, or frames, in the network at once.")] = 32,
     form: Annotated[
-        Literal["ply", "pcd", "npy", "csv", "bin"] | None, typer.Option("--format", help="Of radar frames (ply).")
+        Literal["figures", "dataset", "dataset16", "ply", "pcd", "npy", "csv", "bin"] | None,
+        typer.Option("--format", help="Of spectrograms (figures; dataset: pixels), or of radar frames (ply)."),
     ] = None,
+    sieve: Annotated[
+        bool, typer.Option("--sieve", help="Leave spectrograms out that no body makes, and draw others for them.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those of an earlier run.")] = False,
 ) -> None:
     """New spectrograms, or radar frames of a recording with LiDAR.
 
-    Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label. Or points with
-    x, y, z [m], doppler [m/s] and power [dB] for each frame of INPUT, its LiDAR, and generated.json: a recording that
-    the reader `generated` reads.
+    Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label; as `dataset` exact
+    pixels in a folder per class, labels.csv, and generated.json with their meaning. Or points with x, y, z [m],
+    doppler [m/s] and power [dB] for each frame of INPUT, its LiDAR, and generated.json: a recording that the reader
+    `generated` reads.
     """
     if len(folders) > 2:
         raise InputError(f"generate: expected [INPUT] OUTPUT, got {len(folders)} folders")
@@ -135,7 +140,7 @@ def generate(
     from echoes.commands import chosen
     from echoes.commands import generate as command
 
-    asked = command.Asked(user, activity, count, seed, method, batch, form)
+    asked = command.Asked(user, activity, count, seed, method, batch, form, sieve)
     used = chosen.model("generate", track, model, source, reader)
     typer.echo(command.generate(used, recording[0] if recording else None, output, asked, overwrite))
 

@@ -1,6 +1,7 @@
 """Command generate: new spectrograms of given labels, the same for the same seed, or one line of what is wrong."""
 
 import csv
+import json
 import re
 import shutil
 from pathlib import Path
@@ -10,14 +11,23 @@ import pytest
 import torch
 import yaml
 from matplotlib.image import imread
+from PIL import Image
 from typer.testing import CliRunner, Result
 
 import artifacts
 import tracks
+from echoes import params
 from echoes.cli import app
+from echoes.commands import picture_dataset
 from echoes.dataset.spectrograms import Spectrograms
+from echoes.errors import InputError
+from echoes.evaluation import kinematics
 from echoes.models import autoencoders, denoisers, students
+from echoes.models.distilling import CdParams
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler
+from echoes.readers import images
+from echoes.voxelization import crops
+from echoes.voxelization.spectrograms import PictureParams, prepare
 
 COMBINATIONS = [("1", "fall"), ("1", "walk"), ("3", "fall"), ("3", "walk"), ("drone", "fly")]
 
@@ -234,3 +244,107 @@ def test_pictures_in_colour_are_written_as_shares_of_full_light(project: Path) -
     found = spectrograms(project / "out")["spectrogram"]
     assert found.shape == (2, 3, 16, 16)
     assert 0 <= found.min() < found.max() <= 1
+
+
+@pytest.mark.parametrize(("form", "bits", "mode"), [("dataset", 8, "L"), ("dataset16", 16, "I;16")])
+def test_pictures_of_a_data_set_are_read_back_as_they_were_made(project: Path, form: str, bits: int, mode: str) -> None:
+    """By the reader of pictures, up to half of a step of their values; of a power by what generated.json tells."""
+    wanted = ("--activity", "fall", "--count", "2", "--seed", "3", "--method", "cd_1")
+    for kind in (form, "figures"):
+        assert run(*wanted, "--format", kind, kind).exit_code == 0
+    told = json.loads((project / form / "generated.json").read_text())
+    assert (told["track"], told["method"], told["seed"], told["floor_db"], told["ceiling_db"]) == (
+        *("people", "cd_1", 3),
+        *(-40.0, 0.0),
+    )
+    assert (told["rows"]["start"], told["rows"]["stop"], told["rows"]["order"]) == (-4.0, 4.0, "descending")
+    span_db = told["ceiling_db"] - told["floor_db"]
+    axes = [{key: told[axis][key] for key in ("start", "stop", "size")} for axis in ("rows", "columns")]
+    grid = {"raster": "picture", "velocity": axes[0], "time": axes[1], "floor_db": -40.0, "ceiling_db": 0.0}
+    layout, source = params.build(PictureParams, grid, "grid"), images.Source("images", 16, "grey", "viridis")
+    expected, step_db = spectrograms(project / "figures")["spectrogram"], span_db / (2**bits - 1)
+    recorded = images.index(project / form, source)
+    keys = [f"{user}-fall/{i:06d}.png" for user in ("1", "3") for i in range(2)]
+    assert [(one.key, one.labels["activity"]) for one in recorded] == [(key, key.split("/")[0]) for key in keys]
+    for one, power_db in zip(recorded, expected, strict=True):
+        with Image.open(project / form / one.key) as picture:
+            assert picture.mode == mode
+            by_hand = told["floor_db"] + np.asarray(picture, dtype=np.float64)[::-1] / told["highest_value"] * span_db
+        np.testing.assert_allclose(by_hand, power_db[0], atol=0.501 * step_db, rtol=0)
+        found = prepare(images.read, project / form, source, layout, crops.unsplit(one, layout))
+        half = 2e-3 * span_db / 2  # grids are stored in half precision
+        np.testing.assert_allclose((found[0] - 1) * span_db / 2, power_db, atol=0.501 * step_db + half, rtol=0)
+
+
+def test_the_table_of_a_data_set_tells_where_each_picture_is_from(project: Path) -> None:
+    assert run("--user", "3", "--count", "2", "--seed", "7", "--format", "dataset", "out").exit_code == 0
+    assert {path.name for path in (project / "out").iterdir()} == {"3-fall", "3-walk", "labels.csv", "generated.json"}
+    with (project / "out" / "labels.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    identity = denoisers.load_ldm(project / "data" / "people" / "ldm.safetensors", tracks.CPU)[1].identity
+    of = {"seed": "7", "track": "people", "model": identity}
+    assert rows[3] == {"file": "3-walk/000001.png", "user": "3", "activity": "walk", "sample": "1", **of}
+    assert all((project / "out" / row["file"]).is_file() for row in rows)
+    assert len(rows) == 4
+    for form in ("figures", "dataset"):
+        assert run("--user", "1", "--count", "1", "--format", form, "--overwrite", "out").exit_code == 0
+        assert not (project / "out" / "3-fall").exists()
+
+
+def test_colours_are_written_as_they_are_and_in_8_bits_alone() -> None:
+    colours = np.zeros((1, 3, 4, 2), np.float32)
+    colours[0, 0, -1], colours[0, 1, 0] = 1, -1  # red at the highest velocity
+    found = picture_dataset.pixels(colours, 8)
+    assert (found.shape, found.dtype) == ((1, 4, 2, 3), np.uint8)
+    assert found[0, 0, 0].tolist() == [255, 128, 128]
+    assert found[0, -1, 0].tolist() == [128, 0, 128]
+    with pytest.raises(InputError, match=r"^--format: expected dataset, of 8 bits, for pictures in col"):
+        picture_dataset.pixels(colours, 16)
+
+
+def with_sieve(project: Path, limits: dict) -> None:
+    """The consistency model of the track, and limits of a sieve."""
+    path = project / "data" / "people" / "cd.safetensors"
+    model = students.load_cd(path, tracks.CPU)[0]
+    teacher = denoisers.load_ldm(path.with_name("ldm.safetensors"), tracks.CPU)[1]
+    chosen = {"second_sigma": 1.2, "sieve": {"of": limits}}
+    students.save_cd(model, params.build(CdParams, tracks.PEOPLE_CD, "cd"), teacher, chosen, path)
+
+
+WALK = ("--user", "3", "--activity", "walk", "--method", "cd_1", "--batch", "5")
+WIDE = dict.fromkeys(kinematics.QUANTITIES, (-99.0, 99.0))
+
+
+def test_what_is_beyond_the_limits_is_left_out_and_others_are_drawn_for_it(project: Path) -> None:
+    assert run(*WALK, "--count", "12", "all").exit_code == 0
+    every = spectrograms(project / "all")["spectrogram"]
+    values = kinematics.quantities(every / 20 + 1, artifacts.VELOCITY, artifacts.TIME, 40.0)[:, 2]
+    middle = float(np.sort(values)[5:7].mean())
+    narrow = {**WIDE, "bandwidth_mps": (-99.0, middle)}
+    with_sieve(project, {"walk": narrow, "fall": WIDE, "fly": WIDE})
+    result = run(*WALK, "--count", "6", "--sieve", "--format", "dataset16", "sifted")
+    assert result.exit_code == 0, result.output
+    inside = np.flatnonzero(values <= middle)
+    dropped = int(inside[-1]) + 1 - 6
+    assert f"dropped {dropped} of {6 + dropped}, beyond: bandwidth_mps {dropped}\n" in result.stdout
+    with (project / "sifted" / "labels.csv").open() as file:
+        assert [int(row["sample"]) for row in csv.DictReader(file)] == inside.tolist()
+    for i, sample in enumerate(inside):
+        with Image.open(project / "sifted" / "3-walk" / f"{i:06d}.png") as picture:
+            levels = np.asarray(picture, dtype=np.float64)[::-1]
+        np.testing.assert_allclose(levels / 65535 * 40 - 40, every[sample, 0], atol=2e-3)
+    solved = run("--user", "3", "--count", "1", "--activity", "fall", "--sieve", "solved")  # by the denoiser
+    assert solved.exit_code == 0, solved.output
+    assert "dropped 0 of 1, beyond: none" in solved.stdout
+
+
+def test_a_sieve_that_lets_too_few_through_or_is_not_there_is_told_in_one_line(project: Path) -> None:
+    message = "data/people/cd.safetensors: expected the limits of the sieve, which distill_cd settles, got none"
+    assert_one_line(run(*WALK, "--sieve", "out"), message)
+    never = {**WIDE, "torso_mps": (98.0, 99.0)}
+    with_sieve(project, {"walk": never, "fall": WIDE, "fly": WIDE})
+    told = "3 walk among 40 that were drawn, got 0; beyond: torso_mps 40"
+    assert_one_line(run(*WALK, "--count", "2", "--sieve", "out"), told)
+    with_sieve(project, {"walk": WIDE, "fall": WIDE})
+    assert_one_line(run(*WALK, "--sieve", "out"), "expected limits of fly, got those of fall, walk")
+    assert not (project / "out").exists()

@@ -35,6 +35,7 @@ def test_a_project_has_one_track_and_its_own_fold(root):
         "tracks": ["a"],
         "init_from": {"a": "scratch"},
         "folds": [],
+        "augment": [],
         "runtime": {"x": 5e-05},
         "a": {"split": {**SPLIT, "fold": 2}, "vae": 1},
     }

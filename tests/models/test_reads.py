@@ -15,6 +15,7 @@ from torch import nn
 
 import tracks
 from echoes import imports, params, track_code
+from echoes.augmentation.spectrograms import SpectrogramAugmentation
 from echoes.autoencoder import architecture, teachers
 from echoes.autoencoder.architecture import VaeArchitecture
 from echoes.autoencoder.fitting import VaeParams
@@ -27,6 +28,7 @@ from echoes.models import batches, conditions, denoisers, distilling, evaluation
 from echoes.models import trained as models
 from echoes.models.denoisers import LdmArchitecture
 from echoes.models.distilling import CdParams
+from echoes.models.microdoppler import curves
 from echoes.models.objectives import LdmParams
 from echoes.models.radar import augmenting, regression
 from echoes.models.trained import SampleParams
@@ -34,10 +36,11 @@ from echoes.nets import unet_config
 from echoes.readers.catalog import family_of
 from echoes.training.ema import Ema
 from echoes.training.loop import train
+from echoes.training.microbatches import MicroBatch
 from echoes.training.schedule import Schedule
 from echoes.training.selection import Selection
 from reads import Reads, attributes, chains
-from test_pipeline import NUMBERS, STAGES, TRACKS, built, script
+from test_pipeline import AUGMENT, NUMBERS, SPECTROGRAMS, STAGES, TRACKS, built, script
 
 CPU = torch.device("cpu")
 SMALL = VaeConfig(channels=(8, 16), blocks=(1, 1), latent_channels=4, patch=2)
@@ -120,6 +123,10 @@ def judge(p: Schedule) -> None:
     evaluation_classifiers.fit(x, labels, (1,), "conv", p, "reads", CPU)
 
 
+def rival(p: SpectrogramAugmentation, case: SimpleNamespace) -> None:
+    curves.classical(case.grids, p, 0, 0)(case.grids.target_batch([0, 1]), MicroBatch(0, np.arange(2), 0, 2))
+
+
 def by_name(track: str, reads: Reads) -> set[str]:
     """Keys of source, grid and split whose name occurs as an attribute in what the stage voxelize imports."""
     files = imports.closure(script("voxelize")) | track_code.used(NUMBERS[track]["source"]["reader"])["voxelize"]
@@ -135,7 +142,7 @@ def in_source(family: str) -> set[str]:
         of_family = [imports.file_of(module) for module in families.modules(stage, family)]
         above = {file for file in imports.closure(of_family[0]) if file.name == "comparison.py"}
         found |= chains(key, script(stage), *of_family, *above, Path(models.__file__))
-    return found
+    return found | chains(AUGMENT, script(AUGMENT), Path(curves.__file__))
 
 
 def followed(track: str, case: SimpleNamespace, patch: pytest.MonkeyPatch) -> Reads:
@@ -144,7 +151,8 @@ def followed(track: str, case: SimpleNamespace, patch: pytest.MonkeyPatch) -> Re
     patch.setattr(teachers, "train", one_step)
     patch.setattr(evaluation_classifiers, "train", one_step)
     patch.setattr(unet_config, "replace", lambda own, **to: reads.copied(own, replace(own, **to)))
-    sections = {key: section for stage in STAGES for key, section in built(stage, track).items()}
+    stages = [*STAGES, AUGMENT] if track in SPECTROGRAMS else STAGES
+    sections = {key: section for stage in stages for key, section in built(stage, track).items()}
     for key, section in sections.items():
         reads.follow(section, key)
     vae(sections["vae"], case)
@@ -153,6 +161,8 @@ def followed(track: str, case: SimpleNamespace, patch: pytest.MonkeyPatch) -> Re
     sample(sections["sample"], case, network)
     if case.grids.family == "microdoppler":
         judge(sections["evaluate"].judge)
+        judge(sections[AUGMENT].judge)
+        rival(sections[AUGMENT].classical, case)
     return reads
 
 

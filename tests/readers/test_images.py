@@ -72,6 +72,15 @@ def test_rgb_keeps_the_channels(tmp_path):
     np.testing.assert_allclose(values, pixels().transpose(2, 0, 1) / 255, atol=1e-6)
 
 
+def test_a_picture_may_have_fewer_rows_than_columns(tmp_path):
+    save(tmp_path / "walk/1.png", grey()[:20])
+    np.testing.assert_allclose(only(tmp_path, replace(GREY, size=(20, SIZE)))[0], spectrogram()[:20], atol=0.003)
+    with pytest.raises(InputError, match=r"1\.png: expected a picture of 20x32 pixels, got 32x20"):
+        images.index(tmp_path, replace(GREY, size=(SIZE, 20)))
+    with pytest.raises(InputError, match=r"^size: expected at least 1, got 0"):
+        replace(GREY, size=(SIZE, 0))
+
+
 def test_folders_are_user_and_activity(tmp_path):
     save(tmp_path / "anna/walk/1.png", grey())
     (recorded,) = images.index(tmp_path, GREY)

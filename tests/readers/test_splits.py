@@ -16,7 +16,17 @@ from echoes.errors import InputError
 from echoes.readers import splits
 from echoes.readers.catalog import CLOUDS
 from echoes.readers.frames import Entry
-from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime, assign, assign_labelled
+from echoes.readers.splits import (
+    ByFewRecordings,
+    ByRecording,
+    BySequence,
+    ByStretch,
+    ByTime,
+    ByUser,
+    assign,
+    assign_labelled,
+    assign_users,
+)
 
 PARAMS = Path(__file__).resolve().parents[2] / "params.yaml"
 
@@ -355,3 +365,59 @@ def test_a_stamp_that_no_clock_shows_is_refused_by_its_sequence(stamp):
     entries = [Entry("drive", float(i), "") for i in range(30)] + [Entry("drive", stamp, "")]
     with pytest.raises(InputError, match=r"split: expected stamps up to 1e\+12 s, got a stamp of .* in drive"):
         assign(entries, ByTime("time", block_s=5.0, purge_s=1.0, val=0.2, test=0.2, seed=0))
+
+
+FEW = ByFewRecordings("few", 2, val=0.1, test=0.3, seed=0)
+
+
+def test_few_recordings_train_and_all_that_would_have_been_tested_are():
+    recordings = [("walk", 3)] * 20 + [("run", 2)] * 12
+    entries, labels, every = divided(recordings, BY_RECORDING)
+    kept = {}
+    for count in (1, 2, 5):
+        names = divided(recordings, replace(FEW, recordings=count))[2]
+        pairs = set(zip(every, names, strict=True))
+        assert pairs == {("train", "train"), ("train", "purged"), ("val", "val"), ("test", "test")}
+        kept[count] = {entry.sequence for entry, name in zip(entries, names, strict=True) if name == "train"}
+        of = {e.sequence: label for e, label in zip(entries, labels, strict=True)}
+        assert Counter(of[sequence] for sequence in kept[count]) == {("me", "walk"): count, ("me", "run"): count}
+    assert kept[1] < kept[2] < kept[5]
+    with pytest.raises(InputError, match=r"^split\.recordings: expected 8 or more recordings of me, run to train on, "):
+        divided(recordings, replace(FEW, recordings=8))
+    with pytest.raises(InputError, match=r"^recordings: expected at least 1, got 0$"):
+        replace(FEW, recordings=0)
+
+
+BY_USER = ByUser("user", val=0.15, test=0.3, seed=0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["walk", "run"]), st.integers(1, 9)), min_size=12))
+def test_no_user_is_in_two_splits(recordings):
+    entries, users, labels = [], [], []
+    for number, (user, label, count) in enumerate(recordings):
+        entries += crops(f"{user}-{label}-{number:02d}", count)
+        users += [str(user)] * count
+        labels += [(label,)] * count
+    pairs = set(zip(users, labels, strict=True))
+    shared = {user for user, label in pairs if any(other != user and label == same for other, same in pairs)}
+    try:
+        names = assign_users(entries, users, labels, BY_USER)
+    except InputError:
+        assume(False)
+    for user in shared:
+        assert len({name for name, other in zip(names, users, strict=True) if other == user}) == 1
+    for label in set(labels):
+        assert {"train", "test"} <= {name for name, other in zip(names, labels, strict=True) if other == label}
+
+
+def test_too_few_users_and_what_only_tested_ones_do_are_refused():
+    entries = [entry for i in range(6) for entry in crops(f"r{i}", 2)]
+    two, walk = [str(i // 3) for i in range(6) for _ in range(2)], [("walk",)] * 12
+    with pytest.raises(InputError, match=r"^split: expected 3 or more users who do the same, got 2; split\.by: rec"):
+        assign_users(entries, two, walk, BY_USER)
+    users = [str(i) for i in range(6) for _ in range(2)]
+    tested = [i for i, name in enumerate(assign_users(entries, users, walk, BY_USER)) if name == "test"]
+    labels = [("fall",) if i in tested else ("walk",) for i in range(12)]
+    assert len({users[i] for i in tested}) == 2
+    with pytest.raises(InputError, match=r"^split: expected train data of fall, got none"):
+        assign_users(entries, users, labels, BY_USER)

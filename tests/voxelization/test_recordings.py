@@ -13,7 +13,7 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
 from echoes.readers import cw24, mars, simulated_people
 from echoes.readers.recordings import RecordingEntry
-from echoes.readers.splits import ByRecording, ByTime
+from echoes.readers.splits import ByRecording, ByTime, ByUser
 from echoes.voxelization import crops, recordings
 from echoes.voxelization.crops import Crops
 from echoes.voxelization.sections import Layout, Split
@@ -219,14 +219,39 @@ STRETCH = {"by": "stretch", "gap_s": 10.0, "folds": 4, "fold": 0, "val": 0.1, "s
             {**SEQUENCE, "by": "recording"},
             r"^t\.grid\.raster: expected stft, doppler_time or picture .* mars, got voxels",
         ),
-        (GRID, SEQUENCE, r"^t\.split\.by: expected recording or time for the reader mars, got sequence"),
-        (GRID, STRETCH, r"^t\.split\.by: expected recording or time for the reader mars, got stretch"),
+        (GRID, SEQUENCE, r"^t\.split\.by: expected recording, few, user or time for the reader mars, got sequence"),
+        (GRID, STRETCH, r"^t\.split\.by: expected recording, few, user or time for the reader mars, got stretch"),
     ],
 )
 def test_a_grid_or_a_split_of_the_other_family_is_refused(grid, split, message):
     layout, divided = params.build(Layout, grid, "t.grid"), params.build(Split, split, "t.split")
     with pytest.raises(InputError, match=message):
         recordings.require("t", "mars", layout, divided)
+
+
+def test_users_who_are_divided_are_no_label_of_what_is_trained_and_tested():
+    """Six people, two recordings each of two activities, and a drone, divided by its recordings."""
+    who = [(str(user), activity) for user in range(6) for activity in ("walk", "fall")] + [("drone", "fly")] * 3
+    listed = [
+        RecordingEntry(f"{user}-{activity}-{i}-{k}", {"user": user, "activity": activity}, 1.28)
+        for k, (user, activity) in enumerate(who)
+        for i in range(2)
+    ]
+    found = recordings.divided(listed, crops.entries(listed, LAYOUT), LAYOUT, ByUser("user", 0.1, 0.3, 0))
+    assert {tuple(one.recorded.labels.items()) for one in found} == {
+        (("activity", "walk"),),
+        (("activity", "fall"),),
+        (("activity", "fly"),),
+    }
+    splits = {}
+    for one in found:
+        splits.setdefault(one.recorded.key.split("-")[0], set()).update(one.splits)
+    assert splits.pop("drone") == {"train", "val", "test"}
+    assert sorted(len(of_user) for of_user in splits.values()) == [1] * 6
+    assert sorted(name for of_user in splits.values() for name in of_user) == ["test"] * 2 + ["train"] * 3 + ["val"]
+    nameless = [RecordingEntry(one.key, {"activity": one.labels["activity"]}, 1.28) for one in listed]
+    with pytest.raises(InputError, match=r"^split\.by: expected .* for recordings labelled by activity, got user$"):
+        recordings.divided(nameless, crops.entries(nameless, LAYOUT), LAYOUT, ByUser("user", 0.1, 0.3, 0))
 
 
 def test_nothing_to_read_is_refused(tmp_path):

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from echoes.choices import ldm, rules, sampling, vae, voxelizing
-from echoes.choices.rules import Choice
+from echoes.choices.rules import Choice, unless
 
+AUGMENT = (unless("classical.shift_s", 0, "classical.shift"), unless("multiples", (), "sieve"))
 SECTIONS = {
     "grid": voxelizing.GRID,
     "vae": vae.CHOICES,
     "ldm": ldm.CHOICES,
     "cd": sampling.CD,
     "sample": sampling.SAMPLE,
+    "augment": AUGMENT,
 }
 
 

@@ -1,29 +1,40 @@
 """Command generate: spectrograms of given labels, as arrays and as pictures; or the radar frames of a recording."""
 
 import csv
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 from tqdm import tqdm
 
 from echoes import files, params
-from echoes.commands import radar_frames
+from echoes.commands import picture_dataset, radar_frames
 from echoes.commands.chosen import Pack, Track
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import Format
 from echoes.compute.device import best_device
 from echoes.errors import InputError
+from echoes.evaluation.kinematics import Limits
+from echoes.inference import sifting
 from echoes.inference.generator import Labels, SpectrogramGenerator
 from echoes.models.trained import SampleParams
 from echoes.reports import spectrograms as pictures
 from echoes.reports.spectrograms import View
 
 Method = Literal["ldm", "cd_1", "cd_2"]
+Form = Literal["figures", "dataset", "dataset16"]
+BITS = {"dataset": 8, "dataset16": 16}  # of a value of a pixel
 COUNT = 16  # spectrograms of each label
 ARRAYS, INDEX = "spectrograms.npz", "spectrograms.tsv"
+TOLD = {
+    "figures": f"{ARRAYS} (arrays with their axes), {INDEX}, <labels>/*.png and <labels>.png",
+    "dataset": f"<labels>/*.png of 8 bits, {picture_dataset.TABLE} and {picture_dataset.INDEX}",
+    "dataset16": f"<labels>/*.png of 16 bits, {picture_dataset.TABLE} and {picture_dataset.INDEX}",
+}
+Found = Iterable[tuple[Labels, np.ndarray, tuple[int, ...]]]  # labels, (N, C, F, T), numbers of the samples
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,24 @@ class Asked:
     seed: int
     method: Method | None
     batch: int
-    form: Format | None
+    form: Form | Format | None
+    sieve: bool
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Spectrograms: `count` of each known set of labels that agrees with `labels`.
+
+    batch  in the network at once; sieve: whether those that no body makes are left out.
+    """
+
+    labels: Mapping[str, str]
+    count: int
+    seed: int
+    method: Method
+    batch: int
+    form: Form
+    sieve: bool
 
 
 def generate(model: Track | Pack, recording: Path | None, output: Path, asked: Asked, overwrite: bool) -> str:
@@ -47,15 +75,19 @@ def generate(model: Track | Pack, recording: Path | None, output: Path, asked: A
     if asked.seed < 0:
         raise InputError(f"--seed: expected 0 or more, got {asked.seed}")
     if recording is None:
-        _refuse("spectrograms, which need no INPUT", {"format": asked.form})
+        form = cast(Form, _form(asked.form or "figures", get_args(Form), "spectrograms, which need no INPUT"))
         labels = {"user": asked.user, "activity": asked.activity}
         wanted = {kind: value for kind, value in labels.items() if value}
         method, count = asked.method or _first(model), asked.count or COUNT
-        return spectrograms(model, wanted, count, asked.seed, method, asked.batch, output, overwrite)
+        of = Wanted(wanted, count, asked.seed, method, asked.batch, form, asked.sieve)
+        return spectrograms(model, of, output, overwrite)
     _refuse("radar frames, which have no labels", {"user": asked.user, "activity": asked.activity})
+    if asked.sieve:
+        raise InputError("--sieve: expected none for radar frames, which show no body that moves")
     if asked.method == "ldm":
         raise InputError("--method: expected cd_1 or cd_2, as radar frames are read out of these, got ldm")
-    options = (asked.count or 1, asked.seed, asked.method or "cd_1", asked.batch, asked.form or "ply")
+    points = cast(Format, _form(asked.form or "ply", get_args(Format), "radar frames"))
+    options = (asked.count or 1, asked.seed, asked.method or "cd_1", asked.batch, points)
     return radar_frames.generate(model, recording, output, radar_frames.Wanted(*options), overwrite)
 
 
@@ -64,42 +96,70 @@ def _first(model: Track | Pack) -> Method:
     return "ldm" if isinstance(model, Track) else "cd_1"
 
 
+def _form(asked: str, known: tuple[str, ...], made: str) -> str:
+    if asked not in known:
+        raise InputError(f"--format: expected one of {', '.join(known)} for {made}, got {asked}")
+    return asked
+
+
 def _refuse(made: str, options: Mapping[str, str | None]) -> None:
     for name, value in options.items():
         if value is not None:
             raise InputError(f"--{name}: expected none for {made}, got {value}")
 
 
-def spectrograms(
-    model: Track | Pack,
-    wanted: Mapping[str, str],
-    count: int,
-    seed: int,
-    method: Method,
-    batch: int,
-    output: Path,
-    overwrite: bool,
-) -> str:
-    """Write `count` spectrograms for each known set of labels that agrees with `wanted`; gives what to tell of it.
+def spectrograms(model: Track | Pack, wanted: Wanted, output: Path, overwrite: bool) -> str:
+    """Write spectrograms in the form that is wanted; gives what to tell of it.
 
     Raises InputError, and leaves nothing behind, where the model, the labels or `output` cannot be used.
     """
     output = output.resolve()
-    check_replaceable(output, INDEX, overwrite)
-    generator = loaded(model, method, seed)
-    chosen, view = generator.known(wanted), View(generator.velocity, generator.time, generator.range_db)
+    earlier = picture_dataset.INDEX if (output / picture_dataset.INDEX).is_file() else INDEX
+    check_replaceable(output, earlier, overwrite)
+    generator = loaded(model, wanted.method, wanted.seed)
+    chosen, dropped = generator.known(wanted.labels), Counter[str]()
+    limits = sifting.limits(model.folder, generator) if wanted.sieve else None
+    found = _found(generator, chosen, wanted, limits, dropped)
     with files.replacing(output) as folder:
         folder.mkdir()
-        made = {}
-        for labels in tqdm(chosen, "generate", mininterval=1.0):
-            made[labels] = generator.spectrograms(labels, count, batch)
-            draw(made[labels], name_of(labels), view, folder)
-        write_arrays(made, generator, folder / ARRAYS)
-        write_index(made, generator.kinds, folder / INDEX)
-    return (
-        f"{count * len(chosen)} spectrograms of {method} are in {output}: {ARRAYS} (arrays with their axes), {INDEX}, "
-        f"<labels>/*.png and <labels>.png"
-    )
+        if wanted.form == "figures":
+            figures(found, generator, folder)
+        else:
+            source = picture_dataset.Source(model.name, wanted.method, wanted.seed, wanted.sieve, BITS[wanted.form])
+            picture_dataset.write(found, generator, source, folder)
+    count = wanted.count * len(chosen)
+    told = f"{count} spectrograms of {wanted.method} are in {output}: {TOLD[wanted.form]}"
+    if limits is None:
+        return told
+    return f"{told}\ndropped {dropped.total()} of {count + dropped.total()}, beyond: {sifting.reasons(dropped)}"
+
+
+def _found(
+    generator: SpectrogramGenerator,
+    chosen: list[Labels],
+    wanted: Wanted,
+    limits: Limits | None,
+    dropped: Counter[str],
+) -> Iterator[tuple[Labels, np.ndarray, tuple[int, ...]]]:
+    """dropped: where those beyond the limits are counted, by the quantity."""
+    for labels in tqdm(chosen, "generate", mininterval=1.0):
+        if limits is None:
+            yield labels, generator.spectrograms(labels, wanted.count, wanted.batch), tuple(range(wanted.count))
+            continue
+        passed = sifting.sifted(generator, labels, wanted.count, wanted.batch, limits)
+        dropped.update(passed.dropped)
+        yield labels, passed.spectrograms, passed.sample_ids
+
+
+def figures(found: Found, generator: SpectrogramGenerator, folder: Path) -> None:
+    """Arrays of all, a picture with axes of each, one of those of each set of labels, and their index."""
+    view = View(generator.velocity, generator.time, generator.range_db)
+    made = {}
+    for labels, drawn, _ in found:
+        made[labels] = drawn
+        draw(drawn, name_of(labels), view, folder)
+    write_arrays(made, generator, folder / ARRAYS)
+    write_index(made, generator.kinds, folder / INDEX)
 
 
 def loaded(model: Track | Pack, method: Method, seed: int) -> SpectrogramGenerator:

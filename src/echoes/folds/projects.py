@@ -14,7 +14,7 @@ import yaml
 
 from echoes import files, initial, params
 from echoes.errors import InputError
-from echoes.readers.splits import ByRecording, BySequence, ByStretch, ByTime
+from echoes.readers.splits import ByStretch, ByUser, LabelledSplit, Split
 
 PLACE = Path(".dvc", "tmp", "folds")
 CODE = ("src", "stages")
@@ -30,7 +30,7 @@ CONFIG = """\
 """
 
 
-def require_stretches(track: str, split: BySequence | ByRecording | ByTime | ByStretch) -> ByStretch:
+def require_stretches(track: str, split: Split | LabelledSplit | ByUser) -> ByStretch:
     """The split of the track; raises InputError unless it is by stretch, of which folds are made."""
     if not isinstance(split, ByStretch):
         raise InputError(f"{track}.split.by: expected stretch, of which folds are made, got {split.by}")
@@ -68,13 +68,14 @@ def _with_sources(init_from: Mapping[str, str], track: str) -> list[str]:
 
 
 def _params(numbers: Mapping[str, Any], tracks: list[str], fold: int) -> dict[str, Any]:
-    """Those of the fold of the first track: no folds of its own, the other tracks as they are."""
+    """Those of the fold of the first track: no folds and no augmentation of its own, the other tracks as they are."""
     track, *sources = tracks
     section = {**numbers[track], "split": {**numbers[track]["split"], "fold": fold}}
     return {
         "tracks": tracks,
         "init_from": {each: numbers["init_from"][each] for each in tracks},
         "folds": [],
+        "augment": [],
         "runtime": numbers["runtime"],
         track: section,
         **{source: numbers[source] for source in sources},

@@ -1,6 +1,6 @@
 """A trained micro-Doppler track as one function: labels -> spectrograms."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class SpectrogramGenerator:
     kinds           of labels, such as user and activity, in their order; names: of each kind, in theirs.
     combinations    of labels that were trained.
     velocity, time  axes (F, T); range_db: the powers that are -1 and 1 in network range.
+    identity        of the denoiser or the consistency model.
     """
 
     sampler: Sampler
@@ -38,6 +39,7 @@ class SpectrogramGenerator:
     velocity: Axis
     time: Axis
     range_db: tuple[float, float]
+    identity: str
 
     @classmethod
     def load(
@@ -74,7 +76,7 @@ class SpectrogramGenerator:
         """A sampler with the labels and the axes that the header of its model tells of."""
         told: SpectrogramMetadata = params.build_subset(SpectrogramMetadata, header.content, f"{path}: header")
         range_db = (told.scaling.floor_db, told.scaling.ceiling_db)
-        return cls(sampler, told.kinds, told.labels, told.combinations, *told.axes, range_db)
+        return cls(sampler, told.kinds, told.labels, told.combinations, *told.axes, range_db, header.identity)
 
     def known(self, wanted: Mapping[str, str]) -> list[Labels]:
         """The trained combinations of labels that agree with `wanted`, which may leave kinds out.
@@ -98,20 +100,22 @@ class SpectrogramGenerator:
 
         labels  a name of each kind, in their order. Raises InputError for labels that were never trained together.
         """
+        starts = range(0, count, batch)
+        return np.concatenate([self.samples(labels, range(start, min(start + batch, count))) for start in starts])
+
+    def samples(self, labels: Labels, sample_ids: Sequence[int]) -> np.ndarray:
+        """(B, C, F, T) float32 in network range: those of `spectrograms` that have these numbers, in one batch."""
         if labels not in self.combinations:
             every = ", ".join(" ".join(known) for known in self.combinations)
             raise InputError(f"labels: expected one of {every}, got {labels}")
         row = [self.names[kind].index(value) for kind, value in zip(self.kinds, labels, strict=True)]
-        made = []
-        for start in range(0, count, batch):
-            sample_ids = list(range(start, min(start + batch, count)))
-            cond = torch.tensor([row] * len(sample_ids), device=self.sampler.device)
-            noise = self.sampler.noise(sample_ids, "-".join(("generate", *labels)))
-            # In single precision: rounding to bfloat16 would show in which batch a sample was.
-            with torch.no_grad():
-                latents = self.sampler.latents(cond, noise, sample_ids)
-                made.append(self.sampler.decoder(latents).clamp(-1, 1).cpu().numpy())
-        return np.concatenate(made)
+        cond = torch.tensor([row] * len(sample_ids), device=self.sampler.device)
+        noise = self.sampler.noise(sample_ids, "-".join(("generate", *labels)))
+        # In single precision: rounding to bfloat16 would show in which batch a sample was.
+        with torch.no_grad():
+            latents = self.sampler.latents(cond, noise, sample_ids)
+            made: np.ndarray = self.sampler.decoder(latents).clamp(-1, 1).cpu().numpy()
+        return made
 
     def physical(self, spectrograms: np.ndarray) -> np.ndarray:
         """Network range -> dB; pictures in colour -> 0..1."""

@@ -1,5 +1,6 @@
-"""The classifiers that `evaluate` measures with: trained on spectrograms and their labels, then frozen."""
+"""The classifiers that spectrograms are measured with: trained on some and their labels, then frozen."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,8 @@ from echoes.training.microbatches import MicroBatch
 from echoes.training.schedule import Schedule
 
 Architecture = Literal["conv", "tokens"]
+# (B, C, F, T) of a part of a batch -> the same, altered.
+Alter = Callable[[np.ndarray, MicroBatch], np.ndarray]
 
 CONV_WIDTH, TOKEN_WIDTH = 16, 64
 GAIN = 0.1  # most that a spectrogram gets brighter or darker in training, in network range
@@ -32,9 +35,27 @@ def fit(
     name: str,
     device: torch.device,
 ) -> Classifier:
+    """The same as `fit_altered`, with `jittered` spectrograms."""
+
+    def jitter(x: np.ndarray, part: MicroBatch) -> np.ndarray:
+        return jittered(x, seeds.rng(schedule.seed, name, "jitter", part.step))
+
+    return fit_altered(spectrograms, labels, classes, architecture, schedule, name, device, jitter)
+
+
+def fit_altered(
+    spectrograms: np.ndarray,
+    labels: np.ndarray,
+    classes: tuple[int, ...],
+    architecture: Architecture,
+    schedule: Schedule,
+    name: str,
+    device: torch.device,
+    alter: Alter,
+) -> Classifier:
     """A classifier of every kind of label at once, trained and ready to judge.
 
-    spectrograms  (N, C, F, T) float32 in network range.
+    spectrograms  (N, C, F, T) in network range, of any precision.
     labels        (N, kinds) int64; kind i has the classes 0 .. classes[i] - 1.
     name          part of the seed: judges of different names are independent.
     """
@@ -42,7 +63,7 @@ def fit(
     judge = build(architecture, spectrograms.shape[1:], classes).to(device)
 
     def load(part: MicroBatch) -> tuple[Tensor, Tensor]:
-        x = jittered(spectrograms[part.frames], seeds.rng(schedule.seed, name, "jitter", part.step))
+        x = alter(spectrograms[part.frames], part).astype(np.float32)
         return torch.from_numpy(x).to(device), torch.from_numpy(labels[part.frames]).to(device)
 
     everything = np.arange(len(spectrograms))

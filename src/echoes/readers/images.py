@@ -38,28 +38,32 @@ class Source:
     RENAMED: ClassVar = MOVED
 
     reader: Literal["images"]
-    size: int  # of each side [pixels]
+    size: int | tuple[int, int]  # of each side, or rows and columns [pixels]
     colour: Literal["grey", "rgb", "colormap"]
     colormap: str  # of matplotlib, for colour: colormap
 
     def __post_init__(self) -> None:
-        params.require_counts(size=self.size)
+        params.require_counts(size=min(self.rows_and_columns))
         if self.colour == "colormap":
             colormaps.table(self.colormap)
+
+    @property
+    def rows_and_columns(self) -> tuple[int, int]:
+        return (self.size, self.size) if isinstance(self.size, int) else self.size
 
 
 def index(root: Path, source: Source) -> list[RecordingEntry]:
     """One recording per picture; the size of each is checked."""
     found = folders.labelled(root, list(TOLERANCE), [1, 2])
     for path in found:
-        _opened(path, source.size).close()
+        _opened(path, source.rows_and_columns).close()
     return [RecordingEntry(path.relative_to(root).as_posix(), labels, 0.0) for path, labels in found.items()]
 
 
 def read(root: Path, source: Source, recorded: RecordingEntry) -> Picture:
-    """One picture: (1, size, size), or (3, size, size) as rgb."""
+    """One picture: (1, rows, columns), or (3, rows, columns) as rgb."""
     path = root / recorded.key
-    pixels = _pixels(path, source.size)
+    pixels = _pixels(path, source.rows_and_columns)
     if source.colour == "rgb":
         return Picture(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
     if source.colour == "colormap":
@@ -74,8 +78,8 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Picture:
     return Picture(pixels.mean(axis=2, dtype=np.float32)[None])
 
 
-def _pixels(path: Path, size: int) -> np.ndarray:
-    """(size, size, 3) float32 0..1."""
+def _pixels(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """(rows, columns, 3) float32 0..1."""
     with _opened(path, size) as image:
         try:
             if image.mode in DEEP_GREY:
@@ -88,17 +92,18 @@ def _pixels(path: Path, size: int) -> np.ndarray:
     return pixels[:, :, :3]
 
 
-def _opened(path: Path, size: int) -> Image.Image:
+def _opened(path: Path, size: tuple[int, int]) -> Image.Image:
+    """size: rows and columns."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the size is checked before a pixel is read
         try:
             image = Image.open(path, formats=("PNG", "JPEG"))  # of PostScript and others Pillow runs programs
         except BROKEN as error:
             raise _unreadable(path, error) from error
-    if image.size != (size, size):
-        width, height = image.size
+    width, height = image.size
+    if (height, width) != size:
         image.close()
-        raise InputError(f"{path}: expected a picture of {size}x{size} pixels, got {width}x{height}")
+        raise InputError(f"{path}: expected a picture of {size[1]}x{size[0]} pixels, got {width}x{height}")
     return image
 
 

@@ -42,6 +42,43 @@ class ByRecording:
 
 
 @dataclass(frozen=True)
+class ByFewRecordings:
+    """As ByRecording, of the same seed, with `recordings` of each label to train on; the others are left out.
+
+    So the whole track, its generator too, knows no more than these few. Those of a smaller number are among those of a
+    larger one.
+    """
+
+    by: Literal["few"]
+    recordings: int
+    val: float
+    test: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.recordings < 1:
+            raise InputError(f"recordings: expected at least 1, got {self.recordings}")
+        _check_shares(self.val, self.test)
+
+
+@dataclass(frozen=True)
+class ByUser:
+    """Whole users for validation and for test; `val` and `test` are shares of the crops. Users are then no label.
+
+    Who does nothing that others do, such as a drone among people, is divided by recordings: there is nobody to learn it
+    from.
+    """
+
+    by: Literal["user"]
+    val: float
+    test: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        _check_shares(self.val, self.test)
+
+
+@dataclass(frozen=True)
 class ByTime:
     """Blocks of time for validation and for test, and frames left out on both sides of a cut.
 
@@ -90,7 +127,7 @@ class ByStretch:
 
 
 Split = BySequence | ByTime | ByStretch
-LabelledSplit = ByRecording | ByTime
+LabelledSplit = ByRecording | ByFewRecordings | ByTime
 
 
 def assign(entries: Sequence[Entry], split: Split) -> list[str]:
@@ -131,17 +168,51 @@ def assign_labelled(
         positions[label].append(i)
     for label in sorted(positions):
         own = [entries[i] for i in positions[label]]
-        blocks = _sequences(own) if isinstance(split, ByRecording) else _blocks(own, split, duration_s)
+        blocks = _blocks(own, split, duration_s) if isinstance(split, ByTime) else _sequences(own)
         if len(blocks) < len(SPLITS):
-            advice = "; split.by: time divides recordings" if isinstance(split, ByRecording) else ""
+            advice = "" if isinstance(split, ByTime) else "; split.by: time divides recordings"
             told = f"expected 3 or more {_unit(split)}s of {', '.join(label)}, got {len(blocks)}"
             raise InputError(f"split: {told}{advice}")
         everywhere = [np.array(positions[label])[block] for block in blocks]
         _draw(everywhere, names, split, seeds.rng(split.seed, "split", *label))
+        if isinstance(split, ByFewRecordings):
+            _leave_few(everywhere, names, split, label)
     if isinstance(split, ByTime):
         _purge(entries, names, split.purge_s, duration_s)
     for label in sorted(positions):
         _check_label(label, names[positions[label]])
+    _check_filled(names)
+    return names.tolist()
+
+
+def assign_users(
+    entries: Sequence[Entry], users: Sequence[str], labels: Sequence[tuple[str, ...]], split: ByUser
+) -> list[str]:
+    """The split of each crop: "train", "val" or "test"; every label has some to train and to test.
+
+    entries  crops, as `assign_labelled` takes them; users: whose each is; labels: what it shows beside.
+
+    Raises InputError for fewer than three users who share what they do, and for a label that has too little.
+    """
+    _check_stamps(entries)
+    of_label: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    of_user: dict[str, list[int]] = defaultdict(list)
+    for i, (user, label) in enumerate(zip(users, labels, strict=True)):
+        of_label[label].add(user)
+        of_user[user].append(i)
+    shared = {user for sharing in of_label.values() if len(sharing) > 1 for user in sharing}
+    if len(shared) < len(SPLITS):
+        raise InputError(f"split: expected 3 or more users who do the same, got {len(shared)}; split.by: recording")
+    names = np.full(len(entries), "train", dtype="<U6")
+    blocks = [np.array(of_user[user]) for user in sorted(shared)]
+    _draw(blocks, names, split, seeds.rng(split.seed, "split"))
+    by_recording = ByRecording("recording", split.val, split.test, split.seed)
+    for user in sorted(of_user.keys() - shared):
+        own = of_user[user]
+        of_own = [(user, *labels[i]) for i in own]
+        names[own] = assign_labelled([entries[i] for i in own], of_own, 0.0, by_recording)
+    for label in sorted(of_label):
+        _check_label(label, names[np.array([other == label for other in labels])])
     _check_filled(names)
     return names.tolist()
 
@@ -183,8 +254,19 @@ def _groups(pieces: list[np.ndarray], count: int) -> list[list[np.ndarray]]:
     return groups
 
 
+def _leave_few(blocks: list[np.ndarray], names: np.ndarray, split: ByFewRecordings, label: tuple[str, ...]) -> None:
+    """Purge the training recordings of a label but for those that are wanted."""
+    training = [block for block in blocks if names[block[0]] == "train"]
+    if len(training) < split.recordings:
+        told = f"{split.recordings} or more recordings of {', '.join(label)} to train on, got {len(training)}"
+        raise InputError(f"split.recordings: expected {told}")
+    order = seeds.rng(split.seed, "split", "few", *label).permutation(len(training))
+    for i in order[split.recordings :]:
+        names[training[i]] = "purged"
+
+
 def _draw(
-    blocks: list[np.ndarray], names: np.ndarray, split: BySequence | LabelledSplit, rng: np.random.Generator
+    blocks: list[np.ndarray], names: np.ndarray, split: BySequence | LabelledSplit | ByUser, rng: np.random.Generator
 ) -> None:
     """Name the entries of the blocks, which are positions in `names`, that go to test and to val."""
     entries = sum(map(len, blocks))
@@ -272,7 +354,7 @@ def _check_label(label: tuple[str, ...], names: np.ndarray) -> None:
 
 
 def _unit(split: BySequence | LabelledSplit) -> str:
-    return "block" if isinstance(split, ByTime) else split.by
+    return {"time": "block", "few": "recording"}.get(split.by, split.by)
 
 
 def _counts(names: np.ndarray) -> str:

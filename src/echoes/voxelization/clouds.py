@@ -11,7 +11,7 @@ from echoes.arrays import Writer
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.readers.catalog import CLOUDS, CloudSource
-from echoes.readers.splits import ByRecording, stretches
+from echoes.readers.splits import ByFewRecordings, ByRecording, ByUser, stretches
 from echoes.readers.splits import Split as SequenceSplit
 from echoes.voxelization import pairs, returns, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
@@ -26,7 +26,7 @@ def require(track: str, reader: str, layout: Layout, split: Split) -> None:
     """Raises InputError for the grid or the split of another family."""
     if not isinstance(layout, pairs.GridParams):
         raise InputError(f"{track}.grid.raster: expected voxels for the reader {reader}, got {layout.raster}")
-    if isinstance(split, ByRecording):
+    if isinstance(split, ByRecording | ByFewRecordings | ByUser):
         wanted = "sequence, time or stretch"
         raise InputError(f"{track}.split.by: expected {wanted} for the reader {reader}, got {split.by}")
 

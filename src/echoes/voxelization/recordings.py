@@ -3,7 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from echoes.rasters.spectrograms import CropLayout
 from echoes.readers.catalog import RECORDINGS, Source
 from echoes.readers.frames import Entry
 from echoes.readers.recordings import RecordingEntry
-from echoes.readers.splits import BySequence, ByStretch, LabelledSplit, assign_labelled
+from echoes.readers.splits import BySequence, ByStretch, ByUser, LabelledSplit, assign_labelled, assign_users
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.crops import Crops
 from echoes.voxelization.pairs import GridParams
@@ -28,6 +28,8 @@ from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams
 
+USER = "user"  # the kind of label that tells whose a recording is
+
 
 def require(track: str, reader: str, layout: Layout, split: Split) -> None:
     """Raises InputError for the grid or the split of another family."""
@@ -35,7 +37,7 @@ def require(track: str, reader: str, layout: Layout, split: Split) -> None:
         wanted = "stft, doppler_time or picture"
         raise InputError(f"{track}.grid.raster: expected {wanted} for the reader {reader}, got {layout.raster}")
     if isinstance(split, BySequence | ByStretch):
-        wanted = "recording or time"
+        wanted = "recording, few, user or time"
         raise InputError(f"{track}.split.by: expected {wanted} for the reader {reader}, got {split.by}")
 
 
@@ -43,7 +45,7 @@ def write(
     root: Path,
     source: Source,
     layout: SpectrogramParams,
-    split: LabelledSplit,
+    split: LabelledSplit | ByUser,
     workers: Workers,
     writer: Writer,
     table: Path,
@@ -103,12 +105,27 @@ def _check_moving(recorded: Sequence[RecordingEntry], found: set[str], quiet_db:
 
 
 def divided(
-    recorded: Sequence[RecordingEntry], listed: Sequence[Entry], layout: SpectrogramParams, split: LabelledSplit
+    recorded: Sequence[RecordingEntry],
+    listed: Sequence[Entry],
+    layout: SpectrogramParams,
+    split: LabelledSplit | ByUser,
 ) -> list[Crops]:
-    """The crops of each recording that were not purged, with their splits."""
-    labels = {one.key: tuple(one.labels.values()) for one in recorded}
-    splits = assign_labelled(listed, [labels[e.sequence] for e in listed], layout.time.stop, split)
-    return crops.chosen(recorded, listed, splits)
+    """The crops of each recording that were not purged, with their splits; whose it is, is no label of a split by user.
+
+    Raises InputError for a split by users whom nobody tells.
+    """
+    if not isinstance(split, ByUser):
+        labels = {one.key: tuple(one.labels.values()) for one in recorded}
+        splits = assign_labelled(listed, [labels[e.sequence] for e in listed], layout.time.stop, split)
+        return crops.chosen(recorded, listed, splits)
+    if USER not in recorded[0].labels:
+        kinds = ", ".join(recorded[0].labels)
+        raise InputError(f"split.by: expected recording, few or time for recordings labelled by {kinds}, got user")
+    users = {one.key: one.labels[USER] for one in recorded}
+    nameless = [replace(one, labels={k: v for k, v in one.labels.items() if k != USER}) for one in recorded]
+    others = {one.key: tuple(one.labels.values()) for one in nameless}
+    splits = assign_users(listed, [users[e.sequence] for e in listed], [others[e.sequence] for e in listed], split)
+    return crops.chosen(nameless, listed, splits)
 
 
 def require_comparable(chosen: Sequence[Crops], names: Mapping[str, list[str]]) -> None:

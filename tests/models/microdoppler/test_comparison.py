@@ -76,6 +76,12 @@ def test_real_ones_are_recognised_and_noise_of_an_untrained_model_is_not(made):
     assert made.report["vae_bound"]["train_on_generated_accuracy"] is None  # made from the test data
 
 
+def test_real_ones_pass_the_sieve_and_noise_of_an_untrained_model_does_not(made):
+    real, ldm = (made.report[name] for name in ("real", "ldm"))
+    assert real["sieve_share"] > 0.8 > ldm["sieve_share"]
+    assert real["sieve_share_lo"] <= real["sieve_share"] <= real["sieve_share_hi"]
+
+
 def test_timings_are_those_of_the_stage_sample(made):
     assert made.report["cd_2"]["calls"] == 2
     assert made.report["ldm"]["latency_ms"] == made.timings["ldm"]["latency_ms"]

@@ -1,4 +1,6 @@
-"""The second step starts where its latents are nearest to those of the validation split."""
+"""The second step starts where its latents are nearest to those of the validation split; the sieve is of training."""
+
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from echoes.dataset.spectrograms import Spectrograms
 from echoes.evaluation.distributions import frechet
 from echoes.models import second_step
 from echoes.models.conditions import unmirrored
-from echoes.models.microdoppler import validation
+from echoes.models.microdoppler import sieve, validation
 
 
 def pooled(latents):
@@ -35,7 +37,7 @@ def test_the_level_has_the_least_distance_of_all_candidates(name, request):
             with torch.no_grad():
                 made.append(sampler.latents(track.conditions(frames, unmirrored(frames)), noise, numbers.tolist()))
         distances[level] = frechet(real, pooled(torch.cat(made)))
-    assert set(found) == {"second_sigma"}
+    assert set(found) == {"second_sigma", "sieve"}
     # The processor may compute in bfloat16, by which the two best may change places.
     assert distances[found["second_sigma"]] <= 1.02 * min(distances.values())
 
@@ -59,11 +61,23 @@ class Watched(Spectrograms):
         return super().target_batch(frames)
 
 
-def test_it_repeats_and_sees_nothing_but_the_validation_split(people):
+def test_it_repeats_and_sees_nothing_of_the_test_split(people):
     once = tracks.consistent(people)
     grids = Watched(people.grids.path)
     first, again = (
         validation.calibrate(people.model, people.cd_params.sigmas, once, grids, people.conditions) for _ in range(2)
     )
     assert first == again
-    assert grids.seen == set(people.grids.frames("val").tolist())
+    assert grids.seen == {*people.grids.frames("val").tolist(), *people.grids.frames("train").tolist()}
+
+
+def test_the_limits_of_the_sieve_are_those_of_the_training_split(people, monkeypatch):
+    limits, frames = sieve.of_training(people.grids), people.grids.frames("train")
+    values, names = sieve.measured(people.grids.target_batch(frames), people.grids), sieve.names(people.grids)
+    assert set(limits.of) == {"fall", "walk", "fly"}
+    assert limits.hold(values, [names[label] for label in people.grids.labels(frames)[:, 1]]).all()
+    swapped = {"fall": "walk", "walk": "fall", "fly": "fly"}
+    others = [swapped[names[label]] for label in people.grids.labels(frames)[:, 1]]
+    assert not limits.hold(values, others).all()
+    monkeypatch.setattr(sieve, "BATCH", 7)
+    assert asdict(sieve.of_training(people.grids)) == asdict(limits)

@@ -12,11 +12,12 @@ from echoes import params
 from echoes.arrays import Reader
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.evaluation import classification, halves, manifolds, spectrogram_report, spectrograms
+from echoes.evaluation import bootstrap, classification, halves, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.spectrogram_report import Classified
 from echoes.metric_order import in_order
 from echoes.models import evaluation_classifiers as classifiers
+from echoes.models.microdoppler import sieve
 from echoes.nets.classifiers import Classifier
 from echoes.provenance import require_parent
 from echoes.training.schedule import Schedule
@@ -91,6 +92,7 @@ class Comparison:
         self._train = (data.target_batch(train), data.labels(train))
         self._features = self._fit(*self._train, "conv", "features")
         self._judge = self._fit(*self._train, "tokens", "judge")
+        self._limits = sieve.of_training(data)
         self._train_features = classifiers.features(self._features, self._train[0])
         self.classified = {name: self._classified(x, labels) for name, (x, labels) in self.spectrograms.items()}
 
@@ -115,7 +117,8 @@ class Comparison:
                 self._p.seed,
                 self._p.resamples,
             )
-            others = {**self._as_training_data(name), **self._novelty(name), **_timed(timings, name)}
+            others = {**self._as_training_data(name), **self._novelty(name), **self._sifted(name)}
+            others |= _timed(timings, name)
             blocks[name] = in_order({**numbers, **others})
         return {**blocks, "spectrograms": len(real.labels), "compared": len(chosen["reference"])}
 
@@ -158,6 +161,14 @@ class Comparison:
         """nearest_ratio: 1 for as new as unseen recordings, towards 0 for copies of the training set."""
         made, real = self.classified[name].features, self.classified["real"].features
         return {"nearest_ratio": manifolds.nearest_ratio(made, real, self._train_features)}
+
+    def _sifted(self, name: str) -> dict[str, float | None]:
+        """sieve_share: of the spectrograms that are within the limits of the kinematic sieve, with its interval."""
+        x, labels = self.spectrograms[name]
+        names = sieve.names(self.data)
+        hold = self._limits.hold(sieve.measured(x, self.data), [names[label] for label in labels[:, -1]])
+        lo, hi = bootstrap.interval(hold.astype(np.float64), self._p.seed, self._p.resamples)
+        return {"sieve_share": float(hold.mean()), "sieve_share_lo": lo, "sieve_share_hi": hi}
 
 
 def alike(pools: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:

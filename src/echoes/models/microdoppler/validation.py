@@ -1,6 +1,8 @@
 """What is chosen on the validation split with the sampler that is deployed, and then is a constant."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from echoes.distillation.consistency import ConsistencyModel
 from echoes.evaluation.distributions import frechet
 from echoes.models import second_step
 from echoes.models.conditions import Conditions, unmirrored
+from echoes.models.microdoppler import sieve
 from echoes.models.sampler import Decoder, Sampler
 
 BATCH = 32
@@ -25,14 +28,16 @@ POOLED = 4  # parts along each axis, of which the mean and the deviation of the 
 
 def calibrate(
     student: ConsistencyModel, distilled: SigmaRange, once: Sampler, data: Spectrograms, conditions: Conditions
-) -> dict[str, float]:
-    """second_sigma: the noise level of the second step whose latents are nearest to the validation split's.
+) -> dict[str, Any]:
+    """second_sigma: the noise level of the second step whose latents are nearest to the validation split's; and the
+    limits of the kinematic sieve, by the training split.
 
     distilled  the noise levels across which the student was; once: how it is sampled in one call.
     """
     distance, two_steps = _distance(once.decoder, data, conditions), second_step.two_steps(student, distilled, once)
     distances = [distance(sampler) for sampler in two_steps.values()]
-    return {"second_sigma": list(two_steps)[int(np.argmin(distances))]}
+    limits = asdict(sieve.of_training(data))
+    return {"second_sigma": list(two_steps)[int(np.argmin(distances))], sieve.KEY: limits}
 
 
 def error(once: Sampler, data: Spectrograms, conditions: Conditions) -> float:
