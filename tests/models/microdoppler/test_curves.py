@@ -91,13 +91,13 @@ def test_a_sieve_leaves_those_beyond_its_limits_out_and_draws_others(people, sam
     widths = sieve.measured(every.spectrograms.astype(np.float32), people.grids)[:, 2]
     middle = max(np.median(widths[every.combination == number]) for number in range(5))
     wide = dict.fromkeys(kinematics.QUANTITIES, (-99.0, 99.0))
-    limits = Limits(dict.fromkeys(("fall", "walk", "fly"), {**wide, "bandwidth_mps": (-99.0, float(middle))}))
+    limits = Limits({key: {**wide, "bandwidth_mps": (-99.0, float(middle))} for key in ("fall", "walk", "fly")})
     monkeypatch.setattr(curves, "BATCH", 5)
     made = curves.generated(sampler, people.grids, real, 2, limits)
     np.testing.assert_array_equal(made.combination, every.combination)
     found = sieve.measured(made.spectrograms.astype(np.float32), people.grids)[:, 2]
     assert found.max() <= middle + 1e-2 < widths.max()  # measured before they are stored in half precision
-    never = Limits(dict.fromkeys(limits.of, {**wide, "torso_mps": (98.0, 99.0)}))
+    never = Limits({key: {**wide, "torso_mps": (98.0, 99.0)} for key in limits.of})
     message = r"^augment\.sieve: expected 6 spectrograms of 1 fall within limits among 120 that were drawn, got 0$"
     with pytest.raises(InputError, match=message):
         curves.generated(sampler, people.grids, real, 1, never)
