@@ -10,7 +10,6 @@ apart, so that no split takes some of them to train and others to test.
 """
 
 import json
-import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -18,16 +17,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pypcd4 import PointCloud
 
 from echoes import params
 from echoes.errors import InputError
+from echoes.readers import point_files
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MAX_VALUE, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 
 INDEX = "generated.json"
 FORMAT = 1  # of the index
-SUFFIXES = (".ply", ".pcd", ".npy", ".csv", ".bin")
 APART_S = 1e-6  # between the radar frames of a LiDAR frame
 MOST = 1000  # radar frames of a LiDAR frame: so many are within the shortest purge of a split
 
@@ -55,8 +53,8 @@ class Listed:
         for name in (self.radar, self.lidar):
             if not name or Path(name).name != name or name.startswith("."):
                 raise InputError(f"radar, lidar: expected names of files in the folder, got {name!r}")
-        if Path(self.radar).suffix not in SUFFIXES:
-            raise InputError(f"radar: expected a file of {', '.join(SUFFIXES)}, got {self.radar!r}")
+        if Path(self.radar).suffix not in point_files.SUFFIXES:
+            raise InputError(f"radar: expected a file of {', '.join(point_files.SUFFIXES)}, got {self.radar!r}")
         if not 0 <= self.sample < MOST:
             raise InputError(f"sample: expected 0 to {MOST - 1}, got {self.sample}")
         numbers = [self.stamp_s, *self.origin_m, *(self.ego_velocity_mps or ())]
@@ -102,7 +100,7 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
     """One frame: a radar that was made, and the LiDAR it was made of."""
     row = rows_of(root)[entry.key]
     radar, target = (
-        check_points(_points(root / name, columns), columns, root / name)
+        check_points(point_files.points(root / name, columns), columns, root / name)
         for name, columns in ((row.radar, RADAR_COLUMNS), (row.lidar, TARGET_COLUMNS))
     )
     if len(target) and not (target[:, 3].min() >= 0 and target[:, 3].max() <= 1):
@@ -132,45 +130,3 @@ def _rows_of(path: Path, modified_ns: int) -> Mapping[str, Listed]:
     if len(rows) < len(found.frames):
         raise InputError(f"{path}: expected each radar frame once, got some twice")
     return rows
-
-
-def _points(path: Path, columns: tuple[str, ...]) -> np.ndarray:
-    """(N, K) float64, its values not yet checked."""
-    try:
-        found = _stored(path, columns)
-    except Exception as error:  # of a damaged file each library raises what it likes
-        told = " ".join(str(error).split())
-        raise InputError(f"{path}: expected the columns {', '.join(columns)}, got {told}") from error
-    if found.dtype.kind not in "iuf":
-        raise InputError(f"{path}: expected numbers, got {found.dtype}")
-    return found.astype(np.float64)
-
-
-def _stored(path: Path, columns: tuple[str, ...]) -> np.ndarray:
-    match path.suffix:
-        case ".ply":
-            return _ply(path.read_bytes(), columns)
-        case ".pcd":
-            return np.asarray(PointCloud.from_path(path).numpy(columns))
-        case ".csv":
-            with path.open() as file:
-                if (head := file.readline().strip().split(",")) != list(columns):
-                    raise ValueError(f"the columns {', '.join(head)}")
-                rows = [[float(value) for value in line.split(",")] for line in file]
-                return np.array(rows, np.float64).reshape(-1, len(columns))
-        case ".bin":
-            return np.fromfile(path, dtype="<f4").reshape(-1, len(columns))
-    return np.lib.format.open_memmap(path, mode="r")  # of .npy only: np.load takes .npz and pickles too
-
-
-def _ply(content: bytes, columns: tuple[str, ...]) -> np.ndarray:
-    """Of a PLY as echoes writes it; meshio never ends on a header that was cut off."""
-    head, _, rows = content.partition(b"end_header\n")
-    lines = [line for line in head.decode("ascii").splitlines() if not line.startswith("comment")]
-    vertices, properties = lines[2:3], [line.split() for line in lines[3:]]
-    if lines[:2] != ["ply", "format binary_little_endian 1.0"] or not vertices[0].startswith("element vertex "):
-        raise ValueError(f"the header {reprlib.repr(lines)}")
-    if [(words[1][:5], words[-1]) for words in properties] != [("float", name) for name in columns]:
-        raise ValueError(f"the properties {reprlib.repr(lines[3:])}")
-    count = int(vertices[0].split()[-1])
-    return np.frombuffer(rows, "<f4", count * len(columns)).reshape(count, len(columns))
