@@ -102,7 +102,7 @@ def generate(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those of an earlier run.")] = False,
 ) -> None:
-    """New spectrograms of a user and an activity, or radar frames of a recording that has a LiDAR.
+    """New spectrograms of given labels, or radar frames of a LiDAR.
 
     Writes spectrograms.npz (dB, with velocity_mps and time_s), a picture of each and one per label. Or points with
     x, y, z [m], doppler [m/s] and power [dB] for each frame of INPUT, its LiDAR, and generated.json: a recording that
@@ -213,6 +213,21 @@ def view(
         raise InputError(f"view: expected [CLOUDS] OUTPUT, got {len(paths)} paths")
     *clouds, output = paths
     typer.echo(command.view(clouds[0] if clouds else None, track, output, frames, overwrite))
+
+
+@app.command()
+def report(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The HTML file.")],
+    track: Annotated[str, typer.Option(help="Track of params.yaml, whatever of it was made so far.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page of an earlier run.")] = False,
+) -> None:
+    """All that is known of a track, in one HTML page.
+
+    Results with intervals, pictures, worst frames, parameters, training curves, provenance, sizes and seconds.
+    """
+    from echoes.commands import report as command
+
+    typer.echo(command.report(track, output, Path(), overwrite))
 
 
 @app.command()

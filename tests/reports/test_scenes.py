@@ -36,7 +36,7 @@ SCENES = [
 class Elements(HTMLParser):
     """Scripts and attributes of a page, and what was opened and never closed."""
 
-    VOID = ("meta", "input")
+    VOID = ("meta", "input", "img")
 
     def __init__(self) -> None:
         super().__init__()

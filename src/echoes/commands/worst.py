@@ -32,7 +32,14 @@ def distances(frames: pd.DataFrame) -> pd.DataFrame:
 
 def _table(path: Path, data: Path, count: int) -> str:
     track = path.relative_to(path.parents[3]).parts[0]
-    found, where = distances(pd.read_csv(path)), places(data / track / "grids.zarr")
+    found = distances(pd.read_csv(path))
+    rows = ranked(found, data / track / "grids.zarr", count)
+    return f"{track}: {MEASURED} of points, {count} worst of {len(found)} frames\n\n{tables.aligned(rows)}"
+
+
+def ranked(found: pd.DataFrame, grids: Path, count: int) -> list[list[str]]:
+    """A header, and for each method its `count` worst frames; found: as `distances` gives it."""
+    where = places(grids)
     of, (given, *methods) = found.to_dict(), map(str, found.columns)
     rows = [["method", "frame", "sequence", "stamp s", f"{given} m", "method m", "ratio"]]
     for method in methods:
@@ -40,7 +47,7 @@ def _table(path: Path, data: Path, count: int) -> str:
         for frame, ratio in zip(ratios.index.tolist(), ratios.tolist(), strict=True):
             own, others = of[method][frame], of[given][frame]
             rows.append([method, str(frame), *where[frame], f"{others:.2f}", f"{own:.2f}", f"{ratio:.2f}"])
-    return f"{track}: {MEASURED} of points, {count} worst of {len(found)} frames\n\n{tables.aligned(rows)}"
+    return rows
 
 
 def places(grids: Path) -> list[tuple[str, str]]:

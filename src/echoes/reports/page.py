@@ -24,8 +24,11 @@ def filled(text: str, parts: Mapping[str, str]) -> str:
 
 
 def element(name: str, content: str, **attributes: str) -> str:
-    """`<name attribute="...">content</name>`; content is HTML, attributes are text. `class_` stands for class."""
-    told = "".join(f' {key.rstrip("_")}="{escape(value)}"' for key, value in attributes.items())
+    """`<name attribute="...">content</name>`; content is HTML, attributes are text: `class_` is class, `aria_label`
+    is aria-label.
+    """
+    names = {key: key.rstrip("_").replace("_", "-") for key in attributes}
+    told = "".join(f' {names[key]}="{escape(value)}"' for key, value in attributes.items())
     return f"<{name}{told}>{content}</{name}>"
 
 

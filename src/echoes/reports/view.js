@@ -328,7 +328,8 @@ function start(page) {
   }
 
   function powers() {
-    for (const id of ["choices", "colour"]) find(id).hidden = true;
+    for (const id of ["choices", "colour", "of_frame"]) find(id).hidden = true;
+    find("stage").className = "pictures";
     page.querySelector('label[for="colour"]').textContent = told.coloured ? "Colours of the pictures" : "Power [dB]";
     find("bar").hidden = find("ends").hidden = Boolean(told.coloured);
     paint(find("bar"), lookup(POWER, 1), 256, 1);
