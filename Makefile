@@ -4,6 +4,8 @@
 # make test-slow   those that take minutes
 # make fuzz    25,000 damaged recordings and artifacts, new ones each time
 # make lint    style and types
+# make parameters   writes docs/parameters.md, after an edit of what params.yaml may have
+# make site    docs/ as a site, in build/site
 # make deps    writes into dvc.yaml which code each stage uses, after an edit that changes an import
 
 PYTHON ?= python3
@@ -11,7 +13,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: install repro test test-slow fuzz lint deps bench lock
+.PHONY: install repro test test-slow fuzz lint deps parameters site bench lock
 .DEFAULT_GOAL := repro
 
 install: .venv/runtime
@@ -37,6 +39,12 @@ lint: .venv/dev
 deps: .venv/runtime
 	python tools/deps.py
 
+parameters: .venv/runtime
+	python tools/parameters.py
+
+site: .venv/docs
+	mkdocs build
+
 bench: .venv/dev
 	python bench/voxelize.py
 	python bench/training_step.py
@@ -57,9 +65,14 @@ bench: .venv/dev
 	pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
+.venv/docs: requirements-docs.lock .venv/runtime
+	pip install --quiet --disable-pip-version-check -r requirements-docs.lock
+	@touch $@
+
 # The locks anew, from pyproject.toml. torch keeps its plain version: each machine takes the build that fits it.
 COMPILE := pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 lock: .venv/dev
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock requirements-dev.lock
+	$(COMPILE) --extra docs --constraint requirements.lock --output-file requirements-docs.lock pyproject.toml
+	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock requirements-dev.lock requirements-docs.lock

@@ -12,6 +12,7 @@ import yaml
 from distributed import LocalCluster
 from typer.testing import CliRunner
 
+import documented
 from echoes import arrays, files, metrics, params
 from echoes.cli import app
 from echoes.dataset import catalog
@@ -184,6 +185,7 @@ def test_evaluate_reports_the_same_keys_for_every_method(workspace: Workspace) -
     assert {"points_chamfer_m", "points_chamfer_ratio", "points_f1@1.0m", "points_chamfer_m_lo"} <= keys
     assert report["radar"]["points_chamfer_ratio"] == 1
     assert [report[m]["calls"] for m in CLOUDS] == [0, 0, 1, 1, 7, 1, 2, 1, 1, 1, 2, 1, 0]
+    assert documented.unexplained(report) == []
 
 
 @of("microdoppler")
@@ -198,6 +200,18 @@ def test_evaluate_of_spectrograms_reports_the_same_keys_for_every_method(workspa
     assert {"train_on_generated_accuracy", "train_on_generated_user_accuracy", "latency_ms"} <= keys
     assert [report[m]["calls"] for m in ("real", "cd_1", "cd_2", "vae_bound")] == [0, 1, 2, 0]
     assert report["ldm"]["calls"] > 7  # 2 a step and 1 for the last, and one more where it is guided
+    assert documented.unexplained(report) == []
+
+
+def test_what_was_made_can_be_looked_at(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace.folder)
+    for command in ("view", "report"):
+        page = tmp_path / f"{command}.html"
+        result = CliRunner().invoke(app, [command, "--track", workspace.track, str(page)])
+        assert result.exit_code == 0, result.output
+        assert page.stat().st_size < 10e6
+        assert "not there yet" not in result.stdout
+        assert "without numbers" not in result.stdout
 
 
 @of("microdoppler")
@@ -288,6 +302,7 @@ def test_a_lidar_becomes_a_radar_through_all_stages_by_the_section_of_its_track_
     assert report["lidar"]["points_chamfer_ratio"] == 1
     assert 0 < report["thinned"]["radar_hit_f1"] < 1
     assert report["cd_1"]["radar_static_doppler_mps"] > 0
+    assert documented.unexplained(report) == []
     samples = arrays.Reader(Path("data", "radar", "samples.zarr"), "samples")
     assert samples.header.content["columns"] == ["probability", "power", "doppler", "doppler_variance"]
     with pytest.raises(

@@ -10,6 +10,7 @@ from echoes import imports
 WORDS = 1500
 README = imports.ROOT / "README.md"
 PAGES = [README, imports.ROOT / "bench" / "README.md", *sorted((imports.ROOT / "docs").glob("*.md"))]
+OF_PROJECT = [imports.ROOT / f"{name}.md" for name in ("CHANGELOG", "CONTRIBUTING", "SECURITY")]
 MODULES = sorted(path for path in imports.PACKAGE.rglob("*.py") if path.name != "__init__.py")
 
 
@@ -40,7 +41,7 @@ def test_the_readme_has_at_most_1500_words():
     assert len(README.read_text().split()) <= WORDS
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(imports.ROOT)))
+@pytest.mark.parametrize("page", [*PAGES, *OF_PROJECT], ids=lambda page: str(page.relative_to(imports.ROOT)))
 def test_every_link_of_a_page_leads_to_a_file(page):
     assert [path for path in linked(page) if not path.exists()] == []
 

@@ -282,6 +282,43 @@ def results(
 
 
 @app.command()
+def view(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="[CLOUDS] OUTPUT", help="A folder that enhance wrote; the HTML file.")
+    ],
+    track: Annotated[str, typer.Option(help="Track whose test split is shown, without CLOUDS.")] = "",
+    frames: Annotated[int, typer.Option(min=1, help="Frames at most, evenly spread; 100 are at most 10 MB.")] = 100,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page of an earlier run.")] = False,
+) -> None:
+    """Frames to look at, in one HTML page.
+
+    Radar, what was made of it and LiDAR in space, with a time line; or real spectrograms beside generated ones. The
+    page needs no server and no network.
+    """
+    from echoes.commands import view as command
+
+    if len(paths) > 2:
+        raise InputError(f"view: expected [CLOUDS] OUTPUT, got {len(paths)} paths")
+    *clouds, output = paths
+    typer.echo(command.view(clouds[0] if clouds else None, track, output, frames, overwrite))
+
+
+@app.command()
+def report(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The HTML file.")],
+    track: Annotated[str, typer.Option(help="Track of params.yaml, whatever of it was made so far.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page of an earlier run.")] = False,
+) -> None:
+    """All that is known of a track, in one HTML page.
+
+    Results with intervals, pictures, worst frames, parameters, training curves, provenance, sizes and seconds.
+    """
+    from echoes.commands import report as command
+
+    typer.echo(command.report(track, output, Path(), overwrite))
+
+
+@app.command()
 def params(
     tracks: Annotated[
         list[str] | None, typer.Argument(metavar="[TRACK]...", help="Compared; one with what is committed.")

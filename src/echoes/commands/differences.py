@@ -81,11 +81,16 @@ def _under_tracks(known: Mapping[str, Any]) -> list[str]:
 
 def _table(columns: Mapping[str, Values], idle: Mapping[str, set[str]]) -> str:
     """idle: column -> keys whose values have no effect there, which stand in brackets."""
+    rows = compared(columns, idle)
+    marked = any(row[0] in columns[name] and row[0] in idle[name] for row in rows for name in columns)
+    return tables.aligned([["", *columns], *rows]) + IN_VAIN * marked if rows else NOTHING
+
+
+def compared(columns: Mapping[str, Values], idle: Mapping[str, set[str]]) -> list[list[str]]:
+    """Each key whose values differ, and these values as text."""
     first, *others = columns.values()
     different = [key for key in _keys([first, *others]) if not all(_same(first, other, key) for other in others)]
-    rows = [[key, *(_shown(columns[name], key, idle[name]) for name in columns)] for key in different]
-    marked = any(key in columns[name] and key in idle[name] for key in different for name in columns)
-    return tables.aligned([["", *columns], *rows]) + IN_VAIN * marked if rows else NOTHING
+    return [[key, *(_shown(columns[name], key, idle[name]) for name in columns)] for key in different]
 
 
 def _keys(columns: Sequence[Values]) -> list[str]:

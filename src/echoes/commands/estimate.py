@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from tqdm import tqdm
 
 from echoes.autoencoder import architecture
 from echoes.commands import stand_ins, stepping, trainings, yaml_text
@@ -62,13 +63,18 @@ def estimate(track: str, card: str, precision: Precision | None, timed: bool | N
         labels = {kind: len(names) for kind, names in recorded.label_names.items()}
     with TemporaryDirectory() as folder:
         made = trainings.stand_ins_of(p, labels, Path(folder))
-        found = {stage: stepping.memory(stage, p, made, device) for stage in STAGES}
-        took = {stage: _seconds(stage, p, made, device, found[stage], timed) for stage in STAGES}
-        fits = {stage: fitting(stage, p, made, device, found[stage], limit) for stage in STAGES} if limit else {}
+        found = {stage: stepping.memory(stage, p, made, device) for stage in _told("memory")}
+        took = {stage: _seconds(stage, p, made, device, found[stage], timed) for stage in _told("time")}
+        fits = {stage: fitting(stage, p, made, device, found[stage], limit) for stage in _told("card")} if limit else {}
         lines = [*_of_networks(track, p, made), "", *_of_stages(p, found, took, recorded)]
     if limit:
         lines += ["", *_of_card(track, p, card, found, fits)]
     return "\n".join(lines)
+
+
+def _told(what: str) -> Iterator[str]:
+    """The stages one after the other; how far it is, where that takes longer than two seconds."""
+    return iter(tqdm(STAGES, what, mininterval=1.0, delay=2.0))
 
 
 def bytes_of(text: str) -> float:

@@ -84,7 +84,7 @@ def verify(track: str, folder: Path) -> Iterator[tuple[bool, str]]:
     if raw.exists():
         found["raw"] = raw, Header("raw", {}, {}, identity=files.digest(raw))
     yield _told("raw", raw, [], found)
-    sections = {**document[track], "init_from": document.get("init_from", {}).get(track)}
+    sections = sections_of(document, track)
     for artifact in CHAIN:
         path = folder / artifact.path.format(track)
         yield _told(artifact.kind, path, _problems(artifact, path, track, sections, found), found)
@@ -107,11 +107,21 @@ def _problems(artifact: Artifact, path: Path, track: str, sections: Mapping[str,
     problems = _raised(check)
     for kind in dict.fromkeys([*artifact.parents, *header.parents]):
         problems += _parent(path, header, kind, found)
-    today = sections.get(artifact.section) if artifact.section else sections
-    key = f"{track}.{artifact.section}" if artifact.section else track
-    problems += [f"{path}: was made with {text}" for text in _differences(_in_force(artifact, header), today, key)]
+    problems += [f"{path}: was made with {text}" for text in made_with(artifact, header, track, sections)]
     found[artifact.kind] = path, header
     return problems
+
+
+def made_with(artifact: Artifact, header: Header, track: str, sections: Mapping[str, Any]) -> list[str]:
+    """The parameters that an artifact was made with and that params.yaml has otherwise today."""
+    today = sections.get(artifact.section) if artifact.section else sections
+    key = f"{track}.{artifact.section}" if artifact.section else track
+    return _differences(_in_force(artifact, header), today, key)
+
+
+def sections_of(document: Mapping[str, Any], track: str) -> dict[str, Any]:
+    """The sections of a track in params.yaml, and what its trainings start from."""
+    return {**document[track], "init_from": document.get("init_from", {}).get(track)}
 
 
 def _in_force(artifact: Artifact, header: Header) -> Mapping[str, Any]:

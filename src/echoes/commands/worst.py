@@ -32,18 +32,25 @@ def distances(frames: pd.DataFrame) -> pd.DataFrame:
 
 def _table(path: Path, data: Path, count: int) -> str:
     track = path.relative_to(path.parents[3]).parts[0]
-    found, places = distances(pd.read_csv(path)), _places(data / track / "grids.zarr")
+    found = distances(pd.read_csv(path))
+    rows = ranked(found, data / track / "grids.zarr", count)
+    return f"{track}: {MEASURED} of points, {count} worst of {len(found)} frames\n\n{tables.aligned(rows)}"
+
+
+def ranked(found: pd.DataFrame, grids: Path, count: int) -> list[list[str]]:
+    """A header, and for each method its `count` worst frames; found: as `distances` gives it."""
+    where = places(grids)
     of, (given, *methods) = found.to_dict(), map(str, found.columns)
     rows = [["method", "frame", "sequence", "stamp s", f"{given} m", "method m", "ratio"]]
     for method in methods:
         ratios = (found[method] / found[given]).nlargest(count)
         for frame, ratio in zip(ratios.index.tolist(), ratios.tolist(), strict=True):
             own, others = of[method][frame], of[given][frame]
-            rows.append([method, str(frame), *places[frame], f"{others:.2f}", f"{own:.2f}", f"{ratio:.2f}"])
-    return f"{track}: {MEASURED} of points, {count} worst of {len(found)} frames\n\n{tables.aligned(rows)}"
+            rows.append([method, str(frame), *where[frame], f"{others:.2f}", f"{own:.2f}", f"{ratio:.2f}"])
+    return rows
 
 
-def _places(grids: Path) -> list[tuple[str, str]]:
+def places(grids: Path) -> list[tuple[str, str]]:
     """Of each frame the sequence that it is of, and its stamp."""
     reader = Reader(grids, "grids")
     names = reader.header.content["sequences"]

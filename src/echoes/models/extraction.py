@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from echoes.autoencoder.architecture import Autoencoder
 from echoes.autoencoder.latents import Moments
@@ -31,7 +32,7 @@ class Extraction:
     def batches(self, size: int) -> Iterator[dict[str, np.ndarray]]:
         """latents and std (B, Z, *S / factor) of all frames in order, and what belongs to them in their family."""
         every, train = np.arange(len(self._data)), set(self._data.frames("train").tolist())
-        for frames in batches_of(every, size):
+        for frames in tqdm(batches_of(every, size), "extract", mininterval=1.0):
             batch = families.encoding(self._data.family).encoded(self._encode, self._data, frames)
             inside = [i for i, frame in enumerate(frames) if int(frame) in train]
             if inside:

@@ -27,6 +27,9 @@ from echoes.errors import InputError
 
 Columns = dict[str, np.ndarray]  # name -> (N,) numbers
 
+WRITTEN = (".ply", ".pcd", ".npy", ".csv", ".bin")  # by echoes
+UNNAMED = (".npy", ".bin")  # of these, those whose columns have no names
+
 PLY = re.compile(rb"ply\r?\n(.*?\n)end_header[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 PLY_ORDERS = {"ascii": "=", "binary_little_endian": "<", "binary_big_endian": ">"}
 PLY_TYPES = (
@@ -59,6 +62,12 @@ def read(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
         if found[name].dtype.kind not in "biuf" or found[name].ndim != 1:
             raise InputError(f"{path}: expected single numbers in the column {name}, got {found[name].dtype}")
     return {name: found[name] for name in wanted}
+
+
+def points(path: Path, columns: tuple[str, ...]) -> np.ndarray:
+    """(N, K) float64 in these columns of a file that echoes wrote, its values not yet checked."""
+    found = read(path, columns if path.suffix in UNNAMED else (), columns)
+    return np.column_stack([found[name].astype(np.float64) for name in columns])
 
 
 def lines(path: Path) -> tuple[list[str], str | None]:

@@ -27,8 +27,6 @@ from echoes.readers.frames import MAX_VALUE, RADAR_COLUMNS, TARGET_COLUMNS, EgoM
 
 INDEX = "generated.json"
 FORMAT = 1  # of the index
-SUFFIXES = (".ply", ".pcd", ".npy", ".csv", ".bin")
-UNNAMED = (".npy", ".bin")  # whose columns have no names
 APART_S = 1e-5  # between the radar frames of a LiDAR frame
 MOST = 100  # radar frames of a LiDAR frame: so many are within the shortest purge of a split
 LATEST_S = 1e10  # of a stamp, of which float64 still tells such steps
@@ -57,8 +55,8 @@ class Listed:
         for name in (self.radar, self.lidar):
             if not name or Path(name).name != name or name.startswith("."):
                 raise InputError(f"radar, lidar: expected names of files in the folder, got {name!r}")
-        if Path(self.radar).suffix not in SUFFIXES:
-            raise InputError(f"radar: expected a file of {', '.join(SUFFIXES)}, got {self.radar!r}")
+        if Path(self.radar).suffix not in cloud_files.WRITTEN:
+            raise InputError(f"radar: expected a file of {', '.join(cloud_files.WRITTEN)}, got {self.radar!r}")
         if not 0 <= self.sample < MOST:
             raise InputError(f"sample: expected 0 to {MOST - 1}, got {self.sample}")
         if not abs(self.stamp_s) <= LATEST_S:
@@ -113,7 +111,7 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
     """One frame: a radar that was made, and the LiDAR it was made of."""
     row = rows_of(root)[entry.key]
     radar, target = (
-        check_points(_points(root / name, columns), columns, root / name)
+        check_points(cloud_files.points(root / name, columns), columns, root / name)
         for name, columns in ((row.radar, RADAR_COLUMNS), (row.lidar, TARGET_COLUMNS))
     )
     if len(target) and not (target[:, 3].min() >= 0 and target[:, 3].max() <= 1):
@@ -146,9 +144,3 @@ def _rows_of(path: Path, modified_ns: int, size: int) -> Mapping[str, Listed]:
     if len(rows) < len(found.frames):
         raise InputError(f"{path}: expected each radar frame once, got some twice")
     return rows
-
-
-def _points(path: Path, columns: tuple[str, ...]) -> np.ndarray:
-    """(N, K) float64, its values not yet checked."""
-    found = cloud_files.read(path, columns if path.suffix in UNNAMED else (), columns)
-    return np.column_stack([found[name].astype(np.float64) for name in columns])

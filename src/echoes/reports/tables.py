@@ -13,7 +13,7 @@ Evaluation = Mapping[str, Any]  # evaluate.json: a flat block per method, and si
 
 def markdown(evaluation: Evaluation) -> str:
     """One row per method: the mean, and its 95 % interval in brackets where it has one."""
-    header, *rows = _cells(evaluation)
+    header, *rows = cells(evaluation)
     lines = [" | ".join([name, *(f"{value} {around}".strip() for value, around in row)]) for name, row in rows]
     rule = " | ".join(["---", *("---:" for _ in header[1])])
     head = " | ".join([header[0], *(name for name, _ in header[1])])
@@ -22,9 +22,8 @@ def markdown(evaluation: Evaluation) -> str:
 
 def plain(evaluation: Evaluation) -> str:
     """The same in aligned columns, the interval below its mean."""
-    cells = _cells(evaluation)
     rows = []
-    for name, row in cells:
+    for name, row in cells(evaluation):
         rows += [[name, *(mean for mean, _ in row)], ["", *(interval for _, interval in row)]]
     return aligned(rows)
 
@@ -41,7 +40,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
 
 def caption(track: str, evaluation: Evaluation) -> str:
     """`radar: frames 64, threshold 0.46`."""
-    singles = [f"{key} {_number(value)}" for key, value in evaluation.items() if not isinstance(value, Mapping)]
+    singles = [f"{key} {number(value)}" for key, value in evaluation.items() if not isinstance(value, Mapping)]
     return f"{track}: {', '.join(singles)}" if singles else track
 
 
@@ -59,10 +58,14 @@ def folds(folder: Path, form: Callable[[Evaluation], str] = plain) -> list[str]:
     parts = []
     for path in sorted(folder.glob("*/folds.json")):
         found = _read(path)
-        methods = {name: block for name, block in found.items() if isinstance(block, Mapping)}
-        points = {name: {k: v for k, v in block.items() if k.startswith("points_")} for name, block in methods.items()}
-        parts.append(f"{caption(f'{path.parent.name}, points of all folds', found)}\n\n{form(points)}")
+        parts.append(f"{caption(f'{path.parent.name}, points of all folds', found)}\n\n{form(of_points(found))}")
     return parts
+
+
+def of_points(evaluation: Evaluation) -> Evaluation:
+    """The numbers of points alone, of each method."""
+    methods = {name: block for name, block in evaluation.items() if isinstance(block, Mapping)}
+    return {name: {k: v for k, v in block.items() if k.startswith("points_")} for name, block in methods.items()}
 
 
 def _read(path: Path) -> Evaluation:
@@ -73,20 +76,20 @@ def _read(path: Path) -> Evaluation:
     return evaluation
 
 
-def _cells(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
+def cells(evaluation: Evaluation) -> list[tuple[str, list[tuple[str, str]]]]:
     """Header and rows: the name of the method, and (mean, interval) as text for each column that any method has."""
     methods = {name: block for name, block in evaluation.items() if isinstance(block, Mapping)}
     columns = [column for column in METRIC_ORDER if any(column in block for block in methods.values())]
-    rows = [(name, [(_number(b.get(c)), _interval(b, c)) for c in columns]) for name, b in methods.items()]
+    rows = [(name, [(number(b.get(c)), _interval(b, c)) for c in columns]) for name, b in methods.items()]
     return [("method", [(column, "") for column in columns]), *rows]
 
 
 def _interval(block: Mapping[str, Any], key: str) -> str:
     lo, hi = block.get(f"{key}_lo"), block.get(f"{key}_hi")
-    return "" if lo is None or hi is None else f"[{_number(lo)}, {_number(hi)}]"
+    return "" if lo is None or hi is None else f"[{number(lo)}, {number(hi)}]"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     """About 3 digits, and 2 of what is small; `-` for what no frame had."""
     if value is None:
         return "-"

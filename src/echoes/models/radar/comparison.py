@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from tqdm import tqdm
 
 from echoes import params, tasks
 from echoes.arrays import Reader
@@ -115,7 +116,7 @@ def measured(samples: Samples, grids: Grids, p: CloudEvaluation) -> dict[str, Fr
                 for i, (region, truth) in enumerate(zip(regions, truths, strict=True))
             ],
         }
-        for method in samples.methods
+        for method in tqdm(samples.methods, "evaluate", mininterval=1.0)
     }
     if grids.task.makes_radar:
         for method, protocols in found.items():

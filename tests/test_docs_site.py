@@ -1,0 +1,33 @@
+"""The site of the docs has every page, and its links lead to pages of it."""
+
+import re
+
+import yaml
+
+import docs_site
+from echoes import imports
+
+CONFIG = yaml.safe_load((imports.ROOT / "mkdocs.yml").read_text())
+PAGES = {f"docs/{path.name}": path.name for path in (imports.ROOT / "docs").glob("*.md")} | docs_site.OTHERS
+
+
+def test_every_page_is_listed_once():
+    listed = [page for part in CONFIG["nav"] for pages in part.values() for page in ([pages] * isinstance(pages, str))]
+    listed += [page for part in CONFIG["nav"] for pages in part.values() if isinstance(pages, list) for page in pages]
+    assert sorted(listed) == sorted(PAGES.values())
+
+
+def test_links_of_every_page_lead_to_pages_and_pictures_of_the_site():
+    pictures = {path.name for path in (imports.ROOT / "docs").glob("*.png")}
+    for name in PAGES:
+        text = docs_site.linked((imports.ROOT / name).read_text(), name)
+        targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+        assert set(targets) <= {*PAGES.values(), *pictures}, name
+
+
+def test_a_link_to_code_becomes_its_text_and_one_to_a_page_keeps_its_anchor():
+    text = "see [the readers](../src/echoes/readers), [Benchmarks](../bench/README.md#a) and ![x](x.png), [b](#b)"
+    told = "see the readers, [Benchmarks](bench.md#a) and ![x](x.png), [b](#b)"
+    assert docs_site.linked(text, "docs/recordings.md") == told
+    assert docs_site.linked("[u](docs/using.md#c)", "README.md") == "[u](using.md#c)"
+    assert docs_site.linked("[web](https://diffusers)", "README.md") == "[web](https://diffusers)"
