@@ -29,6 +29,7 @@ TOP = {  # of params.yaml, beside the tracks
     "tracks": "what `dvc repro` builds",
     "init_from": "track -> the track whose finished autoencoder and denoiser its trainings start from; scratch: none",
     "folds": "tracks that are cross-validated: every fold trained and evaluated",
+    "augment": "tracks whose generated spectrograms are tried as augmentation",
 }
 HEAD = """\
 # Parameters
