@@ -32,7 +32,7 @@ MOST_FAR = 0.1  # share of points beyond
 
 @dataclass(frozen=True)
 class RadialVelocity:
-    """sign: which points have a positive value."""
+    """sign: which points have a positive value; unit: of the values."""
 
     sign: Literal["receding", "approaching"]
     unit: Literal["m/s", "km/h"]
@@ -40,7 +40,9 @@ class RadialVelocity:
 
 @dataclass(frozen=True)
 class Power:
-    """unit: linear values, such as an RCS in m^2, become 10 log10 of them; offset_db is added then, or to the dB."""
+    """unit       linear values, such as an RCS in m^2, become 10 log10 of them.
+    offset_db  is added to the dB.
+    """
 
     unit: Literal["dB", "linear"]
     offset_db: float
@@ -56,6 +58,7 @@ class Radar:
     layout   names of all columns, in order, of files that do not tell them; `_` for one that is not used.
     keep     column -> its values in rows that are kept; {} for all rows.
     padding  rows that hold no return.
+    axes     what x, y and z of the files point to.
     """
 
     folder: str
@@ -77,7 +80,11 @@ class Radar:
 
 @dataclass(frozen=True)
 class ByAxes:
-    """A LiDAR with axes parallel to the radar's; position_m: x, y, z of it in the radar's frame, x forward, y left."""
+    """A LiDAR with axes parallel to the radar's.
+
+    axes        what x, y and z of its files point to.
+    position_m  x, y, z of it in the radar's frame, x forward, y left.
+    """
 
     by: Literal["axes"]
     axes: str

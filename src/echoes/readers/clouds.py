@@ -73,7 +73,7 @@ Stamped = tuple[float, str]  # stamp [s], path of the file in the recording
 
 @dataclass(frozen=True)
 class ByName:
-    """The last number in the name of a file is its stamp."""
+    """The last number in the name of a file is its stamp; unit: of it."""
 
     by: Literal["name"]
     unit: Literal["s", "ms", "us", "ns"]
@@ -81,7 +81,7 @@ class ByName:
 
 @dataclass(frozen=True)
 class ByNumber:
-    """The last number in the name of a file counts periods."""
+    """The last number in the name of a file counts periods; period_s: one of them."""
 
     by: Literal["number"]
     period_s: float
