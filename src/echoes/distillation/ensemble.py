@@ -47,4 +47,5 @@ def averaged(x: Tensor, block: int) -> Tensor:
     """(B, C, *S) -> (B, C, *S / block) means over blocks; raises InputError where these do not divide the sizes."""
     if any(size % block for size in x.shape[2:]):
         raise InputError(f"cd.student.blocks: expected divisors of {list(x.shape[2:])} latents, got {block}")
-    return space_to_depth(x, block).unflatten(1, (x.shape[1], -1)).mean(2)
+    means: Tensor = space_to_depth(x, block).unflatten(1, (x.shape[1], -1)).mean(2)
+    return means
