@@ -42,7 +42,7 @@ deps: .venv/runtime
 parameters: .venv/runtime
 	python tools/parameters.py
 
-site: .venv/docs
+site: .venv/dev
 	mkdocs build
 
 bench: .venv/dev
@@ -65,14 +65,9 @@ bench: .venv/dev
 	pip install --quiet --disable-pip-version-check -r requirements-dev.lock
 	@touch $@
 
-.venv/docs: requirements-docs.lock .venv/runtime
-	pip install --quiet --disable-pip-version-check -r requirements-docs.lock
-	@touch $@
-
 # The locks anew, from pyproject.toml. torch keeps its plain version: each machine takes the build that fits it.
 COMPILE := pip-compile --quiet --strip-extras --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 lock: .venv/dev
 	$(COMPILE) --output-file requirements.lock pyproject.toml
 	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	$(COMPILE) --extra docs --constraint requirements.lock --output-file requirements-docs.lock pyproject.toml
-	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock requirements-dev.lock requirements-docs.lock
+	sed -i 's/^torch==\([0-9.]*\)+.*/torch==\1/' requirements.lock requirements-dev.lock

@@ -1,7 +1,11 @@
 """The site of the docs has every page, and its links lead to pages of it."""
 
 import re
+import subprocess
+import sys
+from importlib.util import find_spec
 
+import pytest
 import yaml
 
 import docs_site
@@ -31,3 +35,11 @@ def test_a_link_to_code_becomes_its_text_and_one_to_a_page_keeps_its_anchor():
     assert docs_site.linked(text, "docs/recordings.md") == told
     assert docs_site.linked("[u](docs/using.md#c)", "README.md") == "[u](using.md#c)"
     assert docs_site.linked("[web](https://diffusers)", "README.md") == "[web](https://diffusers)"
+
+
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="needs mkdocs")
+def test_the_site_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=imports.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "index.html").is_file()
