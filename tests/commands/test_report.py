@@ -63,7 +63,7 @@ def test_a_report_is_one_page_with_all_that_was_made(evaluated):
     assert not re.search(r"https?:|url\(|@import|<script", text)
     assert all(value.startswith("data:image/png;base64,") for name, value in found.attributes if name == "src")
     assert text.count("data:image/png") == 2  # of evaluate, and the last one of the training
-    assert 'alt="40"' in text
+    assert 'alt="train_vae after 40 steps"' in text
     assert '<th scope="row">&lt;radar&gt;</th><td>0.500<small>[0.250, 0.750]</small></td><td>1.50<small>' in text
     assert "<td>street-2</td><td>0.20</td><td>13.00</td><td>14.00</td><td>1.08</td>" in text  # the worst of fused
     assert '<th scope="row">source.reader</th><td>simulated</td><td>astyx</td>' in text

@@ -60,11 +60,11 @@ def _results(cells: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
 
 def pictures(track: Track) -> str:
     """Those that evaluate drew."""
-    return "".join(map(_figure, sorted((track.metrics / "plots").rglob("*.png"))))
+    paths = sorted((track.metrics / "plots").rglob("*.png"))
+    return "".join(_figure(path, path.stem.replace("_", " ")) for path in paths)
 
 
-def _figure(path: Path) -> str:
-    name = path.stem.replace("_", " ")
+def _figure(path: Path, name: str) -> str:
     image = f'<img src="{page.picture(path)}" alt="{escape(name)}">'
     return page.element("figure", image + page.element("figcaption", escape(name)))
 
@@ -108,7 +108,8 @@ def trainings(track: Track) -> str:
         found.append(page.element("h3", escape(stage)) + page.element("div", "".join(drawn), class_="curves"))
         images = [path for path in (plots / "images" / "samples").glob("*.png") if path.stem.isdigit()]
         if images:
-            found.append(_figure(max(images, key=lambda path: int(path.stem))))
+            last = max(images, key=lambda path: int(path.stem))
+            found.append(_figure(last, f"{stage} after {last.stem} steps"))
     return "".join(found)
 
 
