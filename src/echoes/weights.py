@@ -127,13 +127,15 @@ def _require_finite(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 @contextmanager
 def _parameters_up_to(most: int) -> Iterator[None]:
-    """Raises InputError for a module of more parameters: even empty blocks take for ever where there are billions."""
-    count = 0
+    """Raises InputError for a module of more parameters: even empty blocks take for ever where there are billions.
+
+    One that a layer takes over from another one counts once.
+    """
+    found: dict[int, Any] = {}
 
     def counted(module: nn.Module, name: str, parameter: Any) -> None:
-        nonlocal count
-        count += 1
-        if count > most:
+        found[id(parameter)] = parameter  # held, or another one could get its number
+        if len(found) > most:
             raise InputError(f"more weights than the {most} tensors of the file")
 
     handle = register_module_parameter_registration_hook(counted)

@@ -24,7 +24,7 @@ from echoes.models.radar.clouds import POINT_COLUMNS
 from echoes.readers import ego_motion, simulated
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
-from echoes.voxelization.views import View
+from echoes.voxelization.views import Shown, View
 
 CPU = torch.device("cpu")
 STREET = "data/raw/radar"
@@ -37,6 +37,11 @@ def run(*arguments: str) -> Result:
 def radar_of(grids: Grids) -> RadarFrame:
     """The radar of the one frame that is in every place."""
     return RadarFrame(grids.cells("input", 3), grids.points("input", 3))
+
+
+def alone(entry: Entry) -> Shown:
+    """A test frame without copies and without earlier ones."""
+    return Shown((View(entry, "test", 0.0, 1.0, 0.0, 0.0, 0.0),), ())
 
 
 def index(folder: Path) -> list[dict[str, str]]:
@@ -143,8 +148,8 @@ def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
     for motion in ("none", "recorded", "estimated"):
         chosen = replace(source, ego_motion=motion)
         entry = simulated.index(root, chosen)[4]
-        (pair,) = pairs.prepare(simulated.read, root, chosen, layout, [View(entry, "test", 0.0, 1.0, 0.0, 0.0, 0.0)])
-        found = enhance.prepared(simulated.read, root, chosen, layout.grid(), layout.ground, entry)
+        (pair,) = pairs.prepare(simulated.read, root, chosen, layout, alone(entry))
+        found = enhance.prepared(simulated.read, root, chosen, layout.grid(), None, layout.ground, (entry, ()))
         assert pair is not None
         assert found.radar is not None
         np.testing.assert_array_equal(found.radar.cells.indices, pair.cells.input.indices)
@@ -173,9 +178,12 @@ def test_a_frame_without_points_in_the_grid_has_no_cells(project: Path, source) 
     root = project / STREET
     layout = params.load(pairs.GridParams, "radar.grid")
     entry = simulated.index(root, source)[0]
-    nothing = enhance.prepared(far, root, source, layout.grid(), layout.ground, entry)
+    nothing = enhance.prepared(far, root, source, layout.grid(), None, layout.ground, (entry, ()))
     assert nothing.radar is nothing.truth is None
-    assert enhance.prepared(simulated.read, root, source, layout.grid(), layout.ground, entry).radar is not None
+    assert (
+        enhance.prepared(simulated.read, root, source, layout.grid(), None, layout.ground, (entry, ())).radar
+        is not None
+    )
 
 
 def astyx(project: Path, points: list[str]) -> None:

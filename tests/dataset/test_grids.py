@@ -127,7 +127,7 @@ def test_stretches_and_the_ground_come_back(tmp_path):
         for i, split in enumerate(("train", "val", "test")):
             plane = np.array([0.01 * i, -0.02, -4.0 - i])
             written.append(replace(artifacts.frame_cells(i), ground=plane), split, 7 - i)
-        written.seal({}, artifacts.SCALING, "recorded", 0.3, {})
+        written.seal({}, artifacts.SCALING, "recorded", 0.3, None, {})
     found = Grids(tmp_path / "grids.zarr")
     assert found.stretches().tolist() == [7, 6, 5]
     assert [found.ground(i) for i in range(3)] == [(0.0, -0.02, -4.0), (0.01, -0.02, -5.0), (0.02, -0.02, -6.0)]
@@ -171,7 +171,7 @@ def test_training_frames_without_a_target_cell_are_refused(tmp_path):
                 whole = artifacts.frame_cells(i)
                 frame = replace(whole, target=empty, offsets=whole.offsets[:0]) if split == "train" else whole
                 grids.append(frame, split, 0)
-            grids.seal({}, artifacts.SCALING, "recorded", 0.3, {})
+            grids.seal({}, artifacts.SCALING, "recorded", 0.3, None, {})
 
     with pytest.raises(InputError, match="got none in any training frame"):
         write()

@@ -16,6 +16,7 @@ from echoes.diffusion.denoiser import bind
 from echoes.errors import InputError
 from echoes.models import batches, denoisers, distilling, students
 from echoes.models.denoisers import LdmArchitecture
+from echoes.models.objectives import LdmParams
 from echoes.provenance import FORMAT, Header
 from echoes.training.ema import Ema
 from echoes.training.loop import train
@@ -229,6 +230,17 @@ def test_the_radar_goes_through_the_stem_of_its_encoder(track, convolution):
     cond = torch.from_numpy(track.grids.input_batch([0, 1]))
     denoiser.condition(cond).field.square().sum().backward()
     assert denoiser.conditioner.encoder.stem.first.weight.grad.any()
+
+
+@pytest.mark.parametrize("convolution", ["dense", "sparse"])
+def test_an_encoder_with_a_stem_is_loaded_as_it_was_saved(track, tmp_path, convolution):
+    told = tracks.changed(tracks.LDM, {"architecture.condition.stem.convolution": convolution})
+    p = params.build(LdmParams, told, "ldm")
+    denoiser = tracks.shaken(denoisers.build(track.latents.header, p.architecture))
+    denoisers.save_ldm(denoiser, p, track.latents.header, {"latents": "l"}, tmp_path / "ldm.safetensors")
+    loaded, _ = denoisers.load_ldm(tmp_path / "ldm.safetensors", CPU)
+    expected, found = denoiser.state_dict(), loaded.state_dict()
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
 def test_a_regression_beside_labels_is_refused_by_its_key(people):

@@ -35,7 +35,7 @@ def test_the_threshold_of_the_mean_is_the_best_for_it_and_travels_with_a_student
     grids, conditions = lidar_track.grids, lidar_track.conditions
     found = validation.calibrate(student, p.sigmas, once, grids, conditions)
     choice = Validation(lidar_track.vae, grids, conditions)
-    assert set(found) == {"threshold", "second_sigma", "mean_threshold"}
+    assert set(found) == {"threshold", "second_sigma", "mean_threshold", "returns"}
     assert found["mean_threshold"] == choice.best(choice.sampled(students.mean(once, student, p.sigmas)))
 
 
