@@ -19,6 +19,7 @@ from echoes import imports, params
 from echoes.autoencoder.autoencoder_kl import KlShape
 from echoes.autoencoder.fitting import VaeParams
 from echoes.models import distilling, families, objectives, trained
+from echoes.models.microdoppler import curves
 from echoes.readers.catalog import MODULES, READERS
 from echoes.training.runtime import Runtime
 from echoes.voxelization import sections
@@ -69,6 +70,7 @@ def roots() -> Iterator[Place]:
     yield Place("sample", trained.SampleParams)
     for family in MODULES:
         yield Place("evaluate", families.evaluation(family).Section)
+    yield Place("augment", curves.AugmentParams)
     yield Place("runtime", Runtime)
 
 
@@ -122,7 +124,7 @@ def meanings() -> Mapping[str, str]:
 @cache
 def _told(owner: type) -> dict[str, str]:
     """Key -> meaning, of the keys that a class itself explains."""
-    names = [field.name for field in dataclasses.fields(owner)]  # type: ignore[arg-type]
+    names = [field.name for field in dataclasses.fields(owner)]
     return {**_commented(owner), **in_docstring(inspect.getdoc(owner) or "", names)}
 
 

@@ -65,15 +65,16 @@ def _layers(samples: of_clouds.Samples, grids: Grids, i: int, measured: Measured
     """What goes in, what was made and the target of the i-th frame of the samples."""
     frame, given = int(samples.frames[i]), grids.task.given
     layers = []
+    values: dict[str, np.ndarray]
     for method, name in {given: of_clouds.TITLES[given], **MADE}.items():
         if method not in samples.methods:
             continue
         points = samples.points(method, i)
         columns = dict(zip(POINT_COLUMNS, points.T, strict=True))
-        known = _known(method, given)
-        layers.append(Layer(name, points[:, :3], {q: columns[q] for q in known}, measured.get((frame, method), {})))
-    points, columns = grids.points("target", frame), grids.task.target_columns
-    values = {name: points[:, columns.index(name)] for name in ("power", "doppler") if name in columns}
+        values = {quantity: columns[quantity] for quantity in _known(method, given)}
+        layers.append(Layer(name, points[:, :3], values, measured.get((frame, method), {})))
+    points, known = grids.points("target", frame), grids.task.target_columns
+    values = {q: points[:, known.index(q)] for q in ("power", "doppler") if q in known}
     name = "radar, measured" if grids.task.makes_radar else of_clouds.TITLES["lidar"]
     return [*layers, Layer(name, points[:, :3], values)]
 
@@ -94,7 +95,7 @@ def _measured(metrics: Path, samples: str) -> Measured:
         return {}
     rows = pd.read_csv(table)
     rows = rows[rows["protocol"] == of_clouds.POINTS]
-    numbers = [{NUMBERS[key]: value for key, value in row.items()} for row in rows[[*NUMBERS]].to_dict("records")]
+    numbers = [{NUMBERS[str(key)]: value for key, value in row.items()} for row in rows[[*NUMBERS]].to_dict("records")]
     return dict(zip(zip(rows["frame"], rows["method"], strict=True), numbers, strict=True))
 
 

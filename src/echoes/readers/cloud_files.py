@@ -28,7 +28,7 @@ from echoes.errors import InputError
 Columns = dict[str, np.ndarray]  # name -> (N,) numbers
 
 WRITTEN = (".ply", ".pcd", ".npy", ".csv", ".bin")  # by echoes
-UNNAMED = (".npy", ".bin")  # of these, those whose columns have no names
+NAMELESS = (".npy", ".bin")  # of these, those that do not tell their columns
 
 PLY = re.compile(rb"ply\r?\n(.*?\n)end_header[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 PLY_ORDERS = {"ascii": "=", "binary_little_endian": "<", "binary_big_endian": ">"}
@@ -66,7 +66,7 @@ def read(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
 
 def points(path: Path, columns: tuple[str, ...]) -> np.ndarray:
     """(N, K) float64 in these columns of a file that echoes wrote, its values not yet checked."""
-    found = read(path, columns if path.suffix in UNNAMED else (), columns)
+    found = read(path, columns if path.suffix in NAMELESS else (), columns)
     return np.column_stack([found[name].astype(np.float64) for name in columns])
 
 

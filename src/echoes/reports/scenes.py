@@ -114,11 +114,12 @@ def _layer(layer: Layer, box: np.ndarray, most: int) -> dict[str, Any]:
     count = len(layer.points)
     chosen = np.linspace(0, count - 1, min(count, most)).astype(np.int64)
     values = {name: _ranged(of[chosen]) for name, of in layer.values.items()}
+    low, high = box
     return {
         "name": layer.name,
         "count": count,
         "shown": len(chosen),
-        "xyz": page.packed(quantised(layer.points[chosen], *box, LEVELS).astype("<u2")),
+        "xyz": page.packed(quantised(layer.points[chosen], low, high, LEVELS).astype("<u2")),
         "values": values,
         "numbers": {name: number for name, number in layer.numbers.items() if isfinite(number)},
     }
