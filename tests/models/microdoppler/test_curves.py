@@ -111,6 +111,8 @@ def test_the_classical_rival_alters_each_sample_of_each_step_by_itself(people):
     np.testing.assert_array_equal(whole, np.concatenate(halves))
     assert (np.abs(whole - crops).max(axis=(1, 2, 3)) > 0).all()
     assert not np.array_equal(whole, alter(crops, MicroBatch(6, np.arange(4), 0, 4)))
+    twins = alter(crops[[0, 0]], MicroBatch(5, np.arange(2), 0, 2))
+    assert not np.array_equal(*twins)
 
 
 def test_only_the_train_and_the_test_split_are_read(people, sampler):
