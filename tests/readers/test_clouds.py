@@ -250,7 +250,7 @@ def test_a_table_tells_stamps_and_a_clock_that_jumps_back_cuts_a_sequence(tmp_pa
         ("recording-2", 1.1, 0.0),
     ]
     table(tmp_path, [*rows[:4], *(f"lidar/{i}.csv,{5 + 0.1 * i}" for i in range(4))])
-    assert {e.refused for e in clouds.index(tmp_path, source(stamps=TABLE))} == {clouds.OTHER_CLOCK}
+    assert {e.refused for e in clouds.index(tmp_path, source(stamps=TABLE))} == {pairing.OTHER_CLOCK}
 
 
 def test_drives_that_are_numbered_in_one_folder_are_cut_where_their_stamps_jump_back(tmp_path):

@@ -17,7 +17,7 @@ from tests.readers import bag_recordings as bags
 
 from echoes import params, seeds
 from echoes.errors import InputError
-from echoes.readers import clocks, ros
+from echoes.readers import clocks, pairing, ros
 from echoes.readers.ego_motion import directions, estimate
 
 RADAR, LIDAR = "/radar_enhanced_pcl", "/livox/lidar"
@@ -389,7 +389,7 @@ def test_a_lidar_received_later_is_never_paired_with_another_moment(tmp_path):
 def test_where_one_clock_jumps_back_alone_only_pairs_of_before_are_made(tmp_path):
     entries = jumping(tmp_path, radar_back_s=(1.5,))
     assert [entry.sequence for entry in entries] == ["loop"] * 20 + ["loop-2"] * 20
-    assert [entry.refused for entry in entries] == [""] * 20 + [ros.UNKNOWN] * 20
+    assert [entry.refused for entry in entries] == [""] * 20 + [pairing.OTHER_CLOCK] * 20
     assert_increasing(entries)
     assert all(frame.target is None and len(frame.radar) == 9 for frame in frames(tmp_path)[20:])
     entries = jumping(tmp_path, lidar_back_s=(1.5,))
@@ -400,12 +400,12 @@ def test_where_one_clock_jumps_back_alone_only_pairs_of_before_are_made(tmp_path
 def test_where_one_clock_jumps_back_more_often_only_the_first_runs_are_paired(tmp_path):
     for radar_back_s, lidar_back_s in (((1.5, 1.5), (1.5,)), ((1.5,), (1.5, 1.5))):
         entries = jumping(tmp_path, radar_back_s, lidar_back_s)
-        assert [entry.refused for entry in entries] == [""] * 20 + [ros.UNKNOWN] * 40
+        assert [entry.refused for entry in entries] == [""] * 20 + [pairing.OTHER_CLOCK] * 40
 
 
 def test_a_lidar_that_starts_after_the_jump_is_not_paired_with_what_was_before(tmp_path):
     entries = jumping(tmp_path, (1.5,), (1.5,), lidar_from_s=2.0)
-    assert {entry.refused for entry in entries} == {ros.UNKNOWN}
+    assert {entry.refused for entry in entries} == {pairing.OTHER_CLOCK}
 
 
 def test_a_bag_of_radar_alone_is_cut_where_its_clock_jumps_back(tmp_path):

@@ -30,13 +30,13 @@ from echoes.readers.cloud_columns import ByExtrinsics, Lidar, Radar, lidar_point
 from echoes.readers.cloud_files import FORMATS
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, EgoMotion, Entry, Frame
-from echoes.readers.pairing import lidar_to_radar, nearest
+from echoes.readers.pairing import OTHER_CLOCK, lidar_to_radar, nearest, too_far
 from echoes.readers.splits import LATEST_S
+from echoes.readers.tables import placed
 
 NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 BETWEEN = "//"  # of two paths in a key; no path has it
-OTHER_CLOCK = "a clock jumped back, and no LiDAR cloud is known to share it"
 NOT_NEAREST = "another radar frame is nearer to its LiDAR cloud"
 NO_LIDAR = "no LiDAR cloud in its sequence"
 # What `echoes track` writes where no track has this reader.
@@ -152,12 +152,10 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
 def to_radar(root: Path, source: Source) -> np.ndarray:
     """(4, 4) coordinates as the LiDAR's files have them -> radar's frame, x forward, y left, z up."""
     assert source.lidar is not None, "asked for its clouds only"
-    mount, own, matrix = source.lidar.mount, rotation(source.radar.axes), np.eye(4)
+    mount = source.lidar.mount
     if isinstance(mount, ByExtrinsics):
-        matrix[:3, :3] = own
-        return matrix @ lidar_to_radar(root / mount.file)
-    matrix[:3, :3], matrix[:3, 3] = rotation(mount.axes), mount.position_m
-    return matrix
+        return placed(rotation(source.radar.axes), np.zeros(3)) @ lidar_to_radar(root / mount.file)
+    return placed(rotation(mount.axes), np.array(mount.position_m))
 
 
 def _motion(root: Path, source: Source, name: str) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -167,8 +165,7 @@ def _motion(root: Path, source: Source, name: str) -> tuple[np.ndarray | None, n
     """
     if not isinstance(source.stamps, ByTable):
         return None, None
-    row, own = frame_table.load(root / source.stamps.file)[name], np.eye(4)
-    own[:3, :3] = rotation(source.radar.axes)
+    row, own = frame_table.load(root / source.stamps.file)[name], placed(rotation(source.radar.axes), np.zeros(3))
     velocity = None if row.velocity is None else own[:3, :3] @ row.velocity
     return velocity, None if row.pose is None else own @ row.pose @ own.T
 
@@ -227,8 +224,6 @@ def _entries(
     entries = []
     for i, ((stamp, name), k) in enumerate(zip(radar, chosen.tolist(), strict=True)):
         offset_s = theirs[k] - stamp
-        refused = "" if back[k] == i else NOT_NEAREST
-        if abs(offset_s) > tolerance_s:
-            refused = f"stamps {offset_s:+.4f} s apart, beyond {tolerance_s} s"
+        refused = too_far(offset_s, tolerance_s) or ("" if back[k] == i else NOT_NEAREST)
         entries.append(Entry(sequence, stamp, f"{name}{BETWEEN}{lidar[k][1]}", offset_s, refused))
     return entries

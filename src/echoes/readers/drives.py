@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers import bags, clocks
+from echoes.readers import bags, clocks, pairing
 from echoes.readers.bags import Message
 
 Stamps = Literal["header", "receipt"]  # the stamp of its sender, or when it was received
@@ -165,11 +165,7 @@ def nearest(first: Sequence[Stamped], other: Sequence[Stamped]) -> list[Stamped 
     """For each message the one of another topic that is nearest in time; both lists increase."""
     if not other:
         return [None] * len(first)
-    stamps, others = _times(first), _times(other)
-    after = np.searchsorted(others, stamps).clip(0, len(others) - 1)
-    before = (after - 1).clip(0)
-    closer = np.where(np.abs(stamps - others[before]) <= np.abs(others[after] - stamps), before, after)
-    return [other[i] for i in closer]
+    return [other[i] for i in pairing.nearest(_times(first), _times(other))]
 
 
 def around(first: Sequence[Stamped], other: Sequence[Stamped], gap_s: float) -> list[tuple[Stamped, Stamped] | None]:

@@ -21,6 +21,7 @@ from echoes.errors import InputError
 from echoes.readers import cloud_files
 from echoes.readers.frames import MAX_VALUE
 from echoes.readers.splits import LATEST_S
+from echoes.readers.tables import placed
 
 FILE, STAMP = "file", "stamp_s"
 VELOCITY = ("vx", "vy", "vz")
@@ -86,10 +87,7 @@ def _pose(told: Mapping[str, str], origin: str) -> np.ndarray:
     numbers = _numbers(told, POSE, origin)
     if abs(np.linalg.norm(numbers[3:]) - 1) > 1e-2:
         raise InputError(f"{origin}: expected a unit quaternion qx, qy, qz, qw, got {numbers[3:].tolist()}")
-    pose = np.eye(4)
-    pose[:3, :3] = Rotation.from_quat(numbers[3:]).as_matrix()
-    pose[:3, 3] = numbers[:3]
-    return pose
+    return placed(Rotation.from_quat(numbers[3:]).as_matrix(), numbers[:3])
 
 
 def _numbers(told: Mapping[str, str], names: Sequence[str], origin: str) -> np.ndarray:

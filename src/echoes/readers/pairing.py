@@ -13,6 +13,7 @@ from echoes.readers import tables
 
 Padding = Literal["none", "zero", "nan"]  # rows that hold no return: none, x = y = z = 0, or any of them NaN
 Row = tuple[float, float, float]
+OTHER_CLOCK = "a clock jumped back, and no LiDAR cloud is known to share it"  # why a pair is refused
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def lidar_to_radar(path: Path) -> np.ndarray:
     return np.linalg.inv(matrix) if found.maps == "radar_to_lidar" else matrix
 
 
-def nearest(stamps: Sequence[float], others: Sequence[float]) -> np.ndarray:
+def nearest(stamps: Sequence[float] | np.ndarray, others: Sequence[float] | np.ndarray) -> np.ndarray:
     """For each stamp the index of the nearest of `others`, the earlier of two as near.
 
     Both increase, in the same unit, and there is one of `others` at least.
@@ -44,6 +45,11 @@ def nearest(stamps: Sequence[float], others: Sequence[float]) -> np.ndarray:
     after = np.searchsorted(theirs, own).clip(0, len(theirs) - 1)
     before = (after - 1).clip(0)
     return np.where(np.abs(own - theirs[before]) <= np.abs(theirs[after] - own), before, after)
+
+
+def too_far(offset_s: float, tolerance_s: float) -> str:
+    """Why a pair is refused whose stamps differ by so much; empty where it is not."""
+    return f"stamps {offset_s:+.4f} s apart, beyond {tolerance_s} s" if abs(offset_s) > tolerance_s else ""
 
 
 def unpadded(rows: np.ndarray, padding: Padding) -> np.ndarray:

@@ -34,10 +34,9 @@ from echoes.readers import bags, clocks, drives, ros_motion
 from echoes.readers.bags import Message
 from echoes.readers.drives import Drive, Stamped
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, Entry, Frame, check_points
-from echoes.readers.pairing import Row, lidar_to_radar, reflectivity, unpadded
+from echoes.readers.pairing import OTHER_CLOCK, Row, lidar_to_radar, reflectivity, too_far, unpadded
 from echoes.readers.ros_source import LidarTopic, MotionTopic, RadarTopic, Source, directed
 
-UNKNOWN = "a clock jumped back, and no LiDAR cloud is known to share it"
 STILL = "no motion is recorded around it"
 CLOCKS_S = 1.0  # stamps that far apart tell of two clocks, not of two frames
 
@@ -101,7 +100,7 @@ def _entries(root: Path, source: Source, drive: Drive, name: str) -> list[Entry]
         gap_s = source.motion.max_gap_s if source.motion else 0.0
         pairs = zip(run, drives.nearest(run, others), drives.around(run, states, gap_s), strict=True)
         listed = [_entry(source, name, *three) for three in pairs]
-        entries += [replace(entry, refused=UNKNOWN) for entry in listed] if lidar and not others else listed
+        entries += [replace(entry, refused=OTHER_CLOCK) for entry in listed] if lidar and not others else listed
     return entries
 
 
@@ -115,8 +114,8 @@ def _entry(
         share = (radar.time_ns - before.time_ns) / max(1, after.time_ns - before.time_ns)
         places["motion"] = [_place(before), _place(after), share]
     offset_s = (lidar.time_ns - radar.time_ns) / 1e9 if lidar else None
-    if offset_s is not None and abs(offset_s) > source.stamp_tolerance_s:
-        refused = f"stamps {offset_s:+.4f} s apart, beyond {source.stamp_tolerance_s} s{_clocks(source, offset_s)}"
+    if offset_s is not None and (far := too_far(offset_s, source.stamp_tolerance_s)):
+        refused = f"{far}{_clocks(source, offset_s)}"
     key = json.dumps(places, ensure_ascii=False, separators=(",", ":"))
     stamp = radar.time_ns / 1e9
     return Entry(sequence, stamp, key, offset_s, refused, repeated=radar.repeated, empty=radar.empty)

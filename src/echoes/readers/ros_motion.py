@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from echoes.errors import InputError
 from echoes.readers.frames import MAX_VALUE
+from echoes.readers.tables import placed
 
 UNIT = 1e-2  # a quaternion may be so far from the length 1
 
@@ -39,7 +40,7 @@ def motion(numbers: Mapping[str, float], origin: str) -> Motion:
         return Motion(linear, angular, None)
     if abs(np.linalg.norm(orientation) - 1) > UNIT:
         raise InputError(f"{origin}: expected an orientation of length 1, got {orientation.tolist()}")
-    return Motion(linear, angular, _rigid(Rotation.from_quat(orientation).as_matrix(), position))
+    return Motion(linear, angular, placed(Rotation.from_quat(orientation).as_matrix(), position))
 
 
 def between(before: Motion, after: Motion, share: float) -> Motion:
@@ -51,7 +52,7 @@ def between(before: Motion, after: Motion, share: float) -> Motion:
     if before.pose is None or after.pose is None:
         return Motion(linear, angular, None)
     turned = Slerp([0, 1], Rotation.from_matrix([before.pose[:3, :3], after.pose[:3, :3]]))(share).as_matrix()
-    return Motion(linear, angular, _rigid(turned, (1 - share) * before.pose[:3, 3] + share * after.pose[:3, 3]))
+    return Motion(linear, angular, placed(turned, (1 - share) * before.pose[:3, 3] + share * after.pose[:3, 3]))
 
 
 def of_radar(moved: Motion, mounting: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
@@ -72,9 +73,3 @@ def _vector(numbers: Mapping[str, float], path: str, axes: str, origin: str) -> 
                 raise InputError(f"{origin}: expected finite numbers, got {found.tolist()} for {way}")
             return found
     return None
-
-
-def _rigid(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
-    matrix = np.eye(4)
-    matrix[:3, :3], matrix[:3, 3] = rotation, translation
-    return matrix

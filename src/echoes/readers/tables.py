@@ -87,6 +87,13 @@ def rigid(rows: Any, origin: str) -> np.ndarray:
     return matrix
 
 
+def placed(rotation: np.ndarray, translation: np.ndarray) -> np.ndarray:
+    """(4, 4) of a rotation (3, 3) and a translation (3,)."""
+    matrix = np.eye(4)
+    matrix[:3, :3], matrix[:3, 3] = rotation, translation
+    return matrix
+
+
 def _check_there(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
