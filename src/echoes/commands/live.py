@@ -80,19 +80,11 @@ def reference(trained: str, given: Given | None, source: Any) -> Reference:
     if given == "over_ground":
         return _as_it_is
     doppler: Doppler = source.doppler
-    return lambda points: _over_ground(points, doppler)
+    return lambda points: ego_motion.without_estimated(points, doppler)
 
 
 def _as_it_is(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return points, UNKNOWN
-
-
-def _over_ground(points: np.ndarray, doppler: Doppler) -> tuple[np.ndarray, np.ndarray]:
-    """Without the ego velocity that the Doppler of these very points tells; no points where it tells none."""
-    fit = ego_motion.estimate(points, doppler)
-    if fit is None:
-        return points[:0], UNKNOWN
-    return ego_motion.compensate(points, fit.velocity, doppler.span_mps), np.asarray(fit.velocity)
 
 
 def run(loop: Live, frames: Iterator[Arrived], send: Callable[[Made], None], every: bool) -> list[str]:

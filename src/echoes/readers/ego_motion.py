@@ -102,6 +102,17 @@ def estimate(radar: np.ndarray, doppler: Doppler) -> Fit | None:
     return fit if fit.static.sum() >= max(3, doppler.static_share * len(radar)) else None
 
 
+def without_estimated(radar: np.ndarray, doppler: Doppler) -> tuple[np.ndarray, np.ndarray]:
+    """The radar points (N, 5) with Doppler over ground by their own estimate, and the velocity (3,) taken out [m/s].
+
+    Where they tell none there are no points, and the velocity is NaN: Doppler without its reference would mislead.
+    """
+    fit = estimate(radar, doppler)
+    if fit is None:
+        return radar[:0], np.full(3, np.nan)
+    return compensate(radar, fit.velocity, doppler.span_mps), np.asarray(fit.velocity, np.float64)
+
+
 def _proposals(radar: np.ndarray, doppler: Doppler) -> np.ndarray:
     """(P, 2) planar velocities, each from two points half of all points apart in azimuth.
 

@@ -80,18 +80,15 @@ def of_frames(seen: Sequence[Seen], source: CloudSource, wanted: Sweeps | None) 
 def over_ground(frame: Frame, source: CloudSource, entry: Entry) -> tuple[np.ndarray, np.ndarray]:
     """The radar points with Doppler over ground, and the velocity [m/s] that was taken out (NaN for none).
 
-    Where the velocity cannot be estimated the frame has no points: Doppler without its reference would mislead. Of a
-    mixed source, each frame is measured by the sensor that it comes from.
+    Where the velocity cannot be estimated the frame has no points. Of a mixed source, each frame is measured by the
+    sensor that it comes from.
     """
     source, unknown = sensor_of(source, entry), np.full(3, np.nan)
     if source.ego_motion == "none":
         return frame.radar, unknown
-    velocity = frame.ego_velocity
     if source.ego_motion == "estimated":
-        fit = ego_motion.estimate(frame.radar, source.doppler)
-        if fit is None:
-            return frame.radar[:0], unknown
-        velocity = fit.velocity
+        return ego_motion.without_estimated(frame.radar, source.doppler)
+    velocity = frame.ego_velocity
     if velocity is None and entry.refused:  # its reader told why
         return frame.radar[:0], unknown
     if velocity is None:
