@@ -28,7 +28,6 @@ from echoes.rasters.sweeps import Sweeps
 @dataclass(frozen=True)
 class CloudModels:
     """model, of     the student, and what its samples need beside its weights; sampler: of them, with its decoder.
-    through_vae  whether the autoencoder encodes what goes in for it.
     placement    the grid, its units and the task; what the models need of the grids travels in their headers.
     ego_motion   `none`: Doppler is relative to the radar; else it is over ground, the radar's own motion taken out.
     sweeps       which earlier frames go in, too; None for none.
@@ -39,13 +38,17 @@ class CloudModels:
     model: ConsistencyModel
     of: CdArchitecture
     sampler: Sampler
-    through_vae: bool
     placement: Placement
     ego_motion: str
     sweeps: Sweeps | None
     header: Header
     path: Path
     cd_path: Path
+
+    @property
+    def through_vae(self) -> bool:
+        """Whether the autoencoder encodes what goes in for the latent model."""
+        return self.of.denoiser.condition.by == "vae"
 
     def condition(self, cells: Sequence[Cells], given: Tensor) -> Tensor:
         """What conditions the latent model: cells in physical units, and (B, C, D, H, W) the same as `given` has them.
@@ -79,7 +82,6 @@ def load(folder: str | Path, steps: int, device: torch.device) -> CloudModels:
         model=model,
         of=of,
         sampler=sampler,
-        through_vae=of.denoiser.condition.by == "vae",
         placement=placement,
         ego_motion=told.ego_motion,
         sweeps=told.sweeps,

@@ -53,8 +53,6 @@ class Enhancer:
     blend        share of the sample where it is blended in; mirror: whether left and right are swapped, too.
     precision    of the networks.
     threshold    of occupancy, for a cloud that is one sample, or the mean.
-    ego_motion   `none`: Doppler is relative to the radar; else it is over ground, the radar's own motion taken out.
-    sweeps       which earlier frames go in, too; None for none.
     seen         what the radar of the training frames was like.
     """
 
@@ -67,10 +65,6 @@ class Enhancer:
     mirror: bool
     precision: Precision
     threshold: float
-    grid: Grid
-    task: Task
-    ego_motion: str
-    sweeps: Sweeps | None
     seen: Seen
 
     @classmethod
@@ -127,12 +121,28 @@ class Enhancer:
             mirror=mirror,
             precision=precision,
             threshold=students.calibrated(header, "mean_threshold" if readout == "mean" else "threshold"),
-            grid=grid,
-            task=task,
-            ego_motion=models.ego_motion,
-            sweeps=models.sweeps,
             seen=familiarity.stored(header),
         )
+
+    @property
+    def grid(self) -> Grid:
+        """Inside of which the networks see and say something."""
+        return self.models.placement.grid
+
+    @property
+    def task(self) -> Task:
+        """The channels of what goes in and of what comes out."""
+        return self.models.placement.task
+
+    @property
+    def ego_motion(self) -> str:
+        """`none`: Doppler is relative to the radar; else it is over ground, the radar's own motion taken out."""
+        return self.models.ego_motion
+
+    @property
+    def sweeps(self) -> Sweeps | None:
+        """Which earlier frames go in, too; None for none."""
+        return self.models.sweeps
 
     @property
     def columns(self) -> tuple[str, ...]:
