@@ -31,6 +31,12 @@ class Reading:
     workers: Workers
     section: str
 
+    def require_ego_motion(self, trained: str) -> None:
+        """Raises InputError unless the Doppler of the recording is made as that which a model was trained on."""
+        if self.source.ego_motion != trained:
+            key = f"{self.section}source.ego_motion"
+            raise InputError(f"{key}: expected {trained}, as the track was trained, got {self.source.ego_motion}")
+
 
 class Model(Protocol):
     """name: of the track, in messages; folder: of the weights."""

@@ -76,9 +76,7 @@ def enhance(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: b
     source = reading.source
     entries = listed(root, source)
     enhancer = loaded(model.folder, wanted)
-    if source.ego_motion != enhancer.ego_motion:
-        key = f"{reading.section}source.ego_motion"
-        raise InputError(f"{key}: expected {enhancer.ego_motion}, as the track was trained, got {source.ego_motion}")
+    reading.require_ego_motion(enhancer.ego_motion)
     returns.require_motion(source, entries, enhancer.sweeps, f"{reading.section}grid.sweeps.count")
     listing = list(zip(entries, returns.earlier(entries, enhancer.sweeps), strict=True))
     work = partial(prepared, READERS[source.reader].read, root, source, enhancer.grid, enhancer.sweeps, reading.ground)

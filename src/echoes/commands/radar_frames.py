@@ -83,9 +83,7 @@ def generate(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: 
     every = listed(root, source)
     entries = [(i, entry) for i, entry in enumerate(every) if not entry.refused]
     generator = RadarGenerator.load(model.folder, steps=int(wanted.method == "cd_2") + 1, device=best_device())
-    if source.ego_motion != generator.ego_motion:
-        key = f"{reading.section}source.ego_motion"
-        raise InputError(f"{key}: expected {generator.ego_motion}, as the track was trained, got {source.ego_motion}")
+    reading.require_ego_motion(generator.ego_motion)
     work = partial(prepared, READERS[source.reader].read, root, source, generator.grid, reading.ground)
     of: dict[str, Any] = {
         "track": model.name,
