@@ -13,8 +13,8 @@ from scipy.stats import wasserstein_distance
 
 from echoes.evaluation.distributions import jensen_shannon
 from echoes.evaluation.geometry import ROUNDING_M, f1
-from echoes.evaluation.halves import NEAREST, halves
-from echoes.evaluation.realism import BLOCK, Numbers
+from echoes.evaluation.halves import NEAREST
+from echoes.evaluation.realism import BLOCK, Numbers, halved, mean
 from echoes.grids import Grid
 
 RADIUS_M, POWER_DB, DOPPLER_MPS = 1.0, 8.0, 2.5  # nearer than which two points are the same return
@@ -71,11 +71,11 @@ def against(
 
     None, all of them, where a half has no more than NEAREST frames.
     """
-    first, second = halves(np.zeros((len(stretches), 1), np.int64), stretches, seed)
+    first, second = halved(stretches, seed)
     if len(first) <= NEAREST:
         return dict.fromkeys(KEYS)
     ways = [compared([real[i] for i in a], [made[i] for i in b], grid) for a, b in ((first, second), (second, first))]
-    return {key: _mean([numbers[key] for numbers in ways]) for key in KEYS}
+    return {key: mean([numbers[key] for numbers in ways]) for key in KEYS}
 
 
 def compared(real: Sequence[np.ndarray], made: Sequence[np.ndarray], grid: Grid) -> Numbers:
@@ -90,7 +90,7 @@ def compared(real: Sequence[np.ndarray], made: Sequence[np.ndarray], grid: Grid)
     along = [_w1(a[:, i], b[:, i]) for i in (0, 1)]
     return {
         "points_jsd_bev": jensen_shannon(_above(a, grid), _above(b, grid)) if len(a) and len(b) else None,
-        "location_w1_m": _mean(along),
+        "location_w1_m": mean(along),
         "points_range_jsd": _jsd(real_m, made_m, BINS["range"]),
         "points_range_w1_m": _w1(real_m, made_m),
         "doppler_jsd": _jsd(a[:, 3], b[:, 3], BINS["doppler"]),
@@ -133,8 +133,3 @@ def _jsd(first: np.ndarray, second: np.ndarray, bin_size: float) -> float | None
     low = min(int(found.min()) for found in bins)
     most = max(int(found.max()) for found in bins) - low + 1
     return jensen_shannon(*(np.bincount(found - low, minlength=most) for found in bins))
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None

@@ -89,16 +89,16 @@ def against(real: Clouds, made: Clouds, stretches: np.ndarray, grid: Grid, seed:
     The classifier is fitted to one half of either and tested on the other. None, all of them, where a half has no more
     than NEAREST frames.
     """
-    first, second = _halved(stretches, seed)
+    first, second = halved(stretches, seed)
     if len(first) <= NEAREST:
         return dict.fromkeys(KEYS)
     found = []
     for a, b in ((first, second), (second, first)):
-        parts = zip(_halved(stretches[a], seed), _halved(stretches[b], seed), strict=True)
+        parts = zip(halved(stretches[a], seed), halved(stretches[b], seed), strict=True)
         one, other = [(real.features[a[i]], made.features[b[j]]) for i, j in parts]
         told_apart = (two_sample.accuracy(one, other) + two_sample.accuracy(other, one)) / 2
         found.append({"two_sample_accuracy": told_apart, **compared(real.take(a), made.take(b), grid)})
-    return {key: _mean([numbers[key] for numbers in found]) for key in KEYS}
+    return {key: mean([numbers[key] for numbers in found]) for key in KEYS}
 
 
 def compared(real: Clouds, made: Clouds, grid: Grid) -> Numbers:
@@ -138,7 +138,7 @@ def gaussian_mmd2(first: np.ndarray, second: np.ndarray) -> float:
     return mmd2(within_first, within_second, between)
 
 
-def _halved(stretches: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def halved(stretches: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices of two halves of frames (N,), of other stretches but for one that may be on both sides."""
     return halves(np.zeros((len(stretches), 1), np.int64), stretches, seed)
 
@@ -174,6 +174,7 @@ def _w1(first: Sequence[np.ndarray], second: Sequence[np.ndarray]) -> float | No
     return float(wasserstein_distance(a, b)) if len(a) and len(b) else None
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def mean(values: Sequence[float | None]) -> float | None:
+    """Of values that are all known; None where one is not."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if len(known) == len(values) else None

@@ -13,10 +13,10 @@ from echoes import params
 from echoes.dataset.frames import evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
-from echoes.evaluation.bands import BANDS_M, band_of
+from echoes.evaluation.bands import BANDS_M
 from echoes.grids import Grid
 from echoes.models.radar.clouds import Cloud
-from echoes.models.radar.readout import INSIDE
+from echoes.models.radar.readout import INSIDE, bands
 from echoes.provenance import Header
 from echoes.tasks import POINTS
 
@@ -61,7 +61,7 @@ def counted(grids: Grids) -> tuple[tuple[int, ...], ...]:
     for frame in evenly_spaced(grids.frames("val"), FRAMES):
         indices, inside = grids.grid.cells(grids.points("target", int(frame)))
         cells, number = np.unique(indices[inside], axis=0, return_counts=True)
-        np.add.at(found, (bands(cells, grids.grid), np.minimum(number, MOST) - 1), 1)
+        np.add.at(found, (_bands(cells, grids.grid), np.minimum(number, MOST) - 1), 1)
     return tuple(tuple(row) for row in found.tolist())
 
 
@@ -80,7 +80,7 @@ def drawn(cloud: Cloud, settled: Returns, grid: Grid, rng: np.random.Generator) 
     The power of all returns of a cell is that of the cell: how it spreads inside is not modelled.
     """
     spread = rng.random((len(cloud.indices), 1))
-    number = 1 + (spread >= settled.below[bands(cloud.indices, grid)]).sum(axis=1)
+    number = 1 + (spread >= settled.below[_bands(cloud.indices, grid)]).sum(axis=1)
     owner = np.repeat(np.arange(len(number)), number)
     positions = grid.positions(cloud.indices[owner], rng.uniform(-INSIDE, INSIDE, (len(owner), 3)))
     power, doppler, variance = (_column(cloud, name) for name in ("power", "doppler", "doppler_variance"))
@@ -88,10 +88,9 @@ def drawn(cloud: Cloud, settled: Returns, grid: Grid, rng: np.random.Generator) 
     return np.column_stack([positions, doppler[owner] + deviation, power[owner]]).astype(np.float32)
 
 
-def bands(indices: np.ndarray, grid: Grid) -> np.ndarray:
+def _bands(indices: np.ndarray, grid: Grid) -> np.ndarray:
     """(M,) the range band of each cell (M, 3)."""
-    centres = grid.centres(indices)
-    return band_of(np.hypot(centres[:, 0], centres[:, 1]))
+    return bands(grid)[tuple(indices[:, 1:].T)]
 
 
 def standardised(values: np.ndarray, owner: np.ndarray, number: np.ndarray) -> np.ndarray:
