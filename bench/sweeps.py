@@ -1,8 +1,8 @@
 """What earlier radar frames bring, by the validation frames of a track.
 
-python bench/sweeps.py TRACK STEPS COUNT [FOLD ...]
+python bench/sweeps.py TRACK STEPS COUNT[,COUNT...] [FOLD ...]
 
-Voxelizes the recordings of the track with one radar frame and with COUNT, and trains the regression alone for STEPS
+Voxelizes the recordings of the track with one radar frame and with each COUNT, and trains the regression alone for STEPS
 with the schedule of `ldm`, on each of the folds where it is split by stretch. Prints ratios to the radar's own frame,
 and how long both took. No test frame is looked at.
 """
@@ -32,11 +32,11 @@ from echoes.voxelization.sections import Split
 SECONDS = 0.5
 
 
-def main(track: str, steps: str, count: str, *folds: str) -> None:
+def main(track: str, steps: str, counts: str, *folds: str) -> None:
     print("| fold | sweeps | voxelize s | train s | loss | Chamfer x | F1@1m x | worse frames |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     for fold, split in splits(track, folds):
-        for sweeps in (1, int(count)):
+        for sweeps in (1, *map(int, counts.split(","))):
             voxelized_s, trained_s, *ratios = measured(track, int(steps), Sweeps(sweeps, SECONDS), split)
             cells = [fold, str(sweeps), f"{voxelized_s:.0f}", f"{trained_s:.0f}", *(f"{ratio:.3f}" for ratio in ratios)]
             print(f"| {' | '.join(cells)} |", flush=True)
