@@ -1,24 +1,26 @@
 """Voxelizing radar clouds: what the stage reports of a recording whose clock jumps back, or that is not sane."""
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 import zarr
 from tests.readers import test_astyx
 
-from echoes import arrays, params
+import test_end_to_end
+from echoes import arrays, metrics, params
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
-from echoes.judging.stops import Inspect
 from echoes.rasters.ground import NoGround
 from echoes.readers import astyx, ego_motion
 from echoes.readers.splits import ByTime
 from echoes.voxelization import clouds, pairs
 
-LAYOUT = params.load(pairs.GridParams, "astyx.grid", Path(__file__).resolve().parents[2] / "params.yaml")
+ROOT = Path(__file__).resolve().parents[2]
+LAYOUT = params.load(pairs.GridParams, "astyx.grid", ROOT / "params.yaml")
 SPLIT = ByTime("time", block_s=1.0, purge_s=0.3, val=0.2, test=0.2, seed=0)
 
 
@@ -48,7 +50,7 @@ def drive(root, sign, unit):
         walls = rng.uniform((6, -9, -1), (40, 9, 2), (60, 3))
         walls[:, 1] = np.where(walls[:, 1] > 0, 9.0, -6.0)
         relative = ego_motion.relative(np.column_stack([walls, np.zeros((60, 2))]), np.array([8.0, 0.0, 0.0]), None)
-        power_db = rng.normal(60, 8, 60)
+        power_db = rng.normal(0, 7, 60)
         power = power_db if unit == "dB" else 10 ** (power_db / 10)
         stamps_us = np.full(60, 500_000 * (number + 1))
         for folder, head, columns in (
@@ -63,9 +65,7 @@ def drive(root, sign, unit):
     ("sign", "unit", "names"),
     [(1, "dB", []), (-1, "dB", ["doppler_sign"]), (-1, "linear", ["linear_power", "doppler_sign"])],
 )
-def test_what_inspect_would_warn_of_is_told_kept_and_stops_the_track_where_it_shall(
-    tmp_path, caplog, sign, unit, names
-):
+def test_what_inspect_would_warn_of_is_told_and_kept(tmp_path, caplog, sign, unit, names):
     drive(tmp_path / "raw", sign, unit)
     layout = replace(LAYOUT, ground=NoGround("none"), augmentation=replace(LAYOUT.augmentation, copies=0))
     source = replace(test_astyx.SOURCE, doppler=replace(test_astyx.DOPPLER, span_mps=None))
@@ -74,13 +74,18 @@ def test_what_inspect_would_warn_of_is_told_kept_and_stops_the_track_where_it_sh
     assert list(found["findings"]) == names
     told = [line for line in caplog.messages if line.startswith("voxelize: WARNING: ")]
     assert [line.rpartition(" ")[2] for line in told] == [f"[{name}]" for name in names]
-    Inspect(()).require_sane(found["findings"], "mine.inspect")
-    stops = Inspect(("doppler_unit", "doppler_sign"))
-    stops.require_known(clouds.FINDINGS, "mine.inspect")
-    if sign > 0:
-        stops.require_sane(found["findings"], "mine.inspect")
-    else:
-        with pytest.raises(
-            InputError, match=r"^mine\.inspect\.stop_at: voxelize stops at doppler_sign \(Doppler sign: "
-        ):
-            stops.require_sane(found["findings"], "mine.inspect")
+
+
+def test_the_stage_stops_at_what_its_track_names_and_keeps_what_was_found(tmp_path, monkeypatch):
+    numbers = params.document(ROOT / "params.yaml")
+    section = numbers["astyx"] | {"split": asdict(SPLIT), "inspect": {"stop_at": ["gaps", "doppler_sign"]}}
+    section["source"] = section["source"] | {"doppler": asdict(test_astyx.DOPPLER) | {"span_mps": None}}
+    section["grid"] = section["grid"] | {"ground": {"method": "none"}}
+    runtime = numbers["runtime"] | {"workers": {"processes": 1, "scheduler": ""}}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump({"runtime": runtime, "astyx": section}))
+    drive(tmp_path / "data" / "raw" / "astyx", -1, "dB")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^astyx\.inspect\.stop_at: voxelize stops at doppler_sign \(Doppler sign: "):
+        test_end_to_end.run("voxelize", "astyx")
+    assert list(metrics.read(tmp_path / "metrics" / "astyx" / "voxelize.json")["findings"]) == ["doppler_sign"]
+    assert not (tmp_path / "data" / "astyx" / "grids.zarr").exists()

@@ -19,14 +19,12 @@ OFFSET_S = 0.05  # half a period of 10 Hz: then another LiDAR frame would have b
 MOVING_MPS = 1.0  # slower, and the direction of the ego velocity tells nothing
 AGREE_MPS = 1.0  # between estimated and recorded ego velocity
 MAJORITY = 0.5
-# Of a spread of 4.3 dB or more, as a logarithmic normal distribution, and not of decibels above 0: with an exponential
-# tail 99 % of them lie below 6.6 medians.
-LINEAR = 10.0
 # Measured on a simulated and on a real recording: distances of .6 and .8 m where radar and LiDAR fit, above 2 m
 # where they are of different frames, a third less once 5 degrees are undone; offsets below .2 m in x and y.
 FITS_M = 1.5
 NEARER = 0.8
 PLACED_M = 0.4
+HEAVY = 10.0  # of the 99 % quantile of a power to its median: in dB it is less, linear it is more beyond 4 dB of spread
 
 
 # Name -> what it says of a recording. `<track>.inspect.stop_at` takes these names.
@@ -42,7 +40,7 @@ FINDINGS = {
     "points_behind": "most radar points lie behind",
     "range_unit": "ranges are not those of metres",
     "power_range": "power spans less or more than decibels do",
-    "linear_power": "power is positive with a long tail, as linear power is",
+    "linear_power": "power is never negative and has a long tail, as linear power has",
     "doppler_unit": "Doppler is 0, or faster than the sensor moves",
     "doppler_span": "Doppler reaches beyond its span",
     "no_ego_velocity": "in most frames the Doppler agrees on no ego velocity",
@@ -176,12 +174,13 @@ def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
     range_m = float(np.quantile(np.linalg.norm(radar[:, :3], axis=1), 0.99))
     if not 5 < range_m < 500:
         found.warn("range_unit", f"axes: 99 % of the points lie within {range_m:.3g} m; are these metres?")
-    weakest, low_db, middle_db, high_db, _ = limits[4]
-    if weakest > 0 and high_db > LINEAR * middle_db and high_db - middle_db > LINEAR * (middle_db - low_db):
-        told = f"is positive, {middle_db:.3g} in the middle and {high_db:.3g} at 99 %"
-        found.warn("linear_power", f"power: {told}; is it linear, and not in dB?")
-    elif not 1 < high_db - low_db < 150:
+    low_db, high_db = limits[4][[1, 3]]
+    if not 1 < high_db - low_db < 150:
         found.warn("power_range", f"power: spans {high_db - low_db:.3g} dB (1 to 99 %); is it in dB?")
+    least, middle, high = limits[4][[0, 2, 3]]
+    if least >= 0 and high > HEAVY * middle > 0:
+        told = f"never negative, and 1 % of it above {high:.3g}, {high / middle:.0f} times the median"
+        found.warn("linear_power", f"power: {told}; is it linear, with `power: {{unit: linear}}`?")
     fastest_mps = float(np.abs(limits[3][[1, 3]]).max())
     if not 0 < fastest_mps < 2 * doppler.max_speed_mps:
         expected = f"more than 0 and less than twice max_speed_mps = {doppler.max_speed_mps:g}"
