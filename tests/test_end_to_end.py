@@ -370,6 +370,12 @@ def test_the_mirror_of_a_spectrogram_is_refused_with_the_path_of_the_key(
         ),
         ("microdoppler", ("split", "by"), "sequence", r"microdoppler\.split\.by: expected .*recording"),
         ("microdoppler", ("grid", "overlap"), 1.5, r"microdoppler\.grid\.overlap: expected"),
+        (
+            "radar",
+            ("inspect", "stop_at"),
+            ["sign"],
+            r"radar\.inspect\.stop_at: expected some of left_out, .*, got sign",
+        ),
     ],
 )
 def test_a_bad_parameter_is_named_with_its_full_path(
@@ -382,7 +388,7 @@ def test_a_bad_parameter_is_named_with_its_full_path(
     section[key[-1]] = value
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     monkeypatch.chdir(tmp_path)
-    voxelize = ("grid", "source", "split")
+    voxelize = ("grid", "source", "inspect", "split")
     stage = "voxelize" if key[0] in voxelize else {"vae": "train_vae", "ldm": "train_ldm"}[key[0]]
     with pytest.raises(InputError, match=message):
         run(stage, track)

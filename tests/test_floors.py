@@ -13,7 +13,7 @@ FLOORS = [
     {"params", "grids", "seeds", "batch_noise", "terms", "provenance", "metrics", "metric_order"},
     {"entry", "choices", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial"}
     | {"evaluation", "reports"},
-    {"training", "latentstore", "dataset", "augmentation"},
+    {"training", "latentstore", "dataset", "augmentation", "judging"},
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},
     {"models"},

@@ -20,6 +20,7 @@ from waves.data import Waves
 TRACK = "tide"
 SECTIONS = {
     "source": {"reader": "waves", "seed": 0},
+    "inspect": {"stop_at": []},
     "grid": {"raster": "waves", "size": 32},
     "split": {"by": "tens"},
     "vae": tracks.PEOPLE_VAE,

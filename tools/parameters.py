@@ -18,6 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from echoes import imports, params
 from echoes.autoencoder.autoencoder_kl import KlShape
 from echoes.autoencoder.fitting import VaeParams
+from echoes.judging.stops import Inspect
 from echoes.models import distilling, families, objectives, trained
 from echoes.models.microdoppler import curves
 from echoes.readers.catalog import MODULES, READERS
@@ -59,6 +60,7 @@ def roots() -> Iterator[Place]:
     for readers in MODULES.values():
         for reader in readers:
             yield Place("source", READERS[reader].Source)
+    yield Place("inspect", Inspect)
     for kind in _classes(sections.Layout):
         yield Place("grid", kind)
     for kind in _classes(sections.Split):

@@ -199,7 +199,9 @@ def live(
 @app.command()
 def inspect(
     recording: Recording,
-    reader: Annotated[str, typer.Option(help="Reader; parameters from the first track that has it.")] = "",
+    reader: Annotated[
+        str, typer.Option(help="Reader; parameters from the first track that has it. Guessed by the files if left out.")
+    ] = "",
     track: Annotated[str, typer.Option(help="Track whose reader and parameters to take instead.")] = "",
     frames: Annotated[int, typer.Option(min=1, help="Frames to read at most, evenly spread.")] = 200,
     output: Annotated[Path, typer.Option(help="Picture of the radar over the LiDAR from above.")] = Path("inspect.png"),
@@ -209,8 +211,11 @@ def inspect(
     Points, rates, stamp differences, limits, one ego velocity against all Doppler and its sign, radar over
     LiDAR: look at a recording before anything is trained on it. Warnings leave the status at 0.
     """
-    from echoes.commands import inspection, sources
+    from echoes.commands import guessing, inspection, sources
 
+    if not reader and not track:
+        reader, why = guessing.guess(recording)
+        typer.echo(f"inspect: {why}", err=True)
     source = sources.chosen("inspect", reader, track, Path("params.yaml"))
     typer.echo(inspection.inspect(recording, source, frames, output))
 

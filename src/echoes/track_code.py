@@ -10,14 +10,14 @@ from pathlib import Path
 
 from echoes import files, imports
 from echoes.models import families
-from echoes.readers.catalog import READERS, family_of
+from echoes.readers.catalog import MODULES, READERS, family_of, plugin_of
 from echoes.voxelization import families as voxelization
 
 PLACE = "data/{track}/code/{stage}.json"
 
 
 def used(reader: str) -> dict[str, set[Path]]:
-    """Stage -> what it imports for a track with this reader beside what it imports for all.
+    """Stage -> what it imports of echoes for a track with this reader beside what it imports for all.
 
     Raises InputError for a reader that is unknown.
     """
@@ -25,10 +25,19 @@ def used(reader: str) -> dict[str, set[Path]]:
     chosen = {stage: families.modules(stage, family) for stage in families.ROLES}
     chosen["voxelize"] = [READERS.module(reader), voxelization.FAMILIES[family]]
     files_of = {stage: [imports.file_of(module) for module in modules] for stage, modules in chosen.items()}
+    others = {path for path, _ in _of_package(reader).values()}
     return {
-        stage: set(modules).union(*map(imports.closure, modules)) - imports.closure(_script(stage))
+        stage: set(modules).union(*map(imports.closure, modules)) - imports.closure(_script(stage)) - others
         for stage, modules in files_of.items()
     }
+
+
+def _of_package(reader: str) -> dict[str, tuple[Path, str]]:
+    """Of a reader that another package brings: its package, version and module -> its file and the digest of that."""
+    if (plugin := plugin_of(reader)) is None:
+        return {}
+    path = imports.file_of(plugin.module)
+    return {f"{plugin.package}: {plugin.module}": (path, files.digest(path))}
 
 
 def _script(stage: str) -> Path:
@@ -36,13 +45,19 @@ def _script(stage: str) -> Path:
 
 
 def every() -> set[Path]:
-    """The same for all readers and stages together."""
-    return set().union(*(modules for reader in READERS for modules in used(reader).values()))
+    """The same for all readers of echoes and all stages together."""
+    readers = [reader for of_family in MODULES.values() for reader in of_family]
+    return set().union(*(modules for reader in readers for modules in used(reader).values()))
 
 
 def write(track: str, reader: str) -> None:
-    """A file for each stage: module, as dvc.yaml would name it -> sha256."""
+    """A file for each stage: module, as dvc.yaml would name it -> sha256.
+
+    A reader that another package brings is named by its package and version, so that another version is another file.
+    """
     for stage, modules in used(reader).items():
         digests = {path.relative_to(imports.ROOT).as_posix(): files.digest(path) for path in sorted(modules)}
+        if stage == "voxelize":
+            digests |= {name: digest for name, (_, digest) in _of_package(reader).items()}
         with files.replacing(Path(PLACE.format(track=track, stage=stage))) as temporary:
             temporary.write_text(json.dumps(digests, indent=2) + "\n")

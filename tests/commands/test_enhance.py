@@ -41,7 +41,7 @@ def radar_of(grids: Grids) -> RadarFrame:
 
 def alone(entry: Entry) -> Shown:
     """A test frame without copies and without earlier ones."""
-    return Shown((View(entry, "test", 0.0, 1.0, 0.0, 0.0, 0.0),), ())
+    return Shown((View(entry, "test", 0.0, 1.0, 0.0, 0.0, 0.0),), (), False)
 
 
 def index(folder: Path) -> list[dict[str, str]]:
@@ -148,8 +148,8 @@ def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
     for motion in ("none", "recorded", "estimated"):
         chosen = replace(source, ego_motion=motion)
         entry = simulated.index(root, chosen)[4]
-        (pair,) = pairs.prepare(simulated.read, root, chosen, layout, alone(entry))
-        found = enhance.prepared(simulated.read, root, chosen, layout.grid(), None, layout.ground, (entry, ()))
+        (pair,) = pairs.prepare(simulated.read, root, chosen, layout, alone(entry)).pairs
+        found = enhance.prepared(simulated.read, root, chosen, layout.grid(), None, layout.ground, (entry, (), False))
         assert pair is not None
         assert found.radar is not None
         np.testing.assert_array_equal(found.radar.cells.indices, pair.cells.input.indices)
@@ -178,10 +178,10 @@ def test_a_frame_without_points_in_the_grid_has_no_cells(project: Path, source) 
     root = project / STREET
     layout = params.load(pairs.GridParams, "radar.grid")
     entry = simulated.index(root, source)[0]
-    nothing = enhance.prepared(far, root, source, layout.grid(), None, layout.ground, (entry, ()))
+    nothing = enhance.prepared(far, root, source, layout.grid(), None, layout.ground, (entry, (), False))
     assert nothing.radar is nothing.truth is None
     assert (
-        enhance.prepared(simulated.read, root, source, layout.grid(), None, layout.ground, (entry, ())).radar
+        enhance.prepared(simulated.read, root, source, layout.grid(), None, layout.ground, (entry, (), False)).radar
         is not None
     )
 
@@ -230,7 +230,7 @@ def test_how_near_to_the_lidar_the_clouds_are_is_told_where_there_is_one(train, 
     assert "LiDAR" not in alone.stdout
 
 
-def test_how_unlike_the_training_a_recording_is_is_told(train, project: Path) -> None:
+def test_how_unlike_the_training_a_recording_is_is_told_and_what_inspect_would_warn_of(train, project: Path) -> None:
     train("encoder", ego_motion="none")
     astyx(project, ["10 0 0 1 10\n", "12 3 1 2 11\n11 2 1 0 10\n"])
     result = run("--track", "radar", "recording", "out")
@@ -238,6 +238,7 @@ def test_how_unlike_the_training_a_recording_is_is_told(train, project: Path) ->
     assert re.search(
         r"^power: [\w ]+ 1\d\.\d dB, \d\d\.\d dB in training: \d+ deviations$", result.stdout, re.MULTILINE
     )
+    assert "WARNING: Doppler: points agree on one ego velocity in 0 of 2 frames only [no_ego_velocity]" in result.stdout
 
 
 def test_a_recording_without_any_point_leaves_nothing_behind(train, project: Path) -> None:

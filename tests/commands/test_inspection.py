@@ -18,8 +18,9 @@ def run(*arguments: str) -> Result:
 
 
 def test_a_simulated_recording_is_sane(project: Path) -> None:
-    result = run(STREET, "--reader", "simulated")
+    result = run(STREET)
     assert result.exit_code == 0, result.output
+    assert "inspect: reader simulated, as there is street.yaml; --reader takes another one\n" in result.stderr
     assert "data/raw/radar: reader simulated, 6 of 6 frames read" in result.stdout
     assert "6 in 2 sequences" in result.stdout
     assert "no warnings" in result.stdout
@@ -57,9 +58,8 @@ def assert_one_line(result: Result, message: str) -> None:
     ("arguments", "message"),
     [
         (
-            (STREET,),
-            "inspect: expected --reader (simulated, astyx, raflow, ros, vod, clouds, lidar, generated, mixed) "
-            "or --track, got neither",
+            ("data",),
+            "data: expected the recording of one reader, got none that has such files; --reader says which",
         ),
         (
             (STREET, "--reader", "sonar"),

@@ -13,6 +13,7 @@ from echoes.autoencoder.fitting import VaeParams
 from echoes.commands import inspection, new_track, sources
 from echoes.commands.sections import tracks
 from echoes.errors import InputError
+from echoes.judging.stops import Inspect
 from echoes.models.distilling import CdParams
 from echoes.models.microdoppler.comparison import SpectrogramEvaluation
 from echoes.models.objectives import LdmParams
@@ -26,6 +27,7 @@ from echoes.voxelization.sections import Layout, Split
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = tracks(params.document(ROOT / "params.yaml"))
 SECTIONS = {
+    "inspect": Inspect,
     "grid": Layout,
     "split": Split,
     "vae": VaeParams,

@@ -72,7 +72,7 @@ def test_what_is_written_is_a_recording_of_what_the_model_makes_of_the_lidar(lid
     for i, entry in enumerate(simulated.index(root, source)):
         frame = simulated.read(root, source, entry)
         view = View(entry, "test", 0.0, 1.0, 0.0, 0.0, 0.0)
-        (pair,) = pairs.prepare(simulated.read, root, source, layout, Shown((view,), ()))
+        (pair,) = pairs.prepare(simulated.read, root, source, layout, Shown((view,), (), False)).pairs
         made = generator(pair.cells.input_points, 2, 3, i)
         assert not np.array_equal(made[0]["x"], made[1]["x"])
         for k in range(2):
@@ -93,8 +93,8 @@ def test_what_is_written_is_a_recording_of_what_the_model_makes_of_the_lidar(lid
         lidar_project / "out",
         SOURCE,
         replace(layout, task="enhance"),
-        Shown((View(entries[0], "train", 0.0, 1.0, 0.0, 0.0, 0.0),), ()),
-    )
+        Shown((View(entries[0], "train", 0.0, 1.0, 0.0, 0.0, 0.0),), (), False),
+    ).pairs
     assert len(pair.cells.input.indices) > 0
     assert len(pair.cells.target.indices) > 0
 

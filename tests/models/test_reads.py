@@ -128,10 +128,10 @@ def rival(p: SpectrogramAugmentation, case: SimpleNamespace) -> None:
 
 
 def by_name(track: str, reads: Reads) -> set[str]:
-    """Keys of source, grid and split whose name occurs as an attribute in what the stage voxelize imports."""
+    """Keys of source, inspect, grid and split whose name occurs as an attribute in what the stage voxelize imports."""
     files = imports.closure(script("voxelize")) | track_code.used(NUMBERS[track]["source"]["reader"])["voxelize"]
     names = set().union(*map(attributes, files))
-    told = {section: NUMBERS[track][section] for section in ("source", "grid", "split")}
+    told = {section: NUMBERS[track][section] for section in ("source", "inspect", "grid", "split")}
     return {key for key in map(reads.named, leaves(told)) if key.rpartition(".")[2] in names}
 
 

@@ -64,7 +64,9 @@ def frame(count=200, velocity=VELOCITY):
 
 def prepare(given, ego="none", layout=PARAMS):
     """The pair of a frame that is neither turned nor thinned; None where it has none."""
-    (found,) = pairs.prepare(lambda root, source, entry: given, ROOT, source(ego), layout, Shown((VIEW,), ()))
+    (found,) = pairs.prepare(
+        lambda root, source, entry: given, ROOT, source(ego), layout, Shown((VIEW,), (), False)
+    ).pairs
     return found
 
 
@@ -73,7 +75,9 @@ def test_an_unpaired_frame_is_its_lidar_alone_whether_there_is_a_radar_or_not():
     paired = prepare(given)
     for radar in (given.radar, given.radar[:0]):
         seen = replace(given, radar=radar, ego_velocity=None)
-        (found,) = pairs.prepare(lambda *_, seen=seen: seen, ROOT, source("estimated"), PARAMS, Shown((unpaired,), ()))
+        (found,) = pairs.prepare(
+            lambda *_, seen=seen: seen, ROOT, source("estimated"), PARAMS, Shown((unpaired,), (), False)
+        ).pairs
         assert (found.points, len(found.cells.input.indices), len(found.cells.input_points)) == (0, 0, 0)
         np.testing.assert_array_equal(found.cells.target.indices, paired.cells.target.indices)
         np.testing.assert_array_equal(found.cells.target.features[:, 0], paired.cells.target.features[:, 0])
@@ -81,7 +85,7 @@ def test_an_unpaired_frame_is_its_lidar_alone_whether_there_is_a_radar_or_not():
         np.testing.assert_array_equal(found.cells.observed, paired.cells.observed)
     with pytest.raises(InputError, match=r"^source\.unpaired: expected none for grid\.task: radar_from_lidar"):
         pairs.prepare(
-            lambda *_: given, ROOT, source(), replace(PARAMS, task="radar_from_lidar"), Shown((unpaired,), ())
+            lambda *_: given, ROOT, source(), replace(PARAMS, task="radar_from_lidar"), Shown((unpaired,), (), False)
         )
 
 
@@ -110,7 +114,7 @@ def test_the_reader_gets_what_it_asked_for_once_for_all_copies():
 
     settings = source()
     views = [VIEW, View(ENTRY, "train", 0.3, 0.5, 0.0, 0.0, 0.0), View(ENTRY, "train", -0.3, 0.7, 0.0, 0.0, 0.0)]
-    assert len(pairs.prepare(read, ROOT, settings, PARAMS, Shown(tuple(views), ()))) == 3
+    assert len(pairs.prepare(read, ROOT, settings, PARAMS, Shown(tuple(views), (), False)).pairs) == 3
     assert asked == [(ROOT, settings, ENTRY)]
 
 
@@ -232,7 +236,7 @@ def test_points_are_those_inside_the_grid_and_offsets_tell_where_they_lie_in_the
 def test_each_copy_is_the_pair_of_the_turned_and_thinned_frame():
     given = frame()
     views = [VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0), View(ENTRY, "train", -0.2, 0.5, 0.0, 0.0, 0.0)]
-    _, found, fewer = pairs.prepare(lambda *_: given, ROOT, source(), PARAMS, Shown(tuple(views), ()))
+    _, found, fewer = pairs.prepare(lambda *_: given, ROOT, source(), PARAMS, Shown(tuple(views), (), False)).pairs
     x, y = found.cells.input_points[:, 0], found.cells.input_points[:, 1]
     back = x * np.cos(0.4) + y * np.sin(0.4), y * np.cos(0.4) - x * np.sin(0.4)
     left = np.hypot(given.radar[:, 0, None] - back[0], given.radar[:, 1, None] - back[1]).min(axis=0)
@@ -250,7 +254,7 @@ def test_the_ground_of_a_turned_copy_is_the_turned_ground():
     plane = {"method": "plane", "height_m": 0.3, "cell_m": 2.0, "slope_max": 0.2}
     layout = params.build(GridParams, {**GRID, "ground": plane}, "radar.grid")
     views = [VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0)]
-    straight, turned = pairs.prepare(lambda *_: given, ROOT, source(), layout, Shown(tuple(views), ()))
+    straight, turned = pairs.prepare(lambda *_: given, ROOT, source(), layout, Shown(tuple(views), (), False)).pairs
     np.testing.assert_allclose(straight.cells.ground, [0.08, -0.03, -1.5], atol=0.01)
     cos, sin = np.cos(0.4), np.sin(0.4)
     expected = [0.08 * cos + 0.03 * sin, 0.08 * sin - 0.03 * cos, -1.5]
@@ -276,8 +280,10 @@ def test_a_pair_with_sweeps_has_the_cells_of_earlier_frames_and_the_points_and_t
     layout = replace(PARAMS, sweeps=Sweeps(3, 0.5))
     earlier = Entry("drive", 1.3, "drive/1", 0.0)
     seen = {ENTRY: frame(), earlier: replace(frame(150), stamp=1.3)}
-    shown = Shown((VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0)), (earlier,))
-    found, turned = pairs.prepare(lambda root, source, entry: seen[entry], ROOT, source("recorded"), layout, shown)
+    shown = Shown((VIEW, View(ENTRY, "train", 0.4, 1.0, 0.0, 0.0, 0.0)), (earlier,), False)
+    found, turned = pairs.prepare(
+        lambda root, source, entry: seen[entry], ROOT, source("recorded"), layout, shown
+    ).pairs
     alone = prepare(frame(), "recorded")
     assert layout.roles().input == (*PARAMS.roles().input, "age")
     assert (found.sweeps, turned.sweeps, alone.sweeps) == (2, 2, 1)

@@ -1,12 +1,14 @@
 """Altered copies of training frames: of those only, and as the sensors would have seen them."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from echoes import seeds
 from echoes.errors import InputError
+from echoes.judging.judge import FRAMES
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
 from echoes.voxelization.views import Augmentation, View, disturbed, rotated, shown, subsampled
@@ -50,6 +52,15 @@ def test_only_training_frames_have_copies_and_purged_ones_are_left_out():
     assert max(abs(view.rotation_rad) for view in listed) <= 0.2
     assert [view.share == 1 for view in listed] == [view.rotation_rad == 0 for view in listed]
     assert all(0.5 <= view.share <= 1 for view in listed)
+
+
+def test_frames_with_a_radar_are_measured_evenly_spread_up_to_a_number() -> None:
+    entries = [Entry("drive", float(i), f"drive/{i}") for i in range(2 * FRAMES + 2)]
+    splits = ["unpaired", *["train"] * (2 * FRAMES), "purged"]
+    listed = shown(entries, splits, [()] * len(entries), Augmentation(0, 0.0, 1.0, 0.0, 0.0, 0.0, 0))
+    measured = [i for i, one in enumerate(listed) if one.measured]
+    assert (len(measured), measured[0], measured[-1]) == (FRAMES, 1, 2 * FRAMES)
+    assert {after - before for before, after in pairwise(measured)} <= {2, 3}
 
 
 def test_the_copies_of_a_frame_do_not_depend_on_the_other_frames():

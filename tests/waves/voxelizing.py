@@ -10,6 +10,7 @@ from echoes import files, seeds
 from echoes.dataset.frames import SPLITS
 from echoes.provenance import Header
 
+FINDINGS: dict[str, str] = {}
 SHAPES = ("sine", "square")
 OF_TEN = ("train",) * 6 + ("val",) * 2 + ("test",) * 2
 

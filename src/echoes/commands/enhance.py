@@ -26,6 +26,9 @@ from echoes.evaluation.points import Region
 from echoes.grids import Grid
 from echoes.inference import columns
 from echoes.inference.enhancer import Choice, Enhancer, RadarFrame
+from echoes.judging.findings import warnings
+from echoes.judging.judge import FRAMES, Judge, evenly, measured
+from echoes.judging.measurements import Measurements
 from echoes.models.radar import readout
 from echoes.models.radar.familiarity import Recording
 from echoes.rasters.ground import Ground
@@ -56,17 +59,22 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A frame of a recording. radar: None where it cannot be enhanced; truth: None where there is no LiDAR."""
+    """A frame of a recording. radar: None where it cannot be enhanced; truth: None where there is no LiDAR.
+
+    measured  what the frame tells of itself, None where that is not asked for.
+    """
 
     radar: RadarFrame | None
     velocity: np.ndarray
     truth: tuple[np.ndarray, Region] | None
+    measured: Measurements | None
 
 
 def enhance(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: bool) -> str:
     """Write the clouds of the recording `root` and their index to the folder `output`; gives what to tell of it.
 
-    Where the recording has a LiDAR, that includes how near to it the clouds and their radar are.
+    Where the recording has a LiDAR, that includes how near to it the clouds and their radar are; and what is not sane
+    in the recording, as `echoes inspect` tells it.
 
     Raises InputError, and leaves nothing behind, where the recording, the model or `output` cannot be used.
     """
@@ -78,9 +86,11 @@ def enhance(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: b
     enhancer = loaded(model.folder, wanted)
     reading.require_ego_motion(enhancer.ego_motion)
     returns.require_motion(source, entries, enhancer.sweeps, f"{reading.section}grid.sweeps.count")
-    listing = list(zip(entries, returns.earlier(entries, enhancer.sweeps), strict=True))
+    judged = set(evenly(len(entries), FRAMES))
+    earlier = returns.earlier(entries, enhancer.sweeps)
+    listing = [(entry, past, i in judged) for i, (entry, past) in enumerate(zip(entries, earlier, strict=True))]
     work = partial(prepared, READERS[source.reader].read, root, source, enhancer.grid, enhancer.sweeps, reading.ground)
-    against, unlike = AgainstLidar(enhancer.grid.diagonal_m), Recording(enhancer.seen)
+    against, unlike, judge = AgainstLidar(enhancer.grid.diagonal_m), Recording(enhancer.seen), Judge(source, entries)
     rows: list[Row] = []
     network_s: list[float] = []  # per frame
     start = time.perf_counter()
@@ -90,6 +100,8 @@ def enhance(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: b
         for batch in batches(found, BATCH):
             clouds, seconds = enhanced(enhancer, [frame.radar for _, frame in batch], len(rows))
             for (entry, frame), cloud in zip(batch, clouds, strict=True):
+                if frame.measured is not None:
+                    judge.take(entry, frame.measured)
                 rows.append(written(cloud, folder, entry, len(rows), wanted.form, frame.velocity))
                 if frame.radar is not None and cloud is not None:
                     unlike.take(frame.radar.cells, enhancer.grid)
@@ -104,7 +116,7 @@ def enhance(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: b
         write_index(rows, folder / INDEX)
     lines = told(rows, output, wanted.form, enhancer.columns, source, time.perf_counter() - start, median(network_s))
     helps = readout.told(enhancer.fusion.readout) if wanted.choice == "fused" else []
-    return "\n".join([*lines, *helps, *unlike.told(), *against.told()])
+    return "\n".join([*lines, *helps, *unlike.told(), *against.told(), *warnings(judge.found())])
 
 
 def loaded(folder: Path, wanted: Wanted) -> Enhancer:
@@ -127,21 +139,22 @@ def prepared(
     grid: Grid,
     swept: Sweeps | None,
     settings: Ground,
-    wanted: tuple[Entry, tuple[Entry, ...]],
+    wanted: tuple[Entry, tuple[Entry, ...], bool],
 ) -> Prepared:
     """The radar of a frame as voxelize takes it, the velocity taken out of its Doppler, and its LiDAR.
 
-    swept   which earlier frames go in, too; wanted: an entry, and the earlier ones.
+    swept   which earlier frames go in, too; wanted: an entry, the earlier ones, and whether it is to tell of itself.
 
     No radar for a frame without points inside the grid, or without the ego velocity that its Doppler needs.
     """
-    entry, past = wanted
+    entry, past, judged = wanted
     frame = read(root, source, entry)
+    of_itself = measured(frame, source, entry) if judged else None
     found = returns.of_frames([(frame, entry), *((read(root, source, e), e) for e in past)], source, swept)
     if not grid.cells(found.points)[1].any():
-        return Prepared(None, found.velocity, None)
+        return Prepared(None, found.velocity, None, of_itself)
     radar = RadarFrame(found.cells(grid), found.points)
-    return Prepared(radar, found.velocity, against_lidar.truth(frame.target, settings, grid))
+    return Prepared(radar, found.velocity, against_lidar.truth(frame.target, settings, grid), of_itself)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

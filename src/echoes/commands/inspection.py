@@ -1,5 +1,6 @@
 """Command inspect: is a recording sane, before anything is trained on it?"""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from echoes.commands import measurements
-from echoes.commands.findings import findings
 from echoes.commands.sources import listed, workers
 from echoes.errors import InputError
+from echoes.judging.findings import findings
+from echoes.judging.judge import evenly, measured
+from echoes.judging.measurements import Measurements
 from echoes.readers.catalog import READERS
+from echoes.readers.frames import Entry, Frame
 from echoes.reports import figures
 from echoes.voxelization.parallel import ordered
 
@@ -22,8 +25,8 @@ def inspect(root: Path, source: Any, most: int, picture: Path) -> str:
     Raises InputError, and draws nothing, where the recording cannot be read or has no radar points.
     """
     entries, reader = listed(root, source), READERS[source.reader]
-    chosen = [entries[i] for i in np.linspace(0, len(entries) - 1, min(most, len(entries))).round().astype(int)]
-    work = partial(measurements.gather, reader.read, root, source)
+    chosen = [entries[i] for i in evenly(len(entries), most)]
+    work = partial(_gathered, reader.read, root, source)
     read = list(tqdm(ordered(work, chosen, workers()), "inspect", len(chosen), mininterval=1.0))
     shown = [i for i, found in enumerate(read) if len(found.radar)]
     if not shown:
@@ -35,3 +38,7 @@ def inspect(root: Path, source: Any, most: int, picture: Path) -> str:
     title = f"{root}: reader {source.reader}, {len(chosen)} of {len(entries)} frames read"
     drawn = f"radar over target from above, {entry.sequence} at {entry.stamp:.3f} s: {picture}"
     return f"{title}\n\n{findings(entries, read, source.doppler).text()}\n\n{drawn}"
+
+
+def _gathered(read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, entry: Entry) -> Measurements:
+    return measured(read(root, source, entry), source, entry)

@@ -1,6 +1,7 @@
 """The readers by name: what `<track>.source.reader` may say, the family each is of, and the module it is.
 
-A module is imported when it is asked for, so that a stage depends on the readers of its track alone.
+A module is imported when it is asked for, so that a stage depends on the readers of its track alone. Other installed
+packages may bring more readers (plugins.py).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -9,6 +10,7 @@ from types import ModuleType
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from echoes.errors import InputError
+from echoes.readers import plugins
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import EgoMotion, Entry
 
@@ -85,24 +87,47 @@ class Readers(Mapping[str, ModuleType]):
         self._family = family
 
     def module(self, name: str) -> str:
-        """The name of a reader's module, which is not imported."""
-        return self._names()[name]
+        """The name of a reader's module; that of ours is not imported."""
+        if name not in self:
+            raise KeyError(name)
+        return _module(name)
 
     def __getitem__(self, name: str) -> ModuleType:
         return import_module(self.module(name))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names()
+        family = _family(name) if isinstance(name, str) else None
+        return family is not None and self._family in (None, family)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names())
+        ours = [name for readers in MODULES.values() for name in readers]
+        others = [name for name in sorted(plugins.installed()) if name not in ours]
+        return (name for name in (*ours, *others) if name in self)
 
     def __len__(self) -> int:
-        return len(self._names())
+        return sum(1 for _ in self)
 
-    def _names(self) -> dict[str, str]:
-        families = MODULES.values() if self._family is None else [MODULES[self._family]]
-        return {name: module for readers in families for name, module in readers.items()}
+
+def _family(name: str) -> str | None:
+    """The family of a reader; None where there is no reader of that name."""
+    ours = next((family for family, readers in MODULES.items() if name in readers), None)
+    plugin = plugin_of(name)
+    if plugin is None:
+        return ours
+    family = str(plugin.load().FAMILY)
+    if family not in MODULES:
+        raise plugin.refused(f"expected FAMILY of {plugin.module} to be one of {', '.join(MODULES)}, got {family}")
+    return family
+
+
+def _module(name: str) -> str:
+    plugin = plugin_of(name)
+    return plugin.module if plugin else next(readers[name] for readers in MODULES.values() if name in readers)
+
+
+def plugin_of(name: str) -> plugins.Plugin | None:
+    """Of a reader that another package brings; raises InputError where it is not the only one of its name."""
+    return plugins.find(name, any(name in readers for readers in MODULES.values()))
 
 
 CLOUDS, RECORDINGS, READERS = Readers("radar"), Readers("microdoppler"), Readers()
@@ -110,10 +135,10 @@ CLOUDS, RECORDINGS, READERS = Readers("radar"), Readers("microdoppler"), Readers
 
 def family_of(reader: str, key: str) -> str:
     """The family of a reader; raises InputError, naming the key that says it, where there is none of that name."""
-    for family, readers in MODULES.items():
-        if reader in readers:
-            return family
-    raise unknown(reader, key, READERS)
+    family = _family(reader)
+    if family is None:
+        raise unknown(reader, key, READERS)
+    return family
 
 
 def unknown(reader: str, key: str, known: Collection[str]) -> InputError:

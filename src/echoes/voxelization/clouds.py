@@ -1,8 +1,10 @@
 """Radar clouds of a track -> the cells of radar and target, and what was measured on the way."""
 
+import logging
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -10,6 +12,8 @@ from echoes import files
 from echoes.arrays import Writer
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
+from echoes.judging import findings as judged
+from echoes.judging.judge import Judge, by_name
 from echoes.readers.catalog import CLOUDS, CloudSource
 from echoes.readers.splits import ByFewRecordings, ByRecording, ByUser, stretches
 from echoes.readers.splits import Split as SequenceSplit
@@ -20,6 +24,8 @@ from echoes.voxelization.parallel import ordered
 from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.statistics import Statistics
 from echoes.voxelization.views import shown
+
+FINDINGS = judged.FINDINGS
 
 
 def require(track: str, reader: str, layout: Layout, split: Split) -> None:
@@ -39,8 +45,11 @@ def write(
     workers: Workers,
     writer: Writer,
     table: Path,
-) -> dict[str, float]:
-    """Write all frames of `root` to `writer` and the stamps of all pairs to `table`; gives the statistics."""
+) -> dict[str, Any]:
+    """Write all frames of `root` to `writer` and the stamps of all pairs to `table`.
+
+    Gives the statistics, and under `findings` what is not sane in the recording, which is told, too.
+    """
     grid, reader = layout.grid(), CLOUDS[source.reader]
     listed = reader.index(root, source)
     jumps, usable = stamps.clock_jumps(listed), stamps.usable(listed, root)
@@ -53,14 +62,20 @@ def write(
     task = layout.roles()
     statistics = Statistics(task, len(listed), len(listed) - len(usable), splits.count("purged"), jumps, layout.swept())
     grids = GridsWriter(writer, grid, task)
+    judge = Judge(source, listed)
     found = ordered(work, chosen, workers)
-    for pairs_of_entry, of_entry in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
-        for pair, view in zip(pairs_of_entry, of_entry.views, strict=True):
+    for prepared, of_entry in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+        if prepared.measured is not None:
+            judge.take(of_entry.entry, prepared.measured)
+        for pair, view in zip(prepared.pairs, of_entry.views, strict=True):
             statistics.take(pair, view.split)
             if pair is not None:
                 grids.append(pair.cells, view.split, stretch_of[view.entry])
+    findings = judge.found()
+    for warning in judged.warnings(findings):
+        logging.warning("voxelize: %s", warning)
     made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
     parents = {"raw": files.digest(root)}
     grids.seal(made_with, layout.scaling, source.ego_motion, layout.ground_m(), layout.swept(), parents)
     stamps.write(listed, table)
-    return statistics.summary()
+    return {**statistics.summary(), "findings": by_name(findings)}

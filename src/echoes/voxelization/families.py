@@ -1,5 +1,6 @@
 """How the recordings of a family become grids: a module for each family, which is found by the family's name."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -12,12 +13,17 @@ FAMILIES = {"radar": "echoes.voxelization.clouds", "microdoppler": "echoes.voxel
 
 
 class Voxelizer(Protocol):
-    """Layout, Split: the classes of the sections `grid` and `split` of such a track."""
+    """Layout, Split: the classes of the sections `grid` and `split` of such a track.
+
+    FINDINGS  what may be found of its recordings, by name.
+    """
 
     @property
     def Layout(self) -> Any: ...  # noqa: N802 (a class)
     @property
     def Split(self) -> Any: ...  # noqa: N802 (a class)
+    @property
+    def FINDINGS(self) -> Mapping[str, str]: ...  # noqa: N802 (a constant)
 
     def require(self, track: str, reader: str, layout: Any, split: Any, /) -> None:
         """Raises InputError where the sections of a track do not go together."""
@@ -25,8 +31,11 @@ class Voxelizer(Protocol):
 
     def write(
         self, root: Path, source: Any, layout: Any, split: Any, workers: "Workers", writer: "Writer", table: Path, /
-    ) -> dict[str, float]:
-        """Write the grids of the recordings in `root`, and a table of what was listed; gives statistics."""
+    ) -> Mapping[str, Any]:
+        """Write the grids of the recordings in `root`, and a table of what was listed; gives statistics.
+
+        Under `findings`, where there are such, what was found: name -> text.
+        """
         ...
 
 

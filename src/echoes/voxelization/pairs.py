@@ -10,6 +10,8 @@ import numpy as np
 from echoes.dataset.frames import UNPAIRED
 from echoes.errors import InputError
 from echoes.grids import Grid, Range
+from echoes.judging.judge import measured
+from echoes.judging.measurements import Measurements
 from echoes.rasters import ground, visibility, voxels
 from echoes.rasters.cells import pack
 from echoes.rasters.ground import NoGround, Plane, PlaneGround
@@ -82,12 +84,20 @@ class Pair:
     sweeps: int
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """An entry. pairs: of its views, None for one without radar points, or without what goes in; measured: what its
+    frame tells of itself, None where that is not asked for.
+    """
+
+    pairs: list[Pair | None]
+    measured: Measurements | None
+
+
 def prepare(
     read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, params: GridParams, shown: Shown
-) -> list[Pair | None]:
+) -> Prepared:
     """Read an entry, and the earlier ones that go in with it, and voxelize all of its views.
-
-    None for a view without radar points, or without what goes in.
 
     An unpaired entry has its LiDAR's cells alone. Raises InputError for a recording without a target, an unpaired entry
     of a task whose target is a radar's, and what the reader raises.
@@ -103,7 +113,7 @@ def prepare(
     plane = ground.fit(frame.target, params.ground)
     past = [] if unpaired else [(read(root, source, before), before) for before in shown.earlier]
     seen = [(frame, entry), *past]
-    return [
+    pairs = [
         _pair(
             [(rotated(disturbed(each, view), view.rotation_rad), its_entry) for each, its_entry in seen],
             None if plane is None else ground.rotated(plane, view.rotation_rad),
@@ -113,6 +123,7 @@ def prepare(
         )
         for view in shown.views
     ]
+    return Prepared(pairs, measured(frame, source, entry) if shown.measured else None)
 
 
 def _pair(seen: Sequence[Seen], plane: Plane | None, source: Any, params: GridParams, view: View) -> Pair | None:

@@ -28,6 +28,7 @@ from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams
 
+FINDINGS: Mapping[str, str] = {}
 USER = "user"  # the kind of label that tells whose a recording is
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from echoes import seeds
 from echoes.dataset.frames import UNPAIRED
 from echoes.errors import InputError
+from echoes.judging.judge import FRAMES, evenly
 from echoes.readers.frames import Entry, Frame
 
 
@@ -63,10 +64,14 @@ class View:
 
 @dataclass(frozen=True)
 class Shown:
-    """The views of an entry, itself first, and the earlier entries whose returns go in, too, the newest first."""
+    """The views of an entry, itself first, and the earlier entries whose returns go in, too, the newest first.
+
+    measured  whether its frame is to tell of itself.
+    """
 
     views: tuple[View, ...]
     earlier: tuple[Entry, ...]
+    measured: bool
 
     @property
     def entry(self) -> Entry:
@@ -79,7 +84,10 @@ def shown(
     earlier: Sequence[tuple[Entry, ...]],
     augmentation: Augmentation,
 ) -> list[Shown]:
-    """Each entry that was not purged, and beside an entry to train on its altered copies."""
+    """Each entry that was not purged, and beside an entry to train on its altered copies.
+
+    Of those with a radar, FRAMES that are evenly spread are to be measured.
+    """
     listed: list[Shown] = []
     for entry, split, before in zip(entries, splits, earlier, strict=True):
         if split == "purged":
@@ -96,7 +104,10 @@ def shown(
                 View(entry, split, turn, share, power_db, augmentation.noise_m, fade)
                 for turn, share, power_db, fade in zip(turns, shares, louder, fades, strict=True)
             ]
-        listed.append(Shown(tuple(views), before))
+        listed.append(Shown(tuple(views), before, False))
+    paired = [number for number, one in enumerate(listed) if one.views[0].split != UNPAIRED]
+    for number in (paired[i] for i in evenly(len(paired), FRAMES)):
+        listed[number] = replace(listed[number], measured=True)
     return listed
 
 

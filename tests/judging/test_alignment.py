@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from echoes import seeds
-from echoes.commands.alignment import MOUNTINGS, align
+from echoes.judging.alignment import MOUNTINGS, align
 
 
 def scene(seed: int) -> np.ndarray:

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from echoes.commands.alignment import MOUNTINGS
-from echoes.commands.measurements import Measurements
+from echoes.judging.alignment import MOUNTINGS
+from echoes.judging.measurements import Measurements
 from echoes.readers import clocks
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import RADAR_COLUMNS, Entry
@@ -24,33 +24,77 @@ MAJORITY = 0.5
 FITS_M = 1.5
 NEARER = 0.8
 PLACED_M = 0.4
+HEAVY = 10.0  # of the 99 % quantile of a power to its median: in dB it is less, linear it is more beyond 4 dB of spread
+
+
+# Name -> what it says of a recording. `<track>.inspect.stop_at` takes these names.
+FINDINGS = {
+    "left_out": "radar clouds are left out, as they have no points or the stamp of a later one",
+    "gaps": "stamps step over more than 2.5 periods",
+    "backward_stamps": "stamps do not go forward in time",
+    "offset": "radar and target are not of the same time",
+    "refused_pairs": "the reader refuses pairs",
+    "empty_frames": "frames have no radar points",
+    "missing_target": "some frames have a target, and some have none",
+    "empty_target": "targets have no points",
+    "points_behind": "most radar points lie behind",
+    "range_unit": "ranges are not those of metres",
+    "power_range": "power spans less or more than decibels do",
+    "linear_power": "power is never negative and has a long tail, as linear power has",
+    "doppler_unit": "Doppler is 0, or faster than the sensor moves",
+    "doppler_span": "Doppler reaches beyond its span",
+    "no_ego_velocity": "in most frames the Doppler agrees on no ego velocity",
+    "doppler_sign": "by its Doppler the radar drives backwards",
+    "sideways": "by its Doppler the radar drives sideways",
+    "ego_velocity": "the recorded ego velocity is not that of the Doppler",
+    "no_common_view": "radar and target hardly share a view",
+    "mounting": "the radar fits the target better in another mounting",
+    "alignment": "the radar is far from the target",
+    "displaced": "the radar lies beside the target",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """name: one of FINDINGS; text: what was found, with its numbers."""
+
+    name: str
+    text: str
 
 
 @dataclass
 class Findings:
-    """(name, text) of each line of the report, and the warnings."""
+    """(name, text) of each line of the report, and what is not sane."""
 
     lines: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
 
     def say(self, name: str, text: str) -> None:
         self.lines.append((name, text))
 
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
+    def warn(self, name: str, text: str) -> None:
+        assert name in FINDINGS, name
+        self.found.append(Finding(name, text))
 
     def text(self) -> str:
         width = max(len(name) for name, _ in self.lines)
         lines = [f"{name.ljust(width)}  {text}".rstrip() for name, text in self.lines]
-        return "\n".join([*lines, "", *([f"WARNING: {w}" for w in self.warnings] or ["no warnings"])])
+        return "\n".join([*lines, "", *(warnings(self.found) or ["no warnings"])])
+
+
+def warnings(found: Sequence[Finding]) -> list[str]:
+    """A line for each finding, with its name behind it."""
+    return [f"WARNING: {finding.text} [{finding.name}]" for finding in found]
 
 
 def findings(entries: Sequence[Entry], measurements: Sequence[Measurements], doppler: Doppler) -> Findings:
-    """entries: all frames of the recording; measurements: of those that were read, at least one with points."""
+    """entries: all frames of the recording; measurements: of those that were read, at least one."""
     found = Findings()
     _stamps(entries, found)
     _offsets(entries, found)
     _points(measurements, found)
+    if not any(len(f.radar) for f in measurements):
+        return found
     _limits(np.concatenate([f.radar for f in measurements]), doppler, found)
     _motion(measurements, found)
     _recorded(measurements, found)
@@ -64,7 +108,7 @@ def _stamps(entries: Sequence[Entry], found: Findings) -> None:
     if told := clocks.told(entries):
         found.say("clock", told)
     if lost := clocks.left_out(entries):
-        found.warn(f"stamps: {lost}")
+        found.warn("left_out", f"stamps: {lost}")
     steps = [(b.stamp - a.stamp, b) for a, b in pairwise(entries) if a.sequence == b.sequence]
     if not steps:
         found.say("rate", "unknown: no sequence has two frames")
@@ -76,9 +120,9 @@ def _stamps(entries: Sequence[Entry], found: Findings) -> None:
     found.say("rate", f"{rate} (median); longest step {longest[0]:.3f} s; {gaps} gaps, {backwards} backwards")
     if gaps:
         where = f"{longest[1].sequence} at {longest[1].stamp:.3f} s"
-        found.warn(f"stamps: {gaps} gaps of more than {GAP} periods, the longest {longest[0]:.3f} s, {where}")
+        found.warn("gaps", f"stamps: {gaps} gaps of more than {GAP} periods, the longest {longest[0]:.3f} s, {where}")
     if backwards:
-        found.warn(f"stamps: {backwards} of {len(steps)} steps do not go forward in time")
+        found.warn("backward_stamps", f"stamps: {backwards} of {len(steps)} steps do not go forward in time")
 
 
 def _offsets(entries: Sequence[Entry], found: Findings) -> None:
@@ -89,10 +133,10 @@ def _offsets(entries: Sequence[Entry], found: Findings) -> None:
         worst_s = offsets_s[np.abs(offsets_s).argmax()]
         text = f"target - radar {np.median(offsets_s):+.4f} s (median), {worst_s:+.4f} s (largest)"
         if abs(np.median(offsets_s)) > OFFSET_S:
-            found.warn(f"stamps: target and radar are {np.median(offsets_s):+.4f} s apart (median)")
+            found.warn("offset", f"stamps: target and radar are {np.median(offsets_s):+.4f} s apart (median)")
     found.say("pairs", f"stamps {text}; {len(refused)} refused")
     if refused:
-        found.warn(f"pairs: {len(refused)} of {len(entries)} refused, the first: {refused[0].refused}")
+        found.warn("refused_pairs", f"pairs: {len(refused)} of {len(entries)} refused, the first: {refused[0].refused}")
 
 
 def _points(measurements: Sequence[Measurements], found: Findings) -> None:
@@ -103,7 +147,7 @@ def _points(measurements: Sequence[Measurements], found: Findings) -> None:
     )
     found.say("points", text)
     if empty:
-        found.warn(f"points: {empty} of {len(measurements)} frames have none")
+        found.warn("empty_frames", f"points: {empty} of {len(measurements)} frames have none")
     targets = [f.target_points for f in measurements if f.target_points is not None]
     if targets:
         found.say(
@@ -112,9 +156,11 @@ def _points(measurements: Sequence[Measurements], found: Findings) -> None:
     else:
         found.say("target", "none: the recording can be enhanced, not trained on")
     if 0 < len(targets) < len(measurements):
-        found.warn(f"target: missing in {len(measurements) - len(targets)} of {len(measurements)} frames")
+        found.warn(
+            "missing_target", f"target: missing in {len(measurements) - len(targets)} of {len(measurements)} frames"
+        )
     if bare := sum(count == 0 for count in targets):
-        found.warn(f"target: no points in {bare} of {len(measurements)} frames")
+        found.warn("empty_target", f"target: no points in {bare} of {len(measurements)} frames")
 
 
 def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
@@ -124,19 +170,26 @@ def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
     for column, values in zip(RADAR_COLUMNS, limits, strict=True):
         found.say(f"{column} [{UNITS[column]}]", "".join(f"{value:10.2f}" for value in values))
     if (ahead := float((radar[:, 0] > 0).mean())) < MAJORITY:
-        found.warn(f"axes: {ahead:.0%} of the points lie ahead (x > 0); is x forward?")
+        found.warn("points_behind", f"axes: {ahead:.0%} of the points lie ahead (x > 0); is x forward?")
     range_m = float(np.quantile(np.linalg.norm(radar[:, :3], axis=1), 0.99))
     if not 5 < range_m < 500:
-        found.warn(f"axes: 99 % of the points lie within {range_m:.3g} m; are these metres?")
+        found.warn("range_unit", f"axes: 99 % of the points lie within {range_m:.3g} m; are these metres?")
     low_db, high_db = limits[4][[1, 3]]
     if not 1 < high_db - low_db < 150:
-        found.warn(f"power: spans {high_db - low_db:.3g} dB (1 to 99 %); is it in dB?")
+        found.warn("power_range", f"power: spans {high_db - low_db:.3g} dB (1 to 99 %); is it in dB?")
+    least, middle, high = limits[4][[0, 2, 3]]
+    if least >= 0 and high > HEAVY * middle > 0:
+        told = f"never negative, and 1 % of it above {high:.3g}, {high / middle:.0f} times the median"
+        found.warn("linear_power", f"power: {told}; is it linear, with `power: {{unit: linear}}`?")
     fastest_mps = float(np.abs(limits[3][[1, 3]]).max())
     if not 0 < fastest_mps < 2 * doppler.max_speed_mps:
         expected = f"more than 0 and less than twice max_speed_mps = {doppler.max_speed_mps:g}"
-        found.warn(f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), expected {expected}; is it in m/s?")
+        found.warn("doppler_unit", f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), expected {expected}; is it in m/s?")
     if doppler.span_mps is not None and fastest_mps > 0.52 * doppler.span_mps:
-        found.warn(f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), beyond half of span_mps = {doppler.span_mps:g}")
+        found.warn(
+            "doppler_span",
+            f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), beyond half of span_mps = {doppler.span_mps:g}",
+        )
 
 
 def _motion(measurements: Sequence[Measurements], found: Findings) -> None:
@@ -144,7 +197,9 @@ def _motion(measurements: Sequence[Measurements], found: Findings) -> None:
     motions = [f.motion for f in measurements if f.motion is not None]
     usable = sum(len(f.radar) > 0 for f in measurements)
     if len(motions) < MAJORITY * usable:
-        found.warn(f"Doppler: points agree on one ego velocity in {len(motions)} of {usable} frames only")
+        found.warn(
+            "no_ego_velocity", f"Doppler: points agree on one ego velocity in {len(motions)} of {usable} frames only"
+        )
     if not motions:
         found.say("ego velocity", "none fits the Doppler")
         return
@@ -161,12 +216,13 @@ def _motion(measurements: Sequence[Measurements], found: Findings) -> None:
     found.say("Doppler sign", f"drives forward in {1 - backward:.0%} of {len(moving)} moving frames")
     if backward > MAJORITY:
         found.warn(
+            "doppler_sign",
             f"Doppler sign: the ego velocity points backwards in {backward:.0%} of {len(moving)} moving frames "
-            f"({np.median(moving[:, 0]):+.2f} m/s, median); positive must be receding: flip the sign"
+            f"({np.median(moving[:, 0]):+.2f} m/s, median); positive must be receding: flip the sign",
         )
     if np.median(np.abs(moving[:, 1])) > np.median(np.abs(moving[:, 0])):
         sideways_mps = np.median(np.abs(moving[:, 1]))
-        found.warn(f"axes: the radar drives sideways with {sideways_mps:.2f} m/s (median); is x forward?")
+        found.warn("sideways", f"axes: the radar drives sideways with {sideways_mps:.2f} m/s (median); is x forward?")
 
 
 def _recorded(measurements: Sequence[Measurements], found: Findings) -> None:
@@ -187,7 +243,9 @@ def _recorded(measurements: Sequence[Measurements], found: Findings) -> None:
         reason = f"{flipped_mps:.2f} m/s with the sign of Doppler flipped"
     elif np.median(np.linalg.norm(estimated, axis=1)) < MOVING_MPS:
         reason = "the Doppler looks as if the ego velocity was taken out already (ego_motion: none)"
-    found.warn(f"ego velocity: recorded and from Doppler are {apart_mps:.2f} m/s apart (median); {reason}")
+    found.warn(
+        "ego_velocity", f"ego velocity: recorded and from Doppler are {apart_mps:.2f} m/s apart (median); {reason}"
+    )
 
 
 def _alignment(measurements: Sequence[Measurements], found: Findings) -> None:
@@ -197,7 +255,9 @@ def _alignment(measurements: Sequence[Measurements], found: Findings) -> None:
     if not targets:
         return
     if len(aligned) < MAJORITY * targets:
-        found.warn(f"alignment: radar and target share a view in {len(aligned)} of {targets} frames only")
+        found.warn(
+            "no_common_view", f"alignment: radar and target share a view in {len(aligned)} of {targets} frames only"
+        )
     if not aligned:
         return
     distance_m = float(np.median([a.distance_m for a in aligned]))
@@ -207,10 +267,16 @@ def _alignment(measurements: Sequence[Measurements], found: Findings) -> None:
     mounted_m = {name: float(np.median([a.mounted_m[name] for a in aligned])) for name in MOUNTINGS}
     best = min(mounted_m, key=lambda name: mounted_m[name])
     if mounted_m[best] < NEARER * distance_m:
-        found.warn(f"alignment: the radar fits better {best} ({mounted_m[best]:.2f} m against {distance_m:.2f} m)")
+        found.warn(
+            "mounting", f"alignment: the radar fits better {best} ({mounted_m[best]:.2f} m against {distance_m:.2f} m)"
+        )
     elif distance_m > FITS_M:
-        found.warn(f"alignment: radar points are {distance_m:.2f} m from the target (median), expected < {FITS_M} m")
+        found.warn(
+            "alignment",
+            f"alignment: radar points are {distance_m:.2f} m from the target (median), expected < {FITS_M} m",
+        )
     elif max(abs(x_m), abs(y_m)) > PLACED_M:
         found.warn(
-            f"alignment: the radar lies x {x_m:+.2f}, y {y_m:+.2f} m beside the target; is the calibration right?"
+            "displaced",
+            f"alignment: the radar lies x {x_m:+.2f}, y {y_m:+.2f} m beside the target; is the calibration right?",
         )

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from echoes.commands import measurements
-from echoes.commands.findings import findings
-from echoes.commands.measurements import Measurements
+from echoes.judging.findings import FINDINGS, Findings, findings
+from echoes.judging.measurements import Measurements, measure
 from echoes.readers import simulated
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame
@@ -23,7 +22,7 @@ FRAMES = [simulated.read(ROOT, SOURCE, entry) for entry in ENTRIES]
 
 
 def gathered(frames: Sequence[Frame]) -> list[Measurements]:
-    return [measurements.gather(lambda *_, frame=frame: frame, ROOT, SOURCE, ENTRIES[0]) for frame in frames]
+    return [measure(frame, DOPPLER) for frame in frames]
 
 
 SANE = gathered(FRAMES)
@@ -34,13 +33,17 @@ def scaled(*factors: float) -> list[Frame]:
     return [replace(frame, radar=frame.radar * np.float32(factors)) for frame in FRAMES]
 
 
+def texts(of: Findings) -> list[str]:
+    return [finding.text for finding in of.found]
+
+
 def warnings(frames: Sequence[Frame]) -> list[str]:
-    return findings(ENTRIES, gathered(frames), DOPPLER).warnings
+    return texts(findings(ENTRIES, gathered(frames), DOPPLER))
 
 
 def test_a_sane_recording_has_no_warnings() -> None:
     found = findings(ENTRIES, SANE, DOPPLER)
-    assert found.warnings == []
+    assert found.found == []
     text = found.text()
     assert text.endswith("no warnings")
     assert "8 in 4 sequences" in text
@@ -115,14 +118,39 @@ def test_wrong_units_and_axes_are_warned_of(factors: tuple[float, ...], message:
     assert any(message in warning for warning in warnings(scaled(*factors)))
 
 
+@pytest.mark.parametrize("spread_db", [5.0, 7.0])
+def test_linear_power_is_found_and_decibels_above_0_are_not(spread_db: float) -> None:
+    rng = np.random.default_rng(0)
+    frames = {"linear": [], "dB": []}
+    for frame in FRAMES:
+        power_db = rng.normal(0, spread_db, len(frame.radar))
+        for unit, power in (("linear", 10 ** (power_db / 10)), ("dB", spread_db * rng.exponential(1, len(power_db)))):
+            frames[unit].append(replace(frame, radar=np.column_stack([frame.radar[:, :4], power]).astype(np.float32)))
+    found = {unit: findings(ENTRIES, gathered(of), DOPPLER).found for unit, of in frames.items()}
+    assert [finding.name for finding in found["linear"]] == ["linear_power"]
+    assert found["dB"] == []
+
+
+def test_a_warning_ends_with_the_name_that_stops_a_track_at_it() -> None:
+    found = findings(ENTRIES, gathered(scaled(1, 1, 1, -1, 1)), DOPPLER)
+    assert [finding.name for finding in found.found] == ["doppler_sign", "ego_velocity"]
+    assert [line[-15:] for line in found.text().splitlines()[-2:]] == [" [doppler_sign]", " [ego_velocity]"]
+    assert {finding.name for finding in found.found} < set(FINDINGS)
+
+
+def test_frames_without_any_point_are_one_finding() -> None:
+    found = findings(ENTRIES, gathered([replace(frame, radar=frame.radar[:0]) for frame in FRAMES]), DOPPLER)
+    assert [finding.name for finding in found.found] == ["empty_frames"]
+
+
 def test_swapped_axes_are_warned_of() -> None:
     swapped = [replace(frame, radar=frame.radar[:, [1, 0, 2, 3, 4]]) for frame in FRAMES]
     assert any("drives sideways" in warning for warning in warnings(swapped))
 
 
 def test_doppler_beyond_its_span_is_warned_of() -> None:
-    found = findings(ENTRIES, SANE, replace(DOPPLER, span_mps=20.0)).warnings
-    assert any("beyond half of span_mps = 20" in warning for warning in found)
+    found = findings(ENTRIES, SANE, replace(DOPPLER, span_mps=20.0)).found
+    assert any("beyond half of span_mps = 20" in finding.text for finding in found)
 
 
 def test_noise_for_doppler_is_warned_of() -> None:
@@ -156,7 +184,7 @@ def test_empty_frames_are_counted() -> None:
 def test_missing_and_empty_targets_are_counted() -> None:
     none = [replace(frame, target=None) for frame in FRAMES]
     found = findings(ENTRIES, gathered(none), DOPPLER)
-    assert found.warnings == []
+    assert found.found == []
     assert ("target", "none: the recording can be enhanced, not trained on") in found.lines
     assert warnings([*none[:3], *FRAMES[3:]]) == ["target: missing in 3 of 8 frames"]
     bare = replace(FRAMES[0], target=np.zeros((0, 4), np.float32))
@@ -177,7 +205,7 @@ def entries(*stamps: float, offset_s: float | None = 0.0, refused: str = "") -> 
     ],
 )
 def test_stamps_that_are_not_sane_are_warned_of(given: list[Entry], message: str) -> None:
-    assert findings(given, SANE, DOPPLER).warnings == [message]
+    assert texts(findings(given, SANE, DOPPLER)) == [message]
 
 
 def test_rates_are_within_sequences_and_differences_keep_their_sign() -> None:

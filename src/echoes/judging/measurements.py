@@ -1,15 +1,13 @@
 """What one frame of a recording tells about itself."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from echoes.commands.alignment import Alignment, align
+from echoes.judging.alignment import Alignment, align
 from echoes.readers import ego_motion
-from echoes.readers.frames import Entry, Frame
+from echoes.readers.ego_motion import Doppler
+from echoes.readers.frames import Frame
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,9 @@ class Measurements:
     alignment: Alignment | None
 
 
-def gather(read: Callable[[Path, Any, Entry], Frame], root: Path, source: Any, entry: Entry) -> Measurements:
-    """Read a frame and measure it."""
-    frame = read(root, source, entry)
-    fit = ego_motion.estimate(frame.radar, source.doppler)
+def measure(frame: Frame, doppler: Doppler) -> Measurements:
+    """doppler: what that of the sensor is like."""
+    fit = ego_motion.estimate(frame.radar, doppler)
     motion = None
     if fit is not None:
         residual_mps = float(np.median(np.abs(fit.residual_mps[fit.static])))
