@@ -94,7 +94,7 @@ def _duration_s(path: Path) -> float:
 def _from_table(root: Path) -> list[RecordingEntry]:
     passes = _passes(root / LABELS)
     for path in sorted(root.glob("*.wav")):
-        if path.name not in passes:
+        if path.name not in passes and not folders.is_hidden(path.name):
             raise InputError(f"{path}: expected a row of {LABELS} for it, got none")
     recorded = []
     for name, found in sorted(passes.items()):
@@ -134,7 +134,8 @@ def _passes(path: Path) -> dict[str, list[tuple[str, float | None]]]:
                     told = f"the name of a file beside it in line {rows.line_num}"
                     raise InputError(f"{path}: expected {told}, got {reprlib.repr(row['file'])}")
                 if row["file"].lower().endswith(".wav"):
-                    found[row["file"]].append((row["class"], _time_s(row.get(CLOSEST), path, rows.line_num)))
+                    label = folders.label(row["class"])
+                    found[row["file"]].append((label, _time_s(row.get(CLOSEST), path, rows.line_num)))
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected a CSV table, got: {error}") from error
     if not found:
