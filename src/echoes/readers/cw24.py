@@ -67,13 +67,13 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     name, _, part = recorded.key.partition("#")
     path = root / name
     wavelength_m = speed_of_light / source.frequency_hz
-    recorded_hz, rate_hz = wav.header(path).rate_hz, rate(source)
+    recorded_hz, rate_hz = wav.header(path, 1).rate_hz, rate(source)
     if recorded_hz < rate_hz:
         raise InputError(f"{path}: expected {rate_hz} Hz or more for {source.max_speed_mps} m/s, got {recorded_hz} Hz")
     common = math.gcd(rate_hz, recorded_hz)
     if recorded_hz // common > MAX_TAPS:
         raise InputError(f"{path}: expected a rate with a common factor with {rate_hz} Hz, got {recorded_hz} Hz")
-    samples = resample_poly(wav.samples(path), rate_hz // common, recorded_hz // common)
+    samples = resample_poly(wav.samples(path, 1)[:, 0], rate_hz // common, recorded_hz // common)
     if part:
         start_s, stop_s = map(float, part.split("-"))
         samples = samples[round(start_s * rate_hz) : round(stop_s * rate_hz)]
@@ -87,7 +87,7 @@ def rate(source: Source) -> int:
 
 
 def _duration_s(path: Path) -> float:
-    found = wav.header(path)
+    found = wav.listed(path, 1)
     return found.size / found.rate_hz
 
 
