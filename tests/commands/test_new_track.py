@@ -19,7 +19,6 @@ from echoes.models.microdoppler.comparison import SpectrogramEvaluation
 from echoes.models.objectives import LdmParams
 from echoes.models.radar.comparison import CloudEvaluation
 from echoes.models.trained import SampleParams
-from echoes.readers import clouds
 from echoes.readers.catalog import READERS, family_of
 from echoes.voxelization.families import voxelizer
 from echoes.voxelization.sections import Layout, Split
@@ -47,6 +46,8 @@ PAIRS = [  # each reader that has a track or shows its section, and each raster
     ("cw24", "simulated_people"),
     ("microdoppler", "cw24"),
     ("images", "images"),
+    ("microdoppler", "iq"),  # which no track has
+    ("microdoppler", "adc"),
     ("mars", "mars"),
 ]
 SMALL = """tracks: [a] # built
@@ -122,7 +123,7 @@ def test_the_source_has_the_keys_of_its_reader_with_the_values_of_the_model_wher
     hints = get_type_hints(READERS[reader].Source)
     assert list(source) == [field.name for field in fields(READERS[reader].Source)]
     others = [section["source"] for section in KNOWN.values() if section["source"]["reader"] == reader]
-    others = others or [yaml.safe_load(clouds.EXAMPLE)["source"]]
+    others = others or [yaml.safe_load(READERS[reader].EXAMPLE)["source"]]
     for key in [key for key in source if key != "reader"]:
         fits = key in model and new_track._fits(hints[key], model, key)
         assert source[key] == (model if fits else others[0])[key]

@@ -29,6 +29,7 @@ from echoes.readers import (
     clouds,
     cw24,
     images,
+    iq,
     mars,
     raflow,
     ros,
@@ -52,6 +53,7 @@ from readers import (
     test_clouds,
     test_cw24,
     test_images,
+    test_iq,
     test_mars,
     test_raflow,
     test_ros,
@@ -162,6 +164,12 @@ def _bag_messages(data: bytes, rng: Random) -> bytes:
 def _adc(root: Path) -> None:
     test_adc.write(root / "7/walk/1.npy", test_adc.frame(8, 2, 8))
     test_adc.write(root / "7/sit/1.npy", test_adc.frame(8, 2, 8))
+
+
+def _iq(root: Path) -> None:
+    (root / "walk").mkdir()
+    for i, form in enumerate(("npy", "wav", "mat", "mat v7", "mat v7.3", "h5")):
+        test_iq.FILES[form](root / f"walk/{i}", test_iq.target())
 
 
 def _cw24(root: Path) -> None:
@@ -331,7 +339,15 @@ READERS = (
     Target("ros 2 mcap", _bag2("mcap"), everything(ros, test_ros.SOURCE), FRAMES, YAML),
     Target("mars", _mars, everything(mars, test_mars.SOURCE), RECORDINGS, HDF5),
     Target("acconeer frames", _acconeer, everything(acconeer, test_acconeer.FRAMES), RECORDINGS, HDF5),
-    Target("adc", _adc, everything(adc, test_adc.SOURCE), RECORDINGS, {".npy": formats.npy}),
+    Target("adc", _adc, everything(adc, test_adc.changed(frame={"samples": 8})), RECORDINGS, {".npy": formats.npy}),
+    Target(
+        "iq",
+        _iq,
+        everything(iq, test_iq.SOURCE),
+        RECORDINGS,
+        {".npy": formats.npy, ".wav": formats.wav, ".h5": formats.hdf5},
+        weight=0.5,
+    ),
     Target("cw24", _cw24, everything(cw24, test_cw24.SOURCE), RECORDINGS, {".wav": formats.wav}),
     Target("cw24 labels.csv", _cw24_table, everything(cw24, test_cw24.SOURCE), RECORDINGS, {".csv": text_damaged}),
     Target(

@@ -120,6 +120,17 @@ def test_a_file_with_passes_of_two_classes_is_cut_halfway_between_them(table):
     assert len({r.key for r in recorded}) == 3
 
 
+def test_files_beside_the_table_that_macos_left_are_no_recordings(table):
+    (table / "._a.wav").write_bytes(b"Mac OS X")
+    assert len(cw24.index(table, SOURCE)) == 3
+
+
+def test_a_class_in_two_forms_of_unicode_is_one_label(table):
+    text = TABLE.replace("motorcycle", "ge\u00fcbt").replace("car", "geu\u0308bt")
+    (table / cw24.LABELS).write_text(text, encoding="utf-8")
+    assert {r.labels["activity"] for r in cw24.index(table, SOURCE)} == {"bus", "ge\u00fcbt"}
+
+
 TABLE_DAMAGES = {
     "no column": (TABLE.replace("class", "kind"), "labels.csv: expected a column class, got file, kind"),
     "no class": (TABLE.replace(",bus,", ",,"), "labels.csv: expected file and class in line 3"),

@@ -6,6 +6,7 @@ from scipy.constants import speed_of_light
 
 from echoes import seeds
 from echoes.readers import adc, fmcw
+from echoes.readers.chirps import FrameParams
 
 CHIRPS, ANTENNAS, SAMPLES = 64, 3, 32
 CHIRP_S, SAMPLED_S, START_HZ, BANDWIDTH_HZ = 1e-3, 5e-5, 77e9, 600e6
@@ -34,7 +35,7 @@ def test_a_target_is_in_the_cell_of_its_range(range_m, velocity_mps, real):
 @pytest.mark.parametrize("velocity_mps", [0.5, -0.5])
 def test_the_slow_time_signal_turns_forward_when_the_target_approaches(velocity_mps):
     wall = 30 * target(3.5, 0.0)
-    samples = fmcw.slow_time(wall + target(1.5, velocity_mps))
+    (samples,) = fmcw.slow_time([wall + target(1.5, velocity_mps)])
     assert (samples.shape, samples.dtype) == ((CHIRPS,), np.complex64)
     moving = samples - samples.mean()
     assert np.abs(moving).mean() == pytest.approx(SAMPLES / 2, rel=0.1)  # in its own cell, not beside the wall
@@ -45,7 +46,13 @@ def test_the_slow_time_signal_turns_forward_when_the_target_approaches(velocity_
 def test_the_signal_is_taken_from_the_antenna_that_sees_the_mover_best():
     gains = np.array([0.1, 1.0, 0.3])[:, None]
     cube = target(1.5, 0.5) * gains
-    np.testing.assert_allclose(fmcw.slow_time(cube), fmcw.slow_time(cube[:, 1:2]), rtol=1e-6)
+    np.testing.assert_allclose(fmcw.slow_time([cube]), fmcw.slow_time([cube[:, 1:2]]), rtol=1e-6)
+
+
+def test_frames_after_each_other_are_one_signal_of_one_range_cell():
+    cube = (30 * target(3.5, 0.0) + target(1.5, 0.5))[:, :1]
+    halves = fmcw.slow_time([cube[:32], cube[32:]])
+    np.testing.assert_allclose(halves.reshape(-1), fmcw.slow_time([cube])[0], rtol=1e-6)
 
 
 def test_a_profile_is_the_plain_sum_over_samples_with_its_phase_turned_around():
@@ -57,10 +64,18 @@ def test_a_profile_is_the_plain_sum_over_samples_with_its_phase_turned_around():
         np.testing.assert_allclose(fmcw.range_profiles(cube)[..., cell], np.conj((cube * kernel).sum(axis=2)))
 
 
-@pytest.mark.parametrize(("name", "cell"), [("doppler_example_1.npy", 60), ("simple_frame_1.npy", 41)])
-def test_the_strongest_mover_of_the_real_frames_is_in_the_cell_where_the_plain_sum_has_it(recordings, name, cell):
+@pytest.mark.parametrize(
+    ("name", "antennas", "cell"), [("doppler_example_1.npy", 8, 60), ("simple_frame_1.npy", 1, 41)]
+)
+def test_the_strongest_mover_of_the_real_frames_is_in_the_cell_where_the_plain_sum_has_it(
+    recordings, name, antennas, cell
+):
     """The cell of the peak of the range-Doppler map without the chirps' mean, from sums written out."""
-    cube = adc.cube(recordings / "openradar-adc" / name, wrapped=True)
+    axes = ("chirps", "antennas", "samples") if antennas > 1 else ("chirps", "samples")
+    frame = FrameParams(128, antennas, 128, 1, CHIRP_S, None, 1e7, START_HZ)
+    (cube,) = adc.Recording(
+        recordings / "openradar-adc" / name, adc.Source("adc", axes, "normal", True, "chirps", frame)
+    )
     chirps, _, samples = cube.shape
     still = cube - cube.mean(axis=0)
     sums = np.exp(-2j * np.pi * np.outer(np.arange(samples), np.arange(samples)) / samples)

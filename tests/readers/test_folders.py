@@ -43,6 +43,24 @@ def test_files_of_different_depth_are_refused(tmp_path):
         labels(tmp_path, 1, 2)
 
 
+def test_hidden_files_and_folders_of_other_programs_are_left_out_and_that_is_said(tmp_path, caplog):
+    foreign = [".ipynb_checkpoints/1.png", ".Trash-1000/files/walk/1.png", "__MACOSX/walk/._1.png", "walk/._1.png"]
+    touch(tmp_path, "walk/1.png", "walk/.hidden.txt", *foreign)
+    with caplog.at_level("INFO"):
+        assert labels(tmp_path, 1) == {"walk/1.png": {"activity": "walk"}}
+    assert [message.partition(": ")[2] for message in caplog.messages] == [
+        "4 hidden files left out, the first: .Trash-1000/files/walk/1.png"
+    ]
+    with pytest.raises(InputError, match=r"got no \.png file"):
+        labels(tmp_path / "__MACOSX", 1)
+
+
+def test_a_name_in_two_forms_of_unicode_is_one_label(tmp_path):
+    composed, apart = "Bj\u00f6rn/\u00dcbung", "Bjo\u0308rn/U\u0308bung"
+    touch(tmp_path, f"{composed}/1.png", f"{apart}/2.png")
+    assert list(labels(tmp_path, 2).values()) == [{"user": "Bj\u00f6rn", "activity": "\u00dcbung"}] * 2
+
+
 def test_an_empty_and_a_missing_folder_are_refused(tmp_path):
     with pytest.raises(
         InputError, match=r"expected ACTIVITY/\*\.png or USER/ACTIVITY/\*\.png in it, got no \.png file"

@@ -79,6 +79,12 @@ DAMAGES = {
 }
 
 
+def test_files_that_macos_left_are_no_recordings(tmp_path):
+    write(tmp_path / "subject1/radar_data1.mat", rows())
+    (tmp_path / "subject1/._radar_data1.mat").write_bytes(b"Mac OS X")
+    assert len(mars.index(tmp_path, SOURCE)) == 1
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_refused_in_one_line_that_names_it(recording, damage):
     spoil, message = DAMAGES[damage]

@@ -33,6 +33,7 @@ MODULES = {
         "cw24": "echoes.readers.cw24",
         "acconeer": "echoes.readers.acconeer",
         "adc": "echoes.readers.adc",
+        "iq": "echoes.readers.iq",
         "images": "echoes.readers.images",
     },
 }

@@ -67,13 +67,13 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     name, _, part = recorded.key.partition("#")
     path = root / name
     wavelength_m = speed_of_light / source.frequency_hz
-    recorded_hz, rate_hz = wav.header(path).rate_hz, rate(source)
+    recorded_hz, rate_hz = wav.header(path, 1).rate_hz, rate(source)
     if recorded_hz < rate_hz:
         raise InputError(f"{path}: expected {rate_hz} Hz or more for {source.max_speed_mps} m/s, got {recorded_hz} Hz")
     common = math.gcd(rate_hz, recorded_hz)
     if recorded_hz // common > MAX_TAPS:
         raise InputError(f"{path}: expected a rate with a common factor with {rate_hz} Hz, got {recorded_hz} Hz")
-    samples = resample_poly(wav.samples(path), rate_hz // common, recorded_hz // common)
+    samples = resample_poly(wav.samples(path, 1)[:, 0], rate_hz // common, recorded_hz // common)
     if part:
         start_s, stop_s = map(float, part.split("-"))
         samples = samples[round(start_s * rate_hz) : round(stop_s * rate_hz)]
@@ -87,14 +87,14 @@ def rate(source: Source) -> int:
 
 
 def _duration_s(path: Path) -> float:
-    found = wav.header(path)
+    found = wav.listed(path, 1)
     return found.size / found.rate_hz
 
 
 def _from_table(root: Path) -> list[RecordingEntry]:
     passes = _passes(root / LABELS)
     for path in sorted(root.glob("*.wav")):
-        if path.name not in passes:
+        if path.name not in passes and not folders.is_hidden(path.name):
             raise InputError(f"{path}: expected a row of {LABELS} for it, got none")
     recorded = []
     for name, found in sorted(passes.items()):
@@ -134,7 +134,8 @@ def _passes(path: Path) -> dict[str, list[tuple[str, float | None]]]:
                     told = f"the name of a file beside it in line {rows.line_num}"
                     raise InputError(f"{path}: expected {told}, got {reprlib.repr(row['file'])}")
                 if row["file"].lower().endswith(".wav"):
-                    found[row["file"]].append((row["class"], _time_s(row.get(CLOSEST), path, rows.line_num)))
+                    label = folders.label(row["class"])
+                    found[row["file"]].append((label, _time_s(row.get(CLOSEST), path, rows.line_num)))
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected a CSV table, got: {error}") from error
     if not found:
