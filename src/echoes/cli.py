@@ -70,6 +70,11 @@ def enhance(
     precision: Annotated[
         Literal["auto", "bfloat16", "float16", "float32"], typer.Option(help="Of networks; auto asks the device.")
     ] = "auto",
+    tiles: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(metavar="Z Y X", help="Cells of tiles for the latent model, where it does not fit whole."),
+    ] = None,
+    overlap: Annotated[int, typer.Option(min=0, help="Cells that neighbouring tiles share.")] = 0,
     form: Annotated[
         Literal["ply", "pcd", "npy", "csv", "bin"], typer.Option("--format", help="Of the clouds; bin: as of KITTI.")
     ] = "ply",
@@ -85,8 +90,9 @@ def enhance(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from echoes.commands import chosen
     from echoes.commands import enhance as command
+    from echoes.compute.tiles import Tiles
 
-    wanted = command.Wanted(steps, readout, samples, blend, mirror, precision, form)
+    wanted = command.Wanted(steps, readout, samples, blend, mirror, precision, Tiles(tiles or (), overlap), form)
     used = chosen.model("enhance", track, model, source, reader)
     typer.echo(command.enhance(used, recording, output, wanted, overwrite))
 
