@@ -254,6 +254,9 @@ def export(
         Literal["ldm", "cd"] | None,
         typer.Option(help="For diffusers: denoiser (ldm), or its 1- and 2-step distillation."),
     ] = None,
+    precision: Annotated[
+        Literal["float32", "int8"], typer.Option(help="For onnx; int8 is calibrated on training frames.")
+    ] = "float32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
 ) -> None:
     """Trained track -> a folder that another library loads.
@@ -264,11 +267,13 @@ def export(
     from echoes.commands import export as command
 
     if to == "diffusers":
+        if precision != "float32":
+            raise InputError(f"--precision: expected float32 with --to {to}, got {precision}")
         typer.echo(command.export(track, to, model or "ldm", output, overwrite))
         return
     if model == "ldm":
         raise InputError(f"--model: expected cd with --to {to}, which takes the networks of one call, got ldm")
-    typer.echo(command.portable(track, to, output, overwrite))
+    typer.echo(command.portable(track, to, precision, output, overwrite))
 
 
 @app.command()
