@@ -295,7 +295,7 @@ def results(
 @app.command()
 def view(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="[CLOUDS] OUTPUT", help="A folder that enhance wrote; the HTML file.")
+        list[Path], typer.Argument(metavar="[CLOUDS] OUTPUT", help="Folder that enhance wrote; HTML file, or .rrd.")
     ],
     track: Annotated[str, typer.Option(help="Track whose test split is shown, without CLOUDS.")] = "",
     frames: Annotated[int, typer.Option(min=1, help="Frames at most, evenly spread; 100 are at most 10 MB.")] = 100,
@@ -304,7 +304,7 @@ def view(
     """Frames to look at, in one HTML page.
 
     Radar, what was made of it and LiDAR in space, with a time line; or real spectrograms beside generated ones. The
-    page needs no server and no network.
+    page needs no server and no network. An OUTPUT that ends in .rrd is a recording of Rerun (`echoes[rerun]`).
     """
     from echoes.commands import view as command
 
