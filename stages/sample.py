@@ -16,7 +16,9 @@ def main(track: str) -> None:
     telling.tell("sample", track, lambda section: p.CHOICES)
     data = Path("data", track)
     grids = catalog.read(data / "grids.zarr")
-    sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, best_device()), grids, p)
+    made = trained.load(data, grids, best_device())
+    made.tile(p.tiles)
+    sampling = families.sampling(grids.family).Sampling(made, grids, p)
     with computing(p.precision), arrays.writing(data / "samples.zarr") as writer:
         sampling.write(writer)
     metrics.write(Path("metrics", track, "sample.json"), sampling.timings())

@@ -70,6 +70,11 @@ def enhance(
     precision: Annotated[
         Literal["auto", "bfloat16", "float16", "float32"], typer.Option(help="Of networks; auto asks the device.")
     ] = "auto",
+    tiles: Annotated[
+        tuple[int, int, int] | None,
+        typer.Option(metavar="Z Y X", help="Cells of tiles for the latent model, where it does not fit whole."),
+    ] = None,
+    overlap: Annotated[int, typer.Option(min=0, help="Cells that neighbouring tiles share.")] = 0,
     form: Annotated[
         Literal["ply", "pcd", "npy", "csv", "bin"], typer.Option("--format", help="Of the clouds; bin: as of KITTI.")
     ] = "ply",
@@ -85,8 +90,9 @@ def enhance(
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from echoes.commands import chosen
     from echoes.commands import enhance as command
+    from echoes.compute.tiles import Tiles
 
-    wanted = command.Wanted(steps, readout, samples, blend, mirror, precision, form)
+    wanted = command.Wanted(steps, readout, samples, blend, mirror, precision, Tiles(tiles or (), overlap), form)
     used = chosen.model("enhance", track, model, source, reader)
     typer.echo(command.enhance(used, recording, output, wanted, overwrite))
 
@@ -253,6 +259,9 @@ def export(
         Literal["ldm", "cd"] | None,
         typer.Option(help="For diffusers: denoiser (ldm), or its 1- and 2-step distillation."),
     ] = None,
+    precision: Annotated[
+        Literal["float32", "int8"], typer.Option(help="For onnx; int8 is calibrated on training frames.")
+    ] = "float32",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier export.")] = False,
 ) -> None:
     """Trained track -> a folder that another library loads.
@@ -263,11 +272,13 @@ def export(
     from echoes.commands import export as command
 
     if to == "diffusers":
+        if precision != "float32":
+            raise InputError(f"--precision: expected float32 with --to {to}, got {precision}")
         typer.echo(command.export(track, to, model or "ldm", output, overwrite))
         return
     if model == "ldm":
         raise InputError(f"--model: expected cd with --to {to}, which takes the networks of one call, got ldm")
-    typer.echo(command.portable(track, to, output, overwrite))
+    typer.echo(command.portable(track, to, precision, output, overwrite))
 
 
 @app.command()
@@ -289,7 +300,7 @@ def results(
 @app.command()
 def view(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="[CLOUDS] OUTPUT", help="A folder that enhance wrote; the HTML file.")
+        list[Path], typer.Argument(metavar="[CLOUDS] OUTPUT", help="Folder that enhance wrote; HTML file, or .rrd.")
     ],
     track: Annotated[str, typer.Option(help="Track whose test split is shown, without CLOUDS.")] = "",
     frames: Annotated[int, typer.Option(min=1, help="Frames at most, evenly spread; 100 are at most 10 MB.")] = 100,
@@ -298,7 +309,7 @@ def view(
     """Frames to look at, in one HTML page.
 
     Radar, what was made of it and LiDAR in space, with a time line; or real spectrograms beside generated ones. The
-    page needs no server and no network.
+    page needs no server and no network. An OUTPUT that ends in .rrd is a recording of Rerun (`echoes[rerun]`).
     """
     from echoes.commands import view as command
 

@@ -11,7 +11,7 @@ import artifacts
 from echoes import arrays, metrics, provenance, seeds
 from echoes.arrays import Reader
 from echoes.cli import app
-from echoes.commands import outputs
+from echoes.commands import outputs, view
 from echoes.dataset.grids import Grids
 from echoes.inference import columns
 from echoes.models.radar.clouds import POINT_COLUMNS
@@ -121,6 +121,13 @@ def test_real_spectrograms_stand_beside_generated_ones_of_the_same_labels(tmp_pa
         assert [one["name"] for one in told["pictures"]] == ["real", *made]
         names = [of_kind[i] for of_kind, i in zip(data.label_names.values(), of, strict=True)]
         assert told["title"] == f"{' '.join(names)}, crop {frame}"
+
+
+def test_without_rerun_one_line_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(view, "find_spec", lambda name: None)
+    result = run("--track", "a", str(tmp_path / "a.rrd"))
+    assert result.exit_code == 2
+    assert result.stderr.startswith("echoes: rerun-sdk: expected it to be installed, got nothing; `pip install")
 
 
 @pytest.mark.parametrize("spread", [False, True])

@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 import artifacts
 import tracks
 from echoes.commands import export as command
+from echoes.dataset import catalog
 from echoes.errors import InputError
 from echoes.exports import networks, portable
 from echoes.exports.portable import Portable
@@ -145,6 +146,36 @@ def test_torch_and_onnx_say_of_clouds_in_a_batch_of_any_size_what_the_enhancer_s
         assert_same(run_onnx(tmp_path / "network.onnx", made, given), expected)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("of", ["people", "encoder"])
+def test_in_8_bits_the_networks_are_smaller_and_say_nearly_the_same_of_a_batch_of_any_size(
+    folder: Path, tmp_path: Path, of: str
+) -> None:
+    library = onnx()
+    from echoes.exports import quantized
+
+    made = quantized.told(portable.of_folder(folder / of))
+    portable.write(made, portable.exported(made), "onnx", tmp_path)
+    path = tmp_path / "network.onnx"
+    before = path.stat().st_size
+    different = quantized.quantize(path, made, catalog.read(folder / of / "grids.zarr"))
+    assert path.stat().st_size < 0.6 * before
+    assert tuple(different) == made.outputs
+    assert all(0 < share < 0.3 for share in different.values()), different
+    stored = library.load(path)
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in stored.graph.node}
+    assert json.loads({one.key: one.value for one in stored.metadata_props}["echoes"])["precision"] == "int8"
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["network.json", "network.onnx"]
+    for ids in IDS:
+        given = spectrograms(folder, ids)[0] if of == "people" else clouds(folder / of, ids)[0]
+        assert all(len(one) == len(ids) for one in run_onnx(path, made, given))
+
+
+def test_8_bits_of_a_graph_of_torch_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^--precision: expected float32 with --to torch, got int8, which"):
+        command.portable("radar", "torch", "int8", tmp_path / "out", False)
+
+
 def test_what_is_recast_on_a_whole_grid_is_what_is_recast_on_its_occupied_cells() -> None:
     rng = np.random.default_rng(1)
     features = rng.normal(size=(5, len(RADAR) - 1)).astype(np.float32)
@@ -160,5 +191,5 @@ def test_what_is_recast_on_a_whole_grid_is_what_is_recast_on_its_occupied_cells(
 def test_without_onnx_one_line_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"^onnx: expected it .* `pip install 'echoes\[onnx\]'` brings it$"):
-        command.portable("radar", "onnx", tmp_path / "out", False)
+        command.portable("radar", "onnx", "float32", tmp_path / "out", False)
     assert not (tmp_path / "out").exists()

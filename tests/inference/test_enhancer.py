@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from echoes import latentstore
 from echoes.cli import app
+from echoes.compute.tiles import Tiles
 from echoes.dataset.grids import Grids
 from echoes.errors import InputError
 from echoes.inference import Enhancer, columns
@@ -165,8 +166,12 @@ def test_what_is_no_cloud_of_the_radar_is_refused(
         enhancer_of(project)(points)
 
 
-def test_models_that_do_not_belong_together_are_refused(train: Callable[..., Grids], project: Path) -> None:
+def test_tiles_of_networks_that_look_farther_and_models_of_two_runs_are_refused(
+    train: Callable[..., Grids], project: Path
+) -> None:
     train("encoder")
+    with pytest.raises(InputError, match=r"^tiles\.cells: expected attention none or window along an axis of 16 cells"):
+        enhancer_of(project, tiles=Tiles((8, 8, 8), 4))
     data = project / "data" / "radar"
     first = (data / "cd.safetensors").read_bytes()
     train("encoder", seed=1)

@@ -24,7 +24,16 @@ from echoes.choices import autoencoder, denoiser
 from echoes.choices import track as choices
 from echoes.choices.rules import leaves, settled
 from echoes.diffusion.denoiser import Denoiser
-from echoes.models import batches, conditions, denoisers, distilling, evaluation_classifiers, families, objectives
+from echoes.models import (
+    batches,
+    conditions,
+    denoisers,
+    distilling,
+    evaluation_classifiers,
+    families,
+    objectives,
+    tiling,
+)
 from echoes.models import trained as models
 from echoes.models.denoisers import LdmArchitecture
 from echoes.models.distilling import CdParams
@@ -112,6 +121,7 @@ def cd(p: CdParams, case: SimpleNamespace, teacher: Denoiser) -> None:
 def sample(p: SampleParams, case: SimpleNamespace, network: Denoiser) -> None:
     cond = case.conditions(case.grids.frames("test")[:2], np.zeros(2, bool))
     noise = torch.zeros(2, *case.latents.header.content["latent_shape"])
+    tiling.tile(network.network, p.tiles, 1, tuple(noise.shape[2:]), "sample.tiles")
     denoise = conditions.conditioned(network, cond, p.guidance)
     with torch.no_grad():
         denoise(noise, torch.full((2,), 1.0))

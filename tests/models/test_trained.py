@@ -11,6 +11,7 @@ import artifacts
 import tracks
 from echoes import latentstore, params, weights
 from echoes.autoencoder import architecture
+from echoes.compute.tiles import Tiles
 from echoes.errors import InputError
 from echoes.models import autoencoders, denoisers, sampler, students, trained
 from echoes.models.conditions import unmirrored
@@ -49,6 +50,11 @@ def test_the_ways_to_sample_are_the_guided_solver_and_one_and_two_steps(name, ca
     cond = track.conditions(np.arange(3), unmirrored(np.arange(3)))
     counted = {name: sampler.calls(one, cond) for name, one in samplers.items()}
     assert counted == {"ldm": calls, "cd_1": 1, "cd_2": 2}
+
+
+def test_tiles_of_networks_that_look_everywhere_are_refused(track):
+    with pytest.raises(InputError, match=r"^sample\.tiles\.cells: expected attention none or window along an axis"):
+        load(track).tile(Tiles((8, 8, 8), 4))
 
 
 @pytest.mark.parametrize("change", [{"frames": 0}, {"batch": 0}])

@@ -173,6 +173,7 @@ SAMPLE = {
     "frames": 3,
     "batch": 2,
     "precision": "auto",
+    "tiles": {"cells": [], "overlap": 0},
     "solver": "heun",
     "dopri5": {"rtol": 1e-3, "atol": 1e-3},
     "euler_ancestral": {"eta": 0.5},

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from echoes import params
 from echoes.autoencoder.bottlenecks import Bottleneck
 from echoes.autoencoder.posteriors import Point, Posterior
-from echoes.compute.tiles import Tiles, tiled
+from echoes.compute.tiles import WHOLE, Tiles, tiled
 from echoes.errors import InputError
 from echoes.nets import stem
 from echoes.nets.attention import Attention, everywhere
@@ -20,7 +20,6 @@ from echoes.nets.layers import Factor, ResBlock, along, conv, depth_to_space, no
 from echoes.nets.stem import StemConfig
 
 STRIDE = 2  # between two levels
-WHOLE = Tiles((), 0)
 
 
 @dataclass(frozen=True)

@@ -18,5 +18,6 @@ CD = (
 SAMPLE = (
     *under("sigmas", SIGMAS),
     *under("guidance", GUIDANCE),
+    unless("tiles.cells", (), "tiles.overlap"),
     *(only("solver", [name], name) for name in ("dopri5", "euler_ancestral", "stochastic_heun")),
 )

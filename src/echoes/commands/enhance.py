@@ -21,6 +21,7 @@ from echoes.commands.outputs import INDEX, Format, Row, write_index, written
 from echoes.commands.sources import listed
 from echoes.compute.device import best_device
 from echoes.compute.precision import Precision
+from echoes.compute.tiles import Tiles
 from echoes.errors import InputError
 from echoes.evaluation.points import Region
 from echoes.grids import Grid
@@ -46,7 +47,7 @@ BATCH = 16  # frames in the network at once
 
 @dataclass(frozen=True)
 class Wanted:
-    """steps: calls of the latent model for a sample; choice to precision: as `Enhancer` takes them; form: of files."""
+    """steps: calls of the latent model for a sample; choice to tiles: as `Enhancer` takes them; form: of files."""
 
     steps: int
     choice: Choice
@@ -54,6 +55,7 @@ class Wanted:
     blend: float | None
     mirror: bool
     precision: Precision
+    tiles: Tiles
     form: Format
 
 
@@ -128,6 +130,7 @@ def loaded(folder: Path, wanted: Wanted) -> Enhancer:
         blend=wanted.blend,
         mirror=wanted.mirror,
         precision=wanted.precision,
+        tiles=wanted.tiles,
         device=best_device(),
     )
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from echoes.errors import InputError
 
-WHOLE = (slice(None), slice(None))  # the batch and the channels
+ALL = (slice(None), slice(None))  # the batch and the channels
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,11 @@ class Tiles:
                 f"{key}.cells: expected one number for each of {len(factors)} axes, got {list(self.cells)}"
             )
         if any(size % factor or self.overlap % factor for size, factor in zip(self.cells, factors, strict=True)):
-            told = f"multiples of {list(factors)} cells, which share one latent"
+            told = f"multiples of {list(factors)} cells, which a network takes together"
             raise InputError(f"{key}: expected {told}, got cells {list(self.cells)} and overlap {self.overlap}")
+
+
+WHOLE = Tiles((), 0)
 
 
 def tiled(function: Callable[[Tensor], Tensor], x: Tensor, tiles: Tiles, unit: Sequence[int]) -> Tensor:
@@ -57,12 +60,12 @@ def tiled(function: Callable[[Tensor], Tensor], x: Tensor, tiles: Tiles, unit: S
     spans = [_spans(*of) for of in zip(sizes, cells, overlaps, strict=True)]
     blended: Tensor | None = None
     for tile in product(*spans):
-        made = function(x[(*WHOLE, *(slice(*span) for span in tile))])
+        made = function(x[(*ALL, *(slice(*span) for span in tile))])
         scales = [size / (stop - start) for size, (start, stop) in zip(made.shape[2:], tile, strict=True)]
         if blended is None:
             blended = made.new_zeros(*made.shape[:2], *map(_scaled, sizes, scales))
         place = (slice(_scaled(start, by), _scaled(stop, by)) for (start, stop), by in zip(tile, scales, strict=True))
-        blended[(*WHOLE, *place)] += made * _weight(tile, sizes, overlaps, scales).to(made)
+        blended[(*ALL, *place)] += made * _weight(tile, sizes, overlaps, scales).to(made)
     assert blended is not None
     return blended
 

@@ -20,8 +20,9 @@ from echoes.models.trained import SampleParams
 CONFIG = "scheduler_config.json"
 # What folders of an earlier version do not tell of a cd.
 LATER_OF_CD = {"student": "consistency"}
-# What folders of an earlier version do not tell of `<track>.sample`, because none of their solvers asks for it.
+# What folders of an earlier version do not tell of `<track>.sample`, because none of what they do asks for it.
 LATER = {
+    "tiles": {"cells": [], "overlap": 0},
     "euler_ancestral": {"eta": 0.0},
     "stochastic_heun": {"churn": 0.0, "churn_low": 0.0, "churn_high": 1.0, "churn_noise": 1.0},
 }

@@ -1,6 +1,6 @@
 """The one-call path of a track -> one file for a runtime without echoes, ONNX or PyTorch's, and a JSON that tells how.
 
-The batch is of any size; all else is as the track was trained. In single precision.
+The batch is of any size; all else is as the track was trained. In single precision, unless `exports.quantized` follows.
 """
 
 import json

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from echoes.compute.device import best_device
 from echoes.compute.precision import Precision, computing
+from echoes.compute.tiles import WHOLE, Tiles
 from echoes.errors import InputError
 from echoes.evaluation.unlikeness import Seen
 from echoes.grids import Y_AXIS, Grid
 from echoes.inference import cloud_models, columns
 from echoes.inference.cloud_models import CloudModels
-from echoes.models import students
+from echoes.models import students, tiling
 from echoes.models.radar import cell_choice, clouds, familiarity
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall
@@ -78,6 +79,7 @@ class Enhancer:
         blend: float | None = None,
         mirror: bool = False,
         precision: Precision = "auto",
+        tiles: Tiles = WHOLE,
         device: torch.device | None = None,
     ) -> "Enhancer":
         """The models of a trained track, from a folder such as `data/radar`.
@@ -92,10 +94,11 @@ class Enhancer:
                  validation frames.
         mirror   average what is said of the frame and of its mirror image, left and right swapped; twice the time.
         precision  of the networks: float32, bfloat16, float16, or auto for what the device is fast in.
+        tiles    in which the latent model is called where it does not fit into memory whole, in cells of the grid.
         device   None for a GPU where there is one.
 
         Raises InputError where the track is not trained, or its two models do not belong together, or for a mean that
-        its student cannot tell from a sample.
+        its student cannot tell from a sample, and for tiles that do not fit its network.
         """
         _require(readout, steps, samples, blend, mirror)
         device = best_device() if device is None else device
@@ -106,6 +109,8 @@ class Enhancer:
         if mirror and grid.axes[1].start != -grid.axes[1].stop:
             raise InputError(f"mirror: expected a grid as wide to both sides, got {grid.axes[1]}")
         sampler, settled = models.sampler, students.readout(header)
+        compression, latents = sampler.decoder.vae.compression, sampler.latent_shape[1:]
+        tiling.tile(models.model.network, tiles, compression, latents, "tiles")
         if readout == "mean":
             if models.of.student != "trajectory":
                 told = models.of.student

@@ -11,6 +11,7 @@ from echoes import latentstore, params
 from echoes.autoencoder.architecture import Autoencoder
 from echoes.choices import sampling
 from echoes.compute.precision import Precision
+from echoes.compute.tiles import Tiles
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.diffusion.churn import Churn
@@ -21,7 +22,7 @@ from echoes.diffusion.samplers import Ancestral, Solver, SolverConfig, solve
 from echoes.diffusion.schedules import SigmaRange
 from echoes.distillation.consistency import ConsistencyModel
 from echoes.errors import InputError
-from echoes.models import autoencoders, denoisers, families, students
+from echoes.models import autoencoders, denoisers, families, students, tiling
 from echoes.models.conditions import Conditions
 from echoes.models.radar.readout import Readout
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler, Steps, solving
@@ -36,6 +37,7 @@ class SampleParams:
     frames    of the test split, evenly spread; of spectrograms, how many are generated.
     batch     frames sampled together.
     precision of the networks.
+    tiles     in which latents are denoised that do not fit whole, in cells of the grid.
     dopri5, euler_ancestral, stochastic_heun   what the solvers of these names are told.
     """
 
@@ -44,6 +46,7 @@ class SampleParams:
     frames: int
     batch: int
     precision: Precision
+    tiles: Tiles
     solver: Solver
     dopri5: Tolerances
     euler_ancestral: Ancestral
@@ -85,6 +88,11 @@ class Trained:
     @property
     def latent_shape(self) -> tuple[int, ...]:
         return latentstore.shape(self.header)
+
+    def tile(self, tiles: Tiles) -> None:
+        """Denoise by tiles from now on; raises InputError for tiles that do not fit the networks."""
+        for network in (self.denoiser.network, self.model.network):
+            tiling.tile(network, tiles, self.vae.compression, self.latent_shape[1:], "sample.tiles")
 
     def samplers(self, p: SampleParams) -> dict[str, Sampler]:
         """The ways to sample that every family compares."""

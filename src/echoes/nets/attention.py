@@ -131,6 +131,15 @@ def steps(kind: Kind, rank: int, window: int, keep: int) -> list[Mix]:
     return choices[kind]
 
 
+def cuts(kind: Kind, rank: int, window: int) -> tuple[int | None, ...]:
+    """Cells along each axis at whose multiples a grid can be cut without a change far from the cut; None along an axis
+    all of which a cell looks at.
+    """
+    if kind in ("none", "window"):
+        return (window if kind == "window" else 1,) * rank
+    return tuple(1 if kind in AXES and axis != rank - AXES[kind] else None for axis in range(rank))
+
+
 def require_axis(kind: Kind, rank: int, key: str) -> None:
     """Raises InputError, naming `key`, for attention along an axis that a grid of this rank does not have."""
     if AXES.get(kind, 0) > rank:

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from echoes import params
 from echoes.batch_noise import Dropout
+from echoes.compute.tiles import WHOLE, Tiles, tiled
 from echoes.errors import InputError
-from echoes.nets.attention import Mix, require_axis, steps
+from echoes.nets.attention import Kind, Mix, cuts, require_axis, steps
 from echoes.nets.blocks import Block
 from echoes.nets.conditions import Condition
 from echoes.nets.layers import Fourier, depth_to_space, space_to_depth, zero
@@ -96,6 +97,9 @@ class DiT(nn.Module):
         super().__init__()
         depth, width, self.heads = SIZES[config.size]
         self.patch, cells = config.patch, config.patch**rank
+        self.rank, self.window = rank, config.window
+        self.kinds: tuple[Kind, ...] = (config.attention,)
+        self.tile(WHOLE, ())
         self.embed = nn.Sequential(Fourier(256), nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
         self.vector = nn.Linear(vector, width) if vector else None
         self.ratio: RatioEmbedding | None = None  # unless `hear_ratio` is called
@@ -115,6 +119,15 @@ class DiT(nn.Module):
         """Have two times from now on: listen to the ratio of a condition, without saying anything else at first."""
         self.ratio = RatioEmbedding(self.embed.get_parameter("3.weight"))
 
+    def tile(self, tiles: Tiles, unit: tuple[int, ...]) -> None:
+        """Answer by tiles from now on; unit: cells of the grid along each axis that one of x stands for."""
+        self.tiles, self.unit = tiles, tuple(n * self.patch for n in unit)
+
+    def cuts(self) -> tuple[int | None, ...]:
+        """Cells of x along each axis at whose multiples a tile may begin; None along an axis that no tile may cut."""
+        (kind,) = self.kinds
+        return tuple(None if n is None else n * self.patch for n in cuts(kind, self.rank, self.window))
+
     def forward(self, x: Tensor, c_noise: Tensor, condition: Condition) -> Tensor:
         """x (B, C, *S), c_noise (B,) -> (B, outputs, *S)."""
         sizes = tuple(s // self.patch for s in x.shape[2:])
@@ -130,13 +143,19 @@ class DiT(nn.Module):
         whole = x if condition.field is None else torch.cat([x, condition.field], dim=1)
         tokens = self.tokens(space_to_depth(whole, self.patch).flatten(2).transpose(1, 2))
         width = tokens.shape[-1]
-        tokens = tokens + waves(sizes, width, x.device)
-        own, other = rotation(sizes, width // self.heads, x.device)
+        seen = (tokens + waves(sizes, width, x.device)).transpose(1, 2).unflatten(2, sizes)
+        out = tiled(lambda part: self._answer(part, embedding), seen, self.tiles, self.unit)
+        return depth_to_space(out, self.patch)
+
+    def _answer(self, seen: Tensor, embedding: Tensor) -> Tensor:
+        """What is seen (B, width, *S) of tokens that know where they lie in the whole -> (B, outputs * cells, *S)."""
+        sizes, tokens = tuple(seen.shape[2:]), seen.flatten(2).transpose(1, 2)
+        own, other = rotation(sizes, tokens.shape[-1] // self.heads, seen.device)
         for block in self.blocks:
             tokens = block(tokens, embedding, own, other, sizes)
         shift, scale = self.modulate(embedding)[:, None].to(tokens.dtype).chunk(2, dim=2)
         out = self.out(modulated(tokens, shift, scale)).transpose(1, 2)
-        return depth_to_space(out.reshape(*out.shape[:2], *sizes), self.patch)
+        return out.reshape(*out.shape[:2], *sizes)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -1,15 +1,17 @@
 """U-Net of rank 2 or 3: network(x, c_noise, condition) -> x. It knows nothing of noise levels or data."""
 
 import itertools
+import math
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from echoes.nets.attention import Attention, positions, steps
+from echoes.compute.tiles import WHOLE, Tiles, tiled
+from echoes.nets.attention import Attention, cuts, positions, steps
 from echoes.nets.conditions import Condition
 from echoes.nets.layers import Fourier, ResBlock, conv, norm, shrinking, zero
-from echoes.nets.strides import Strides
+from echoes.nets.strides import Strides, factor
 from echoes.nets.two_times import RatioEmbedding
 from echoes.nets.unet_config import UNetConfig
 
@@ -37,7 +39,9 @@ class UNet(nn.Module):
     def __init__(self, rank: int, inputs: int, outputs: int, config: UNetConfig, vector: int) -> None:
         super().__init__()
         size, widths = config.numbers, config.numbers.channels
+        self.rank, self.window, self.kinds = rank, config.window, size.attention
         self.strides: Strides = config.steps(rank)
+        self.tile(WHOLE, ())
         features = 4 * widths[0]
         self.positions = 2 * rank
         self.embed = nn.Sequential(Fourier(64), nn.Linear(64, features), nn.SiLU(), nn.Linear(features, features))
@@ -67,6 +71,22 @@ class UNet(nn.Module):
         """Have two times from now on: listen to the ratio of a condition, without saying anything else at first."""
         self.ratio = RatioEmbedding(self.embed.get_parameter("3.weight"))
 
+    def tile(self, tiles: Tiles, unit: tuple[int, ...]) -> None:
+        """Answer by tiles from now on; unit: cells of the grid along each axis that one of x stands for."""
+        self.tiles, self.unit = tiles, unit
+
+    def cuts(self) -> tuple[int | None, ...]:
+        """Cells of x along each axis at whose multiples a tile may begin; None along an axis that no tile may cut."""
+        levels = [
+            [None if n is None else n * by for n, by in zip(cuts(kind, self.rank, self.window), coarser, strict=True)]
+            for kind, coarser in zip(self.kinds, self._coarser(), strict=True)
+        ]
+        return tuple(_multiple(along) for along in zip(*levels, strict=True))
+
+    def _coarser(self) -> list[tuple[int, ...]]:
+        """By how much each level is coarser than x along each axis."""
+        return [factor(self.strides[:level], self.rank) for level in range(len(self.strides) + 1)]
+
     def forward(self, x: Tensor, c_noise: Tensor, condition: Condition) -> Tensor:
         """x (B, C, *S), c_noise (B,) -> (B, outputs, *S)."""
         embedding = self.embed(c_noise)
@@ -76,8 +96,12 @@ class UNet(nn.Module):
         if self.ratio is not None:
             embedding = embedding + self.ratio(c_noise, condition.ratio)
         where = positions(x.shape[2:], self.positions, x.device).expand(len(x), *[-1] * (x.ndim - 1))
-        x = self.stem(torch.cat([x, where] if condition.field is None else [x, condition.field, where], dim=1))
-        skips = []
+        seen = torch.cat([x, where] if condition.field is None else [x, condition.field, where], dim=1)
+        return tiled(lambda part: self._answer(part, embedding), seen, self.tiles, self.unit)
+
+    def _answer(self, seen: Tensor, embedding: Tensor) -> Tensor:
+        """What is seen (B, C, *S), x, the condition's field and where it lies in the whole, -> (B, outputs, *S)."""
+        x, skips = self.stem(seen), []
         for level, attention, shrink in zip(self.down, self.above, self.shrink, strict=False):
             x = attention(level(x, embedding))
             skips.append(x)
@@ -92,6 +116,11 @@ class UNet(nn.Module):
                 x = F.interpolate(self.widen[i - 1](x), scale_factor=wider, mode="nearest")
         out: Tensor = self.out(F.silu(self.norm(x)))
         return out
+
+
+def _multiple(of_levels: tuple[int | None, ...]) -> int | None:
+    found = [n for n in of_levels if n is not None]
+    return math.lcm(*found) if len(found) == len(of_levels) else None
 
 
 def mixer(rank: int, level: int, config: UNetConfig) -> nn.Sequential:
