@@ -10,10 +10,10 @@ from tqdm import tqdm
 from echoes.commands import measurements
 from echoes.commands.findings import findings
 from echoes.commands.sources import listed, workers
+from echoes.compute.parallel import ordered
 from echoes.errors import InputError
 from echoes.readers.catalog import READERS
 from echoes.reports import figures
-from echoes.voxelization.parallel import ordered
 
 
 def inspect(root: Path, source: Any, most: int, picture: Path) -> str:

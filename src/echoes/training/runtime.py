@@ -20,7 +20,7 @@ class Runtime:
     sharding     full: weights, gradients and optimizer spread over the processes (FSDP), for networks that do not fit.
     previews     steps between two pictures of what the model makes, 0 for one at the end only.
     trackers     what else follows a training, each with files of its own in logs/.
-    workers      of the stage voxelize, and of the commands that read recordings.
+    workers      of the stages voxelize, extract_latents, sample and evaluate, and of the commands that read recordings.
     """
 
     processes: int
