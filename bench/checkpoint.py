@@ -1,4 +1,4 @@
-"""The state of a training: the time to save it beside the time of a step, and what share of a training that is.
+"""The state of a training: how long a step stops for its copy, and how long it takes until the copy is on the disk.
 
 python bench/checkpoint.py
 """
@@ -50,12 +50,24 @@ def measure(name: str, p: LdmParams, runtime: Runtime) -> None:
         ema.update(0)
 
     step_s = seconds(step)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
     with Checkpoints(Path(__file__), "bench", p, {}, runtime.checkpoint, {"ema": ema}) as checkpoints:
-        save_s = seconds(lambda: checkpoints.save(0, module, optimizer, torch.amp.GradScaler("cpu", enabled=False)))
+        stops = []
+
+        def save() -> None:
+            start = perf_counter()
+            checkpoints.save(0, module, optimizer, scaler)
+            stops.append(perf_counter() - start)
+            checkpoints.wait()
+
+        save_s, stop_s = seconds(save), median(stops[1:])
         (state,) = scratch().rglob(STATE)
         size = state.stat().st_size
-    interval_s = max(60 * runtime.checkpoint.minutes, save_s / SHARE)
-    print(f"{name:12} {size / 1e6:8.0f} {step_s:8.2f} {save_s:8.2f} {interval_s:8.0f} {save_s / interval_s:8.2%}")
+    interval_s = max(60 * runtime.checkpoint.minutes, stop_s / SHARE)
+    print(
+        f"{name:12} {size / 1e6:8.0f} {step_s:8.2f} {stop_s:8.2f} {save_s:8.2f} {interval_s:8.0f} "
+        f"{stop_s / interval_s:8.2%}"
+    )
 
 
 def main() -> None:
@@ -65,7 +77,7 @@ def main() -> None:
         f"{torch.get_num_threads()} threads, batch {ldm.schedule.batch}, a state every "
         f"{runtime.checkpoint.minutes} minutes"
     )
-    print(f"{'network':12} {'state MB':>8} {'step s':>8} {'save s':>8} {'every s':>8} {'share':>8}")
+    print(f"{'network':12} {'state MB':>8} {'step s':>8} {'stop s':>8} {'save s':>8} {'every s':>8} {'share':>8}")
     with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:
         os.environ["DVC_ROOT"] = folder
         measure("radar ldm", ldm, runtime)

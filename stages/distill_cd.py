@@ -18,7 +18,7 @@ from echoes.training.runtime import Runtime
 def main(track: str) -> None:
     p, runtime = params.load(distilling.CdParams, f"{track}.cd"), params.load(Runtime, "runtime")
     data, device = Path("data", track), best_device()
-    grids, latents = catalog.read(data / "grids.zarr"), latentstore.read(data / "latents")
+    grids, latents = catalog.read(data / "grids.zarr"), latentstore.of_track(data, runtime.latents)
     vae, vae_header = autoencoders.load(data / "vae.safetensors", device)
     teacher, header = denoisers.load_ldm(data / "ldm.safetensors", device)
     require_parent(data / "latents", latents.header, grids.path, grids.header)

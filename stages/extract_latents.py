@@ -7,10 +7,11 @@ from pathlib import Path
 from echoes import latentstore, metrics, params
 from echoes.compute.device import best_device
 from echoes.compute.precision import Precision, computing
+from echoes.compute.workers import Workers
 from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.errors import InputError
-from echoes.models import autoencoders
+from echoes.models import autoencoders, elsewhere
 from echoes.models.extraction import Extraction
 from echoes.provenance import require_parent
 
@@ -27,15 +28,16 @@ class Params:
 
 
 def main(track: str) -> None:
-    p = params.load(Params, f"{track}.latents")
-    data = Path("data", track)
+    p, workers = params.load(Params, f"{track}.latents"), params.load(Workers, "runtime.workers")
+    data, device = Path("data", track), best_device()
     grids = catalog.read(data / "grids.zarr")
-    vae, header = autoencoders.load(data / "vae.safetensors", best_device())
+    vae, header = autoencoders.load(data / "vae.safetensors", device)
     require_parent(data / "vae.safetensors", header, grids.path, grids.header)
     extraction = Extraction(vae, grids, header)
     header_of = partial(extraction.header, asdict(p))
+    spread = elsewhere.spread("extract_latents", data, workers, p.precision, device)
     with computing(p.precision):
-        latentstore.write(data / "latents", p.format, extraction.batches(p.batch), header_of)
+        latentstore.write(data / "latents", p.format, extraction.batches(p.batch, spread), header_of)
     metrics.write(Path("metrics", track, "extract_latents.json"), extraction.statistics())
 
 

@@ -6,19 +6,19 @@ from echoes import arrays, metrics, params
 from echoes.choices import telling
 from echoes.compute.device import best_device
 from echoes.compute.precision import computing
+from echoes.compute.workers import Workers
 from echoes.dataset import catalog
 from echoes.entry import run
-from echoes.models import families, trained
+from echoes.models import elsewhere, families, trained
 
 
 def main(track: str) -> None:
-    p = params.load(trained.SampleParams, f"{track}.sample")
+    p, workers = params.load(trained.SampleParams, f"{track}.sample"), params.load(Workers, "runtime.workers")
     telling.tell("sample", track, lambda section: p.CHOICES)
-    data = Path("data", track)
+    data, device = Path("data", track), best_device()
     grids = catalog.read(data / "grids.zarr")
-    made = trained.load(data, grids, best_device())
-    made.tile(p.tiles)
-    sampling = families.sampling(grids.family).Sampling(made, grids, p)
+    spread = elsewhere.spread("sample", data, workers, p.precision, device)
+    sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, device), grids, p, spread)
     with computing(p.precision), arrays.writing(data / "samples.zarr") as writer:
         sampling.write(writer)
     metrics.write(Path("metrics", track, "sample.json"), sampling.timings())

@@ -22,7 +22,7 @@ from echoes.training.runtime import Runtime
 def main(track: str) -> None:
     p, runtime = params.load(objectives.LdmParams, f"{track}.ldm"), params.load(Runtime, "runtime")
     data, device = Path("data", track), best_device()
-    grids, latents = catalog.read(data / "grids.zarr"), latentstore.read(data / "latents")
+    grids, latents = catalog.read(data / "grids.zarr"), latentstore.of_track(data, runtime.latents)
     vae, vae_header = autoencoders.load(data / "vae.safetensors", device)
     require_parent(data / "latents", latents.header, grids.path, grids.header)
     require_parent(data / "latents", latents.header, data / "vae.safetensors", vae_header)

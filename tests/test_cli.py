@@ -15,9 +15,9 @@ from test_pipeline import NUMBERS, TRACKS
 def test_help_is_short_and_names_every_command() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    assert len(result.stdout.splitlines()) < 27
+    assert len(result.stdout.splitlines()) < 28
     commands = "enhance generate pack live inspect calibrate export results view report params track estimate preset"
-    commands += " verify info"
+    commands += " verify du info"
     for command in commands.split():
         assert f"\n  {command} " in result.stdout
         assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0

@@ -8,7 +8,7 @@ from echoes import imports
 
 FLOORS = [
     {"errors"},
-    {"files", "imports", "tasks"},
+    {"files", "urls", "imports", "tasks"},
     {"formats"},
     {"params", "grids", "seeds", "batch_noise", "terms", "provenance", "metrics", "metric_order"},
     {"entry", "choices", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial"}

@@ -1,7 +1,8 @@
 """Named arrays with a header, in one sharded Zarr v3 group: few files, whatever the number of rows."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from math import prod
 from pathlib import Path, PurePosixPath
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
+from zarr.storage import FsspecStore
 
-from echoes import files, provenance
+from echoes import files, provenance, urls
 from echoes.errors import InputError
 from echoes.provenance import Header
+from echoes.urls import Url
 
 CHUNK_BYTES = 1 << 18  # decoded at once: a few frames, under a millisecond
 SHARD_CHUNKS = 256  # chunks in one file
@@ -97,14 +100,16 @@ def writing(path: Path) -> Iterator[Writer]:
 
 
 class Reader:
-    """Rows of a group written by `writing`, through a bounded cache of decoded chunks."""
+    """Rows of a group written by `writing`, through a bounded cache of decoded chunks; in a folder or at a URL."""
 
-    def __init__(self, path: Path, kind: str) -> None:
+    def __init__(self, path: Path | Url, kind: str) -> None:
         """Raises InputError where `path` is no group of that kind, or lacks a file, or claims more than it holds."""
         self.path = path
         try:
-            group = zarr.open_group(path, mode="r", zarr_format=3)
+            group = _group(path)
             text = group.attrs["echoes"]
+        except InputError:  # of a network
+            raise
         except FOREIGN as error:
             raise InputError(f"{path}: expected a Zarr group of kind {kind}, got none that is whole") from error
         self.header = provenance.parse(str(text), kind, path)
@@ -149,6 +154,15 @@ class Reader:
             pieces.append(self._chunk(name, chunk)[max(start - first, 0) : max(stop - first, 0)])
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
+    def fetch(self, name: str, rows: np.ndarray) -> None:
+        """Decode the chunks of some rows (B,), several at a time, before they are asked for: networks are slow."""
+        size = self._array(name).chunks[0]
+        chunks = [chunk for chunk in np.unique(rows // size).tolist() if (name, chunk) not in self._cache]
+        with ThreadPoolExecutor(urls.TOGETHER) as pool:
+            decoded = pool.map(lambda chunk: self._decoded(name, slice(chunk * size, (chunk + 1) * size)), chunks)
+            for chunk, found in zip(chunks, decoded, strict=True):
+                self._keep((name, chunk), found)
+
     def ragged(self, name: str, i: int) -> np.ndarray:
         """Item i of an array written by `append_ragged`."""
         if name not in self._ends:
@@ -163,7 +177,7 @@ class Reader:
         stored = [p["bytes"] for file, p in self.header.parts.items() if file.startswith(f"{name}/c/")]
         try:
             with np.errstate(all="ignore"):  # a fill value too large for its type fills nothing
-                array: Any = group[name]
+                array: Any = _asked(self.path, lambda: group[name])
             rows, *row = array.shape
             row_bytes = array.dtype.itemsize * prod(row)
             chunk, shard = array.chunks[0], array.shards[0]
@@ -198,7 +212,9 @@ class Reader:
     def _decoded(self, name: str, rows: slice) -> np.ndarray:
         array = self._array(name)
         try:
-            decoded = np.asarray(array[rows])
+            decoded = np.asarray(_asked(self.path, lambda: array[rows]))
+        except InputError:
+            raise
         except (RuntimeError, ValueError, OSError) as error:
             raise InputError(
                 f"{self.path}/{name}: expected whole chunks, got a damaged one ({_line(error)})"
@@ -213,14 +229,29 @@ class Reader:
             return self._cache[key]
         size = self._array(name).chunks[0]
         rows = self._decoded(name, slice(chunk * size, (chunk + 1) * size))
+        self._keep(key, rows)
+        return rows
+
+    def _keep(self, key: tuple[str, int], rows: np.ndarray) -> None:
         self._cache[key] = rows
         self._cached_bytes += rows.nbytes
         while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
             self._cached_bytes -= self._cache.popitem(last=False)[1].nbytes
-        return rows
 
 
-def require_finite(array: np.ndarray, path: Path) -> None:
+def _group(path: Path | Url) -> zarr.Group:
+    if not isinstance(path, Url):
+        return zarr.open_group(path, mode="r", zarr_format=3)
+    # A file that is gone is an error: else Zarr takes it for one of zeros.
+    store = FsspecStore.from_url(str(path), read_only=True, allowed_exceptions=())
+    return urls.asked(path, lambda: zarr.open_group(store, mode="r", zarr_format=3))
+
+
+def _asked(path: Path | Url, ask: Callable[[], Any]) -> Any:
+    return urls.asked(path, ask) if isinstance(path, Url) else ask()
+
+
+def require_finite(array: np.ndarray, path: Path | Url) -> None:
     """Raises InputError, naming `path`, where an array that was stored holds NaN or an infinity."""
     if array.dtype == np.float16:  # isfinite takes twenty times as long on these
         finite = not ((array.view(np.uint16) & EXPONENT) == EXPONENT).any()

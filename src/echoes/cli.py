@@ -428,6 +428,22 @@ def verify(
 
 
 @app.command()
+def du(
+    tracks: Annotated[list[str] | None, typer.Argument(metavar="[TRACK]...", help="All if left out.")] = None,
+) -> None:
+    """What tracks hold on disk, and what can be made anew.
+
+    A row for each artifact, the recordings, metrics, logs and saved states of trainings: bytes and files, what of it
+    lies in DVC's cache, the stage that makes it anew, and the seconds that a training took.
+    """
+    from echoes.commands import disk
+    from echoes.folds import running
+
+    cache = running.cache(Path()) if Path("dvc.lock").is_file() else None
+    typer.echo(disk.du(tracks or [], Path(), cache), nl=False)
+
+
+@app.command()
 def info() -> None:
     """Versions, devices and threads, for a report of a defect.
 

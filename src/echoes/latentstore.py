@@ -2,6 +2,7 @@
 
 import json
 import reprlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -14,6 +15,7 @@ from safetensors.numpy import save_file
 from echoes import arrays, files, params, provenance
 from echoes.errors import InputError
 from echoes.provenance import Header
+from echoes.urls import Url
 
 Format = Literal["safetensors", "zarr"]
 SHARD_BYTES = 64 << 20
@@ -94,6 +96,28 @@ def read(path: Path) -> LatentStore:
     return Shards(path) if (path / INDEX).is_file() else ZarrLatents(path)
 
 
+def of_track(data: Path, url: str) -> LatentStore:
+    """The latents of a track: in its folder `data`, or at a URL, in which {track} stands for the name of the folder.
+
+    Raises InputError where those at the URL are not those in the folder, if it has any.
+    """
+    own = data / "latents"
+    if not url:
+        return read(own)
+    there = _read_url(Url(url.replace("{track}", data.name)))
+    if own.exists() and (identity := read(own).header.identity) != there.header.identity:
+        raise InputError(
+            f"{there.path}: expected the latents {identity[:12]} as in {own}, got {there.header.identity[:12]}"
+        )
+    return there
+
+
+def _read_url(url: Url) -> "ZarrLatents":
+    if (url / INDEX).size() is not None:
+        raise InputError(f"{url}: expected latents of the format zarr at a URL (latents.format), got safetensors")
+    return ZarrLatents(url)
+
+
 class Shards:
     """Memory-mapped safetensors: the headers are parsed once, a batch is indexed at once.
 
@@ -145,10 +169,11 @@ class Shards:
 
 
 class ZarrLatents:
-    """Rows of a sharded Zarr group, through its cache of chunks."""
+    """Rows of a sharded Zarr group, through its cache of chunks; in a folder or at a URL."""
 
-    def __init__(self, path: Path) -> None:
-        self._reader = arrays.Reader(path, "latents")
+    def __init__(self, path: Path | Url) -> None:
+        self._reader, self.path = arrays.Reader(path, "latents"), path
+        self._lock = threading.Lock()  # of the cache: a training reads ahead in a thread, and measures in another one
         self.header = self._reader.header
         found = self._reader.rows_of()
         if len({count for count, _, _ in found.values()}) != 1:
@@ -157,11 +182,14 @@ class ZarrLatents:
         _require_samples(path, self.header, {name: (dtype, row) for name, (_, dtype, row) in found.items()})
 
     def rows(self, name: str, indices: np.ndarray) -> np.ndarray:
-        found = np.concatenate([self._reader.rows(name, int(i), int(i) + 1) for i in indices])
+        with self._lock:
+            if isinstance(self.path, Url):
+                self._reader.fetch(name, indices)
+            found = np.concatenate([self._reader.rows(name, int(i), int(i) + 1) for i in indices])
         return found.astype(_read(found.dtype))
 
 
-def _require_samples(path: Path, header: Header, rows: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> None:
+def _require_samples(path: Path | Url, header: Header, rows: Mapping[str, tuple[np.dtype, tuple[int, ...]]]) -> None:
     """Raises InputError unless every row of numbers has the shape of latents that the header tells of."""
     told: Shape = params.build_subset(Shape, header.content, f"{path}: header")
     for name, (dtype, row) in rows.items():

@@ -11,6 +11,7 @@ from typing import Any
 
 from echoes import files, formats
 from echoes.errors import InputError
+from echoes.urls import Url
 
 FORMAT = 4  # of headers; whoever raises it tells formats.py what the older ones mean
 WITHOUT_TORCH = ("init", "grids")  # kinds; the stages of no other ones do without
@@ -70,7 +71,7 @@ def parts(folder: Path, carrier: str) -> dict[str, dict[str, Any]]:
     return {name: part(folder / name) for name in files.names(folder) if name != carrier}
 
 
-def parse(text: str, kind: str, path: Path) -> Header:
+def parse(text: str, kind: str, path: Path | Url) -> Header:
     """Raises InputError, naming `path`, unless `text` is the header of an artifact of `kind`, as it was written."""
     try:
         fields = json.loads(text)
@@ -102,7 +103,7 @@ def migrated(header: Header) -> Header:
     )
 
 
-def _require_format(fields: Any, path: Path) -> None:
+def _require_format(fields: Any, path: Path | Url) -> None:
     """Raises InputError for what an echoes with a format of headers that this one does not know has written."""
     if not isinstance(fields, dict) or not isinstance(fields.get("identity"), str):
         return  # no header at all
@@ -140,24 +141,36 @@ def read(path: Path, kind: str) -> Header:
     return parse(text, kind, path)
 
 
-def require_sizes(header: Header, folder: Path) -> None:
+def require_sizes(header: Header, folder: Path | Url) -> None:
     """Raises InputError unless every part of an artifact in `folder` is there in its size: quick, whatever the size."""
+    found = _sizes(folder, header.parts)
     for name, expected in header.parts.items():
-        path = folder / name
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; expected the {expected['bytes']} bytes that were written")
-        if path.stat().st_size != expected["bytes"]:
+        if found[name] is None:
+            raise InputError(f"{folder / name}: no such file; expected the {expected['bytes']} bytes that were written")
+        if found[name] != expected["bytes"]:
             raise InputError(
-                f"{path}: expected the {expected['bytes']} bytes that were written, got {path.stat().st_size}"
+                f"{folder / name}: expected the {expected['bytes']} bytes that were written, got {found[name]}"
             )
 
 
-def require_parts(header: Header, folder: Path, names: Iterable[str]) -> None:
+def _sizes(folder: Path | Url, names: Iterable[str]) -> dict[str, int | None]:
+    """Name -> bytes of each file; None where there is none."""
+    if isinstance(folder, Url):
+        return folder.sizes(names)
+    paths = {name: folder / name for name in names}
+    return {name: path.stat().st_size if path.is_file() else None for name, path in paths.items()}
+
+
+def require_parts(header: Header, folder: Path | Url, names: Iterable[str]) -> None:
     """Raises InputError unless these parts hold the bytes that were written: reads them all, piece by piece."""
     for name in names:
-        expected, found = header.parts[name]["sha256"], files.digest(folder / name)
+        expected, found = header.parts[name]["sha256"], _digest(folder / name)
         if found != expected:
             raise InputError(f"{folder / name}: expected the content {expected[:12]} as written, got {found[:12]}")
+
+
+def _digest(part: Path | Url) -> str:
+    return sha256(part.read()).hexdigest() if isinstance(part, Url) else files.digest(part)
 
 
 def require_parent(child: Path, header: Header, parent: Path, parent_header: Header) -> None:

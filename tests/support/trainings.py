@@ -46,6 +46,7 @@ RUNTIME = {
     "checkpoint": {"steps": 1, "minutes": 0.0},
     "previews": 0,
     "trackers": [],
+    "latents": "",
     "workers": {"processes": 1, "scheduler": ""},
 }
 FRAMES = np.arange(100, 117)  # numbers in a data set, of which these are the train split

@@ -2,6 +2,9 @@
 
 import fcntl
 import logging
+import multiprocessing
+import shutil
+import threading
 import time
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 import torch
 
 import trainings
+from echoes import weights
 from echoes.errors import InputError
 from echoes.training.checkpoint import Checkpoints
 from trainings import STAGE, StoppedError, content, fit, network, runtime, schedule
@@ -112,6 +116,97 @@ def test_a_state_that_takes_long_to_save_is_saved_less_often_by_the_clock(config
     with checkpoints:
         checkpoints.save(0, module, torch.optim.AdamW(module.parameters()), torch.amp.GradScaler("cpu", enabled=False))
         assert checkpoints.due(1) == due
+
+
+def saving(config=None):
+    """The saved states of a small network, and what saves one of them."""
+    module = network()
+    optimizer, scaler = torch.optim.AdamW(module.parameters()), torch.amp.GradScaler("cpu", enabled=False)
+    checkpoints = Checkpoints(STAGE, "toys", schedule(), {}, (config or SAVING).checkpoint, {})
+    return checkpoints, module, lambda step: checkpoints.save(step, module, optimizer, scaler), optimizer, scaler
+
+
+def test_a_state_is_that_of_its_step_however_soon_the_training_goes_on():
+    checkpoints, module, save, *others = saving()
+    module.big = torch.nn.Parameter(torch.ones(1 << 22))  # takes longer to hash than the weights to change
+    with checkpoints:
+        save(3)
+        with torch.no_grad():
+            for parameter in module.parameters():
+                parameter.zero_()
+        checkpoints.wait()
+        assert checkpoints.restore(module, *others) == 4
+    assert all(parameter.any() for parameter in module.parameters())
+
+
+def test_one_state_is_written_at_a_time_and_the_clock_asks_for_none_meanwhile():
+    checkpoints, _, save, *_ = saving(runtime(checkpoint={"steps": 0, "minutes": 1e-9}))
+    gate = threading.Event()
+    with checkpoints:
+        checkpoints._writing = checkpoints._writer.submit(gate.wait, 2.0)
+        assert not checkpoints.due(0)
+        threading.Timer(0.1, gate.set).start()
+        save(1)
+        assert gate.is_set()
+        checkpoints.wait()
+        assert len(states()) == 1
+
+
+def unwritable(checkpoints):
+    """Put a file where the folder of the states was."""
+    checkpoints.wait()
+    (state,) = states()
+    shutil.rmtree(state.parent)
+    state.parent.write_text("")
+
+
+def failing(wait, raised=None):
+    """A state that can not be written, steps of a training for as long as `wait` says [s], and maybe another error."""
+    checkpoints, _, save, *_ = saving()
+    with checkpoints:
+        save(0)
+        unwritable(checkpoints)
+        save(1)
+        ends = time.monotonic() + wait
+        while time.monotonic() < ends:
+            checkpoints.due(2)
+            time.sleep(0.01)
+        if wait:
+            raise AssertionError("no step was ended")
+        if raised:
+            raise raised
+
+
+def test_an_error_of_the_writer_ends_the_next_step():
+    with pytest.raises(OSError, match="train_toy@toys"):
+        failing(5.0)
+
+
+def test_an_error_of_the_last_writer_ends_the_training_unless_another_one_did():
+    with pytest.raises(OSError, match="train_toy@toys"):
+        failing(0.0)
+    next(Path(".dvc/tmp/scratch/train_toy@toys").iterdir()).unlink()
+    with pytest.raises(StoppedError):
+        failing(0.0, StoppedError())
+
+
+def test_a_kill_while_a_state_is_written_leaves_it_or_the_one_before():
+    """Of a training that saves each step, so that a state is nearly always being written."""
+    p = schedule(steps=4000, validation={"every": 0, "patience": 0, "keep": "last"})
+    for moment in (0.2, 0.35):
+        training = multiprocessing.get_context("fork").Process(target=fit, args=(p, SAVING))
+        training.start()
+        for _ in range(1000):
+            if states():
+                break
+            time.sleep(0.01)
+        time.sleep(moment)
+        training.kill()
+        training.join()
+    (state,) = states()
+    tensors, header = weights.load(state, "checkpoint")
+    assert header.content["step"] > 0
+    assert {float(value) for name, value in tensors.items() if name.endswith("/step")} == {header.content["step"] + 1.0}
 
 
 def test_the_state_is_removed_once_the_training_has_left_its_artifact():

@@ -13,12 +13,12 @@ from echoes.commands import radar_fit, radar_summary, yaml_text
 from echoes.commands.radar_fit import KNOBS, Fit, Reading, get
 from echoes.commands.radar_summary import QUANTITIES, Frames, View
 from echoes.commands.sources import listed, workers
+from echoes.compute.parallel import ordered
 from echoes.errors import InputError
 from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry
 from echoes.readers.street import scenario
 from echoes.readers.street.scenario import Radar
-from echoes.voxelization.parallel import ordered
 
 MIN_POINTS = 500
 DIFFERS = 4.0  # scales of a quantity: what is left is told

@@ -30,11 +30,11 @@ def differences(names: Sequence[str], commit: str, path: Path) -> str:
     document = params.document(path)
     known = sections.tracks(document)
     if not commit and len(names or known) > 1:
-        _check_known(names, known, str(path))
+        check_known(names, known, str(path))
         return _table({name: leaves(known[name]) for name in names or known}, _idle(known, names or known))
     name = commit or "HEAD"
     before = committed(name, path)
-    _check_known(names, {**sections.tracks(before), **known}, f"{path} and in {name}")
+    check_known(names, {**sections.tracks(before), **known}, f"{path} and in {name}")
     columns = {name: _of(before, names), "today": _of(document, names)}
     idle = {column: set(_under_tracks(sections.tracks(values))) for column, values in columns.items()}
     return _table({column: leaves(values) for column, values in columns.items()}, idle)
@@ -57,7 +57,8 @@ def committed(commit: str, path: Path) -> Any:
             raise InputError(str(error).replace(str(copy), f"{commit}:{path}")) from error
 
 
-def _check_known(names: Sequence[str], known: Mapping[str, Any], where: str) -> None:
+def check_known(names: Sequence[str], known: Mapping[str, Any], where: str) -> None:
+    """Raises InputError for the first of `names` that is no track of `where`."""
     for name in names:
         if name not in known:
             raise InputError(f"{name}: no such track in {where}; expected one of {', '.join(known)}")

@@ -20,6 +20,7 @@ from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import INDEX, Format, Row, write_index, written
 from echoes.commands.sources import listed
 from echoes.compute.device import best_device
+from echoes.compute.parallel import ordered
 from echoes.compute.precision import Precision
 from echoes.compute.tiles import Tiles
 from echoes.errors import InputError
@@ -38,7 +39,6 @@ from echoes.readers import clocks
 from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry
 from echoes.voxelization import returns
-from echoes.voxelization.parallel import ordered
 
 Item = TypeVar("Item")
 

@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from echoes.commands.sources import listed, workers
+from echoes.compute.parallel import ordered
 from echoes.errors import InputError
 from echoes.judging.findings import findings
 from echoes.judging.judge import evenly, measured
@@ -16,7 +17,6 @@ from echoes.judging.measurements import Measurements
 from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry, Frame
 from echoes.reports import figures
-from echoes.voxelization.parallel import ordered
 
 
 def inspect(root: Path, source: Any, most: int, picture: Path) -> str:

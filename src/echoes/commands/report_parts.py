@@ -156,10 +156,17 @@ def costs(track: Track) -> str:
     for stage in STAGES:
         path = track.metrics / f"{stage}.json"
         told = dict(metrics.read(path)) if path.is_file() else {}
-        if seconds := _curves(track.metrics / "live" / stage / "plots" / "metrics").get(SECONDS):
-            told[SECONDS] = seconds[-1][1]
+        if (took := seconds(track.metrics, stage)) is not None:
+            told[SECONDS] = took
         rows += [[stage, key, tables.number(value)] for key, value in told.items() if isinstance(value, int | float)]
     return page.table(["stage", "number", "value"], rows) if rows else ""
+
+
+def seconds(folder: Path, stage: str) -> float | None:
+    """What a training took, as its last curve tells; folder: metrics/<track>."""
+    curve = folder / "live" / stage / "plots" / "metrics" / f"{SECONDS}.tsv"
+    points = _curve(curve) if curve.is_file() else []
+    return points[-1][1] if points else None
 
 
 def parts(track: Track) -> dict[str, str]:

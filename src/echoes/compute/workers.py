@@ -1,4 +1,4 @@
-"""Who reads and voxelizes recordings, as params."""
+"""Who reads and voxelizes recordings, and who encodes, samples and measures frames, as params."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,9 @@ from echoes.errors import InputError
 class Workers:
     """The section `runtime.workers`.
 
-    processes  on this machine; 0 takes every core this process may use.
-    scheduler  address of a Dask cluster in their place, such as tcp://10.0.0.1:8786; empty for this machine.
+    processes  on this machine, that read recordings; 0 takes every core this process may use.
+    scheduler  address of a Dask cluster in their place, such as tcp://10.0.0.1:8786; empty for this machine. It goes
+               through the frames of evaluate, too, and of extract_latents and sample where this machine has no GPU.
     """
 
     processes: int

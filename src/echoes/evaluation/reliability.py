@@ -46,6 +46,14 @@ class Reliability:
         ):
             sums += np.bincount(where, values, sums.size).reshape(sums.shape)
 
+    def join(self, other: "Reliability") -> None:
+        """Count the cells of frames that another one has counted."""
+        for ours, theirs in zip(self._sums(), other._sums(), strict=True):
+            ours += theirs
+
+    def _sums(self) -> tuple[np.ndarray, ...]:
+        return self._cells, self._probability, self._occupied, self._squared_error
+
     def numbers(self) -> dict[str, float]:
         """Of all cells, and under `<key>_<band>` of each range band; NaN where there is no cell to tell from.
 
@@ -60,9 +68,7 @@ class Reliability:
         return whole | {f"{key}_{name}": value for name, numbers in bands for key, value in numbers.items()}
 
     def _numbers(self, bands: slice) -> dict[str, float]:
-        cells, probability, occupied, squared_error = (
-            sums[bands].sum(axis=0) for sums in (self._cells, self._probability, self._occupied, self._squared_error)
-        )
+        cells, probability, occupied, squared_error = (sums[bands].sum(axis=0) for sums in self._sums())
         gaps = probability - occupied
         return {
             "brier": _share(squared_error.sum(), cells.sum()),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from echoes.autoencoder.architecture import Autoencoder
 from echoes.autoencoder.latents import Moments
 from echoes.compute.device import device_of
 from echoes.compute.precision import autocast
+from echoes.dataset import catalog
 from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.models import families
+from echoes.models import autoencoders, elsewhere, families
+from echoes.models.elsewhere import Place, Spread
 from echoes.provenance import Header
 
 Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # dense (B, C, *S) -> mean and std of its latents
@@ -29,16 +32,21 @@ class Extraction:
         self._moments = Moments()
         self._shape: tuple[int, ...] = ()
 
-    def batches(self, size: int) -> Iterator[dict[str, np.ndarray]]:
+    def batches(self, size: int, spread: Spread = elsewhere.here) -> Iterator[dict[str, np.ndarray]]:
         """latents and std (B, Z, *S / factor) of all frames in order, and what belongs to them in their family."""
         every, train = np.arange(len(self._data)), set(self._data.frames("train").tolist())
-        for frames in tqdm(batches_of(every, size), "extract", mininterval=1.0):
-            batch = families.encoding(self._data.family).encoded(self._encode, self._data, frames)
+        pieces = batches_of(every, size)
+        encoded = spread(self.encoded, partial(_encoded, self._vae_header.identity), pieces)
+        for frames, batch in zip(tqdm(pieces, "extract", mininterval=1.0), encoded, strict=True):
             inside = [i for i, frame in enumerate(frames) if int(frame) in train]
             if inside:
                 self._moments.add(torch.from_numpy(batch["latents"][inside]), torch.from_numpy(batch["std"][inside]))
             self._shape = batch["latents"].shape[1:]
             yield batch
+
+    def encoded(self, frames: np.ndarray) -> dict[str, np.ndarray]:
+        """The same of some frames (B,)."""
+        return families.encoding(self._data.family).encoded(self._encode, self._data, frames)
 
     def header(self, params: dict[str, Any]) -> Header:
         """params: the section `<track>.latents`."""
@@ -63,3 +71,17 @@ class Extraction:
         with autocast(device):
             posterior = self._vae.encode(torch.from_numpy(dense).to(device))
         return posterior.mean.cpu().numpy(), posterior.std.cpu().numpy()
+
+
+def _encoded(identity: str, place: Place, frames: np.ndarray) -> dict[str, np.ndarray]:
+    """`Extraction.encoded` on a worker. identity: of the autoencoder."""
+    with place.computing():
+        return _opened(identity, place).encoded(frames)
+
+
+@lru_cache(maxsize=1)
+def _opened(identity: str, place: Place) -> Extraction:
+    path = place.data / "vae.safetensors"
+    vae, header = autoencoders.load(path, elsewhere.CPU)
+    place.require(path, header, identity)
+    return Extraction(vae, catalog.read(place.data / "grids.zarr"), header)

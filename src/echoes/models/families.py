@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from echoes.distillation.consistency import ConsistencyModel
     from echoes.latentstore import LatentStore
     from echoes.models.conditions import Conditions
+    from echoes.models.elsewhere import Spread
     from echoes.models.extraction import Encode
     from echoes.models.sampler import Sampler
 
@@ -89,12 +90,22 @@ class Validation(Protocol):
 
 
 class Evaluation(Protocol):
-    """The report of evaluate.json, and figures in a folder. Section: the dataclass of `<track>.evaluate`."""
+    """The report of evaluate.json, and figures in a folder. Section: the dataclass of `<track>.evaluate`.
+
+    spread  how frames are gone through, where it goes through frames.
+    """
 
     @property
     def Section(self) -> type: ...  # noqa: N802 (a class)
     def evaluate(
-        self, data: Any, samples: Path, timings: Mapping[str, Mapping[str, float]], p: Any, folder: Path, /
+        self,
+        data: Any,
+        samples: Path,
+        timings: Mapping[str, Mapping[str, float]],
+        p: Any,
+        folder: Path,
+        spread: "Spread",
+        /,
     ) -> dict[str, Any]: ...
 
 
@@ -127,7 +138,7 @@ def validation(family: str) -> Validation:
 
 
 def sampling(family: str) -> Any:
-    """A module with a class `Sampling`: (trained, data, params) -> an object that writes samples and tells timings."""
+    """A module with a class `Sampling`: (trained, data, params, spread) -> what writes samples and tells timings."""
     return _module(family, "sampling")
 
 

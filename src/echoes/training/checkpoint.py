@@ -1,11 +1,14 @@
 """The state of a training on disk: saved atomically now and then, found again by what the training is made of.
 
+A step stops for a copy of the state alone; the copy is hashed and written in a thread while the training goes on.
+
 A state lies in .dvc/tmp/scratch/<stage>@<track>/<fingerprint>, where neither `dvc repro` nor `dvc exp run` clears it
 away and where temporary runs of queued experiments find it too. The fingerprint is of all that decides the result:
 params that have an effect, identities of the inputs, code, versions. So other params or data begin afresh, and going
 back to the old ones goes on with the old state.
 """
 
+import copy
 import fcntl
 import json
 import logging
@@ -13,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -31,14 +35,15 @@ from echoes.provenance import Header
 
 LOG = logging.getLogger(__name__)
 STATE, ORIGIN = "state.safetensors", "origin.json"
-SHARE = 0.02  # of the time at most goes into states that are saved by the clock
+SHARE = 0.02  # of the time at most is a training stopped for states that are saved by the clock
 
 
 @dataclass(frozen=True)
 class CheckpointConfig:
     """The state is saved every so many steps and every so many minutes, 0 for never by that count.
 
-    The minutes become more where saving would else take more than 2 % of the time.
+    The minutes become more where a training would else stop for more than 2 % of the time, and where a state takes
+    longer to write than that.
     """
 
     steps: int
@@ -90,6 +95,8 @@ class Checkpoints:
         self.stage, self._config, self._kept = script.stem, config, kept
         self._folder = scratch() / f"{script.stem}@{track}" / _digest(self._origin)
         self._saved_at, self._took = time.monotonic(), 0.0
+        self._writer = ThreadPoolExecutor(1, "state")
+        self._writing: Future[None] | None = None  # at most one, because it holds a copy of the state
         self._lock: int | None = None
 
     def __enter__(self) -> "Checkpoints":
@@ -100,12 +107,17 @@ class Checkpoints:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Wait for the last state; what its writer raises comes through where nothing else went wrong."""
+        self._writer.shutdown()
         if self._lock is None:
             return
-        if kind is None:
-            files.remove(self._folder)
-        os.close(self._lock)
-        self._lock = None
+        try:
+            if kind is None:
+                self.wait()
+                files.remove(self._folder)
+        finally:
+            os.close(self._lock)
+            self._lock = None
 
     def _claim(self) -> None:
         """Only one process writes the states of a training; a twin, such as a queued experiment's, only reads them."""
@@ -125,17 +137,29 @@ class Checkpoints:
             self._lock = lock
 
     def due(self, step: int) -> bool:
-        """Whether the state is to be saved after a step."""
+        """Whether the state is to be saved after a step; raises what the writer of the one before has raised."""
+        if self._writing is not None and self._writing.done():
+            self.wait()
         interval = max(60 * self._config.minutes, self._took / SHARE)
         return (self._config.steps > 0 and (step + 1) % self._config.steps == 0) or (
-            self._config.minutes > 0 and time.monotonic() - self._saved_at >= interval
+            self._config.minutes > 0 and self._writing is None and time.monotonic() - self._saved_at >= interval
         )
+
+    def wait(self) -> None:
+        """Wait until the last state is on the disk; raises what its writer has raised."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def save(
         self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
     ) -> None:
-        """Save the state after a step; all processes call it together, the first one writes."""
+        """Save the state after a step; all processes call it together, the first one writes.
+
+        It is on the disk once `wait` has returned; a state that is still being written is waited for.
+        """
         began = time.monotonic()
+        self.wait()
         tensors = {f"module/{name}": tensor for name, tensor in module.state_dict().items()}
         for i, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{i}/{name}": tensor for name, tensor in state.items()}
@@ -145,8 +169,9 @@ class Checkpoints:
         if self._lock is not None:
             state = {name: part.state() for name, part in self._kept.items()}
             content = {"step": step, "machine": _machine(module), "scaler": scaler.state_dict(), "kept": state}
-            header = Header("checkpoint", self._params, self._parents, content)
-            weights.save(complete, header, self._folder / STATE)
+            header = Header("checkpoint", self._params, self._parents, copy.deepcopy(content))
+            copies = {name: tensor.detach().to("cpu", copy=True) for name, tensor in complete.items()}
+            self._writing = self._writer.submit(weights.save, copies, header, self._folder / STATE)
         self._saved_at = time.monotonic()
         self._took = self._saved_at - began
 

@@ -38,7 +38,11 @@ class States(Protocol):
 
     def save(
         self, step: int, module: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler
-    ) -> None: ...
+    ) -> None:
+        """Save the state after a step, at the latest by the time that `wait` returns."""
+        ...
+
+    def wait(self) -> None: ...
 
 
 def train(
@@ -122,8 +126,11 @@ def train(
             bar.update()
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
             yield step, {"loss": value, **dict(zip(added, values, strict=True)), "lr": lr, **of_scale}
-            if checkpoints and (saves or stop or step + 1 == schedule.steps):
+            ends = stop or step + 1 == schedule.steps
+            if checkpoints and (saves or ends):
                 checkpoints.save(step, module, optimizer, scaler)
+                if ends:
+                    checkpoints.wait()
             if stop:
                 raise _interrupted(step, schedule.steps, asked())
 

@@ -20,7 +20,9 @@ class Runtime:
     sharding     full: weights, gradients and optimizer spread over the processes (FSDP), for networks that do not fit.
     previews     steps between two pictures of what the model makes, 0 for one at the end only.
     trackers     what else follows a training, each with files of its own in logs/.
-    workers      of the stage voxelize, and of the commands that read recordings.
+    latents      a URL where train_ldm and distill_cd read latents in place of data/<track>/latents, such as
+                 s3://bucket/{track}/latents; empty for that folder. They are the same, or refused.
+    workers      of the stages voxelize, extract_latents, sample and evaluate, and of the commands that read recordings.
     """
 
     processes: int
@@ -30,6 +32,7 @@ class Runtime:
     checkpoint: CheckpointConfig
     previews: int
     trackers: tuple[Name, ...]
+    latents: str
     workers: Workers
 
     RENAMED: ClassVar[Mapping[str, str]] = {"tensorboard": "trackers"}
@@ -38,6 +41,8 @@ class Runtime:
         params.require_counts(processes=self.processes, nodes=self.nodes)
         if self.previews < 0:
             raise InputError(f"previews: expected 0 or more, got {self.previews}")
+        if self.latents and "://" not in self.latents:
+            raise InputError(f"latents: expected a URL such as s3://bucket/{{track}}/latents, got {self.latents!r}")
         if self.sharding == "full" and self.processes * self.nodes == 1:
             raise InputError("sharding: expected none for one process, got full")
         if self.nodes > 1 and ":" not in self.rendezvous:

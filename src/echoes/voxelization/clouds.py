@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from echoes import files
 from echoes.arrays import Writer
+from echoes.compute.parallel import ordered
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.judging import findings as judged
@@ -20,7 +21,6 @@ from echoes.readers.splits import Split as SequenceSplit
 from echoes.voxelization import pairs, returns, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
 from echoes.voxelization.mixing import assigned
-from echoes.voxelization.parallel import ordered
 from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.statistics import Statistics
 from echoes.voxelization.views import shown

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from echoes import files
 from echoes.arrays import Writer
+from echoes.compute.parallel import ordered
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.evaluation import halves
@@ -23,7 +24,6 @@ from echoes.readers.splits import BySequence, ByStretch, ByUser, LabelledSplit, 
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.crops import Crops
 from echoes.voxelization.pairs import GridParams
-from echoes.voxelization.parallel import ordered
 from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams

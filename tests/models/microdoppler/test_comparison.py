@@ -13,6 +13,7 @@ import tracks
 from echoes import arrays, metrics, params
 from echoes.errors import InputError
 from echoes.models import trained
+from echoes.models.elsewhere import here
 from echoes.models.microdoppler import evaluation, figures
 from echoes.models.microdoppler.comparison import Comparison, Samples, SpectrogramEvaluation, alike
 from echoes.models.microdoppler.sampling import Sampling
@@ -156,7 +157,7 @@ def test_pictures_in_colour_are_compared_too(tmp_path):
         running.write(writer)
     (tmp_path / "figures").mkdir()
     short = params.build(SpectrogramEvaluation, {**SECTION, "judge": tracks.SCHEDULE}, "people.evaluate")
-    report = evaluation.evaluate(grids, tmp_path / "samples.zarr", running.timings(), short, tmp_path / "figures")
+    report = evaluation.evaluate(grids, tmp_path / "samples.zarr", running.timings(), short, tmp_path / "figures", here)
     assert report["compared"] == 10
 
 

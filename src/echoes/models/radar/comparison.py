@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,8 @@ from echoes.evaluation.clouds import evaluate_frame
 from echoes.evaluation.points import Region, evaluate_points, restrict
 from echoes.evaluation.realism import Numbers
 from echoes.metric_order import in_order
+from echoes.models import elsewhere
+from echoes.models.elsewhere import Place, Spread
 from echoes.models.radar import clouds
 from echoes.models.radar.clouds import POINT_COLUMNS, Cloud
 from echoes.provenance import require_parent
@@ -68,8 +71,9 @@ class Samples:
     def __init__(self, path: Path, grids: Grids) -> None:
         """Raises InputError unless they were made from these grids."""
         self._reader = Reader(path, "samples")
-        require_parent(path, self._reader.header, grids.path, grids.header)
-        told: _Content = params.build_subset(_Content, self._reader.header.content, f"{path}: header")
+        self.path, self.header = path, self._reader.header
+        require_parent(path, self.header, grids.path, grids.header)
+        told: _Content = params.build_subset(_Content, self.header.content, f"{path}: header")
         self.methods, self.columns, self.thresholds = told.methods, told.columns, told.thresholds
         self.frames = self._reader.all("frame")
         for method in (*self.methods, REAL):
@@ -99,30 +103,46 @@ class Samples:
 Frames = dict[str, list[dict[str, float]]]  # protocol -> the numbers of each frame
 
 
-def measured(samples: Samples, grids: Grids, p: CloudEvaluation) -> dict[str, Frames]:
+def measured(samples: Samples, grids: Grids, p: CloudEvaluation, spread: Spread = elsewhere.here) -> dict[str, Frames]:
     """Method -> the numbers of each frame under both protocols, and of a radar that is made under the third."""
-    targets = [clouds.target(grids, int(frame)) for frame in samples.frames]
-    regions = [Region(p.range_m, grids.grid, grids.ground(int(f)), grids.ground_m) for f in samples.frames]
-    truths = [restrict(grids.points("target", int(f)), r) for f, r in zip(samples.frames, regions, strict=True)]
-    far_m = grids.grid.diagonal_m
-    found = {
-        method: {
-            CELLS: [
-                evaluate_frame(samples.cloud(method, i).predicted(), target, grids.grid)
-                for i, target in enumerate(targets)
-            ],
-            POINTS: [
-                evaluate_points(restrict(samples.points(method, i), region), truth, far_m)
-                for i, (region, truth) in enumerate(zip(regions, truths, strict=True))
-            ],
+    remote = partial(_of_frame, samples.path.absolute(), samples.header.identity, p)
+    frames = spread(partial(of_frame, samples, grids, p), remote, range(len(samples.frames)))
+    every = list(tqdm(frames, "evaluate", len(samples.frames), mininterval=1.0))
+    protocols = (CELLS, POINTS, *((RETURNS,) if grids.task.makes_radar else ()))
+    return {method: {of: [frame[method][of] for frame in every] for of in protocols} for method in samples.methods}
+
+
+def of_frame(samples: Samples, grids: Grids, p: CloudEvaluation, i: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Method -> protocol -> the numbers of the i-th frame."""
+    frame = int(samples.frames[i])
+    target, region = clouds.target(grids, frame), Region(p.range_m, grids.grid, grids.ground(frame), grids.ground_m)
+    truth, far_m = restrict(grids.points("target", frame), region), grids.grid.diagonal_m
+    found = {}
+    for method in samples.methods:
+        found[method] = {
+            CELLS: evaluate_frame(samples.cloud(method, i).predicted(), target, grids.grid),
+            POINTS: evaluate_points(restrict(samples.points(method, i), region), truth, far_m),
         }
-        for method in tqdm(samples.methods, "evaluate", mininterval=1.0)
-    }
-    if grids.task.makes_radar:
-        for method, protocols in found.items():
-            made = [restrict(samples.returns(method, i, grids.task.given), r) for i, r in enumerate(regions)]
-            protocols[RETURNS] = [returns_of(*frame, grids) for frame in zip(made, truths, strict=True)]
+        if grids.task.makes_radar:
+            made = restrict(samples.returns(method, i, grids.task.given), region)
+            found[method][RETURNS] = returns_of(made, truth, grids)
     return found
+
+
+def _of_frame(
+    path: Path, identity: str, p: CloudEvaluation, place: Place, i: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """`of_frame` on a worker. path, identity: of the samples."""
+    with place.computing():
+        return of_frame(*_opened(path, identity, place), p, i)
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path, identity: str, place: Place) -> tuple[Samples, Grids]:
+    grids = Grids(place.data / "grids.zarr")
+    samples = Samples(path, grids)
+    place.require(path, samples.header, identity)
+    return samples, grids
 
 
 def returns_of(made: np.ndarray, real: np.ndarray, grids: Grids) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The clouds that the gate reads out of what the networks say: `decide`, `overlap`, `count`, `blend` and `fused`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -25,7 +25,8 @@ class Fusing:
         self._fusion = Fusion(settled, Placement.of(grids), self._device)
         self._say = of_frames(call, grids, conditions, settled.uses_latent)
         self._say_both = of_frames(call, grids, conditions, True)
-        self._grids, self._reliability = grids, Reliability()
+        self._grids = grids
+        self._judged: list[Reliability] = []
 
     def decided(self, frames: np.ndarray) -> Produced:
         """The cells of the best overlap."""
@@ -65,9 +66,10 @@ class Fusing:
             made.append(self._fusion.fused(p, m, cells, points))
         return made, seconds
 
-    def believed(self) -> dict[str, float]:
-        """How far the probability of the frames that were decided can be believed."""
-        return {key: value for key, value in self._reliability.numbers().items() if not math.isnan(value)}
+    def judged(self) -> list[Reliability]:
+        """How right the probability was in each frame that was decided since this was asked last."""
+        found, self._judged = self._judged, []
+        return found
 
     def _placed(self, cells: Sequence[np.ndarray], probability: np.ndarray, measured: np.ndarray) -> list[Made]:
         return [self._fusion.placement.at(*frame) for frame in zip(cells, probability, measured, strict=True)]
@@ -86,4 +88,13 @@ class Fusing:
         for frame, p in zip(frames, probability, strict=True):
             occupied = np.zeros(self._grids.shape, bool)
             occupied[tuple(self._grids.cells("target", int(frame)).indices.T)] = True
-            self._reliability.add(p.ravel(), occupied.ravel(), band.ravel())
+            self._judged.append(Reliability())
+            self._judged[-1].add(p.ravel(), occupied.ravel(), band.ravel())
+
+
+def believed(judged: Iterable[Reliability]) -> dict[str, float]:
+    """How far the probability of all these frames can be believed."""
+    found = Reliability()
+    for frame in judged:
+        found.join(frame)
+    return {key: value for key, value in found.numbers().items() if not math.isnan(value)}

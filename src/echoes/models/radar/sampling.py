@@ -1,9 +1,9 @@
 """All methods of a track of clouds on its test split: their clouds frame by frame, their latency and calls."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from statistics import median
 from typing import Any
 
@@ -17,9 +17,11 @@ from echoes.choices.rules import in_force
 from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import ensembles
-from echoes.models import sampler, students
+from echoes.evaluation.reliability import Reliability
+from echoes.models import elsewhere, sampler, students
 from echoes.models.conditions import unmirrored
-from echoes.models.radar import baselines, clouds, encoded, reconstruction, returns
+from echoes.models.elsewhere import Place, Spread
+from echoes.models.radar import baselines, clouds, encoded, fusing, reconstruction, returns
 from echoes.models.radar.clouds import Cloud, Made, from_decoded
 from echoes.models.radar.fusing import Fusing, Produced
 from echoes.models.radar.onecall import OneCall, of_frames
@@ -27,7 +29,7 @@ from echoes.models.radar.readout import Placement
 from echoes.models.radar.returns import Returns
 from echoes.models.radar.thresholds import THRESHOLDS, Validation
 from echoes.models.sampler import UNGUIDED, Sampler, seed_of
-from echoes.models.trained import SampleParams, Trained
+from echoes.models.trained import SampleParams, Trained, load
 from echoes.provenance import Header
 from echoes.rasters import voxels
 from echoes.tasks import OCCUPANCY, RADAR
@@ -42,8 +44,17 @@ MEMBERS, MEMBERS_FRAMES = 8, 24  # samples of the consistency model for each of 
 class Sampling:
     """Runs each method over the same frames, each with the threshold that is best for it on validation frames."""
 
-    def __init__(self, trained: Trained, grids: Grids, p: SampleParams) -> None:
-        self._trained, self._grids, self._p = trained, grids, p
+    def __init__(
+        self,
+        trained: Trained,
+        grids: Grids,
+        p: SampleParams,
+        spread: Spread = elsewhere.here,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> None:
+        """thresholds: those of another one of the same track; None where they are to be found."""
+        self._trained, self._grids, self._p, self._spread = trained, grids, p, spread
+        trained.tile(p.tiles)
         drawn = trained.samplers(p)
         mean = replace(drawn["ldm"], steps=sampler.regressing(p.sigmas.high), guidance=UNGUIDED)
         both_ends = trained.of.student == "trajectory"
@@ -57,10 +68,12 @@ class Sampling:
         if grids.task.makes_radar:
             self._returns = returns.stored(trained.header, students.calibrated(trained.header, "threshold"))
         self._placement = Placement.of(grids)
-        self.thresholds = self._chosen_thresholds()
+        self.thresholds = self._chosen_thresholds() if thresholds is None else dict(thresholds)
         self.frames = evenly_spaced(grids.frames("test"), p.frames)
         self._batches = batches_of(self.frames, p.batch)
         self._milliseconds: dict[str, list[float]] = {}
+        self._judged: list[Reliability] = []
+        self._set_up: set[str] = set()  # methods whose networks were called before
 
     @property
     def methods(self) -> list[str]:
@@ -95,15 +108,25 @@ class Sampling:
         writer.seal(Header("samples", in_force(self._p), parents, content))
 
     def clouds(self, method: str) -> Iterator[Made]:
-        """The clouds of `frames` in order; measures the milliseconds per frame as it goes."""
-        produce = self._producer(method)
-        if method in self._samplers or method == "regression":
-            produce(self._batches[0])  # the first call of a network pays for its set-up
+        """The clouds of `frames` in order; takes the milliseconds per frame down as it goes."""
+        settled = tuple(self.thresholds.items())
+        remote = partial(_produced, self._trained.header.identity, self._p, settled, method)
+        produced = self._spread(partial(self.produced, method), remote, self._batches)
         times = self._milliseconds[method] = []
-        for frames in tqdm(self._batches, f"sample {method}", mininterval=1.0):
-            made, seconds = produce(frames)
+        batches = tqdm(self._batches, f"sample {method}", mininterval=1.0)
+        for frames, (made, seconds, judged) in zip(batches, produced, strict=True):
             times += [1000 * seconds / len(frames)] * len(frames)
+            self._judged += judged
             yield from (self._as_points(method, int(f), one) for f, one in zip(frames, made, strict=True))
+
+    def produced(self, method: str, frames: np.ndarray) -> tuple[list[Made], float, list[Reliability]]:
+        """What a method makes of frames (B,), the seconds it took, and of each that was decided how right it was."""
+        produce = self._producer(method)
+        if method not in self._set_up and (method in self._samplers or method == "regression"):
+            produce(self._batches[0])  # the first call of a network pays for its set-up
+        self._set_up.add(method)
+        made, seconds = produce(frames)
+        return made, seconds, [] if self._fusing is None else self._fusing.judged()
 
     def _as_points(self, method: str, frame: int, made: Made) -> Made:
         """As it is, or where a radar is made of cells, with the returns that `echoes generate` draws from them."""
@@ -128,7 +151,7 @@ class Sampling:
             for method in self.methods
         }
         if self._fusing is not None:
-            numbers["decide"] |= self._fusing.believed()
+            numbers["decide"] |= fusing.believed(self._judged)
         numbers["cd_1"] |= ensembles.summarise(self._members())
         return numbers
 
@@ -160,8 +183,8 @@ class Sampling:
             "vae_bound": self._vae_bound,
             "regression": self._regressed,
         }
-        if (fusing := self._fusing) is not None:
-            ways = (fusing.decided, fusing.overlapping, fusing.counted, fusing.blended, fusing.fused)
+        if (gate := self._fusing) is not None:
+            ways = (gate.decided, gate.overlapping, gate.counted, gate.blended, gate.fused)
             others |= dict(zip(FUSED, ways, strict=True))
         return others.get(method) or (lambda frames: self._generate(method, frames))
 
@@ -249,3 +272,24 @@ class Sampling:
         threshold = self.thresholds["vae_bound"]
         made = reconstruction.reconstruct(self._trained.vae, self._grids, frames, threshold)
         return self._centred(made), time.perf_counter() - start
+
+
+def _produced(
+    identity: str,
+    p: SampleParams,
+    thresholds: tuple[tuple[str, float], ...],
+    method: str,
+    place: Place,
+    frames: np.ndarray,
+) -> tuple[list[Made], float, list[Reliability]]:
+    """`Sampling.produced` on a worker. identity: of the consistency model."""
+    with place.computing():
+        return _opened(identity, p, thresholds, place).produced(method, frames)
+
+
+@lru_cache(maxsize=1)
+def _opened(identity: str, p: SampleParams, thresholds: tuple[tuple[str, float], ...], place: Place) -> Sampling:
+    grids = Grids(place.data / "grids.zarr")
+    trained = load(place.data, grids, elsewhere.CPU)
+    place.require(place.data / "cd.safetensors", trained.header, identity)
+    return Sampling(trained, grids, p, thresholds=dict(thresholds))

@@ -9,9 +9,9 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from echoes import seeds
+from echoes.compute import parallel
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
-from echoes.voxelization import parallel
 
 ITEMS = list(range(40))
 

@@ -1,4 +1,7 @@
-"""Frames over the cores of this machine, or over a Dask cluster: the same function, results in order."""
+"""Frames over the cores of this machine, or over a Dask cluster: the same function, results in order.
+
+On a cluster the work of a worker that dies is done anew by another one, up to three times.
+"""
 
 import os
 from collections import deque
@@ -46,14 +49,22 @@ def _executor(workers: Workers) -> Iterator[tuple[Executor, int]]:
         executor.shutdown(cancel_futures=True)
 
 
-def _cluster(scheduler: str) -> Any:
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Any]:
+    """A client; raises InputError where nobody answers, and where one and the same work ended several workers."""
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError as error:
         message = "expected the Dask client, which `pip install echoes[cluster]` brings, got none"
         raise InputError(f"runtime.workers.scheduler: {message}") from error
     try:
-        return Client(scheduler, timeout="10s")
+        client = Client(scheduler, timeout="10s")
     except (OSError, TimeoutError, ValueError) as error:
         told = f"expected a Dask scheduler at {scheduler}, got {error}"
         raise InputError(f"runtime.workers.scheduler: {told}") from error
+    with client:
+        try:
+            yield client
+        except KilledWorker as error:
+            told = f"expected workers that live, got work at which several died (too little memory?): {error}"
+            raise InputError(f"runtime.workers.scheduler: {' '.join(told.split())}") from error
