@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from echoes.commands import doppler_span
 from echoes.commands.alignment import MOUNTINGS
 from echoes.commands.measurements import Measurements
 from echoes.readers import clocks
@@ -24,6 +25,7 @@ MAJORITY = 0.5
 FITS_M = 1.5
 NEARER = 0.8
 PLACED_M = 0.4
+HEAVY = 10.0  # of the 99 % quantile of a power to its median: in dB it is less, linear it is more beyond 4 dB of spread
 
 
 @dataclass
@@ -52,6 +54,7 @@ def findings(entries: Sequence[Entry], measurements: Sequence[Measurements], dop
     _offsets(entries, found)
     _points(measurements, found)
     _limits(np.concatenate([f.radar for f in measurements]), doppler, found)
+    _span([f.radar for f in measurements], doppler, found)
     _motion(measurements, found)
     _recorded(measurements, found)
     _alignment(measurements, found)
@@ -131,12 +134,23 @@ def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
     low_db, high_db = limits[4][[1, 3]]
     if not 1 < high_db - low_db < 150:
         found.warn(f"power: spans {high_db - low_db:.3g} dB (1 to 99 %); is it in dB?")
+    least, middle, high = limits[4][[0, 2, 3]]
+    if least >= 0 and high > HEAVY * middle > 0:
+        told = f"never negative, and 1 % of it above {high:.3g}, {high / middle:.0f} times the median"
+        found.warn(f"power: {told}; is it linear, with `power: {{unit: linear}}`?")
     fastest_mps = float(np.abs(limits[3][[1, 3]]).max())
     if not 0 < fastest_mps < 2 * doppler.max_speed_mps:
         expected = f"more than 0 and less than twice max_speed_mps = {doppler.max_speed_mps:g}"
         found.warn(f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), expected {expected}; is it in m/s?")
     if doppler.span_mps is not None and fastest_mps > 0.52 * doppler.span_mps:
         found.warn(f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), beyond half of span_mps = {doppler.span_mps:g}")
+
+
+def _span(radars: Sequence[np.ndarray], doppler: Doppler, found: Findings) -> None:
+    """Doppler that repeats after another speed than was declared."""
+    if (told := doppler_span.repeating(radars, doppler)) is not None:
+        fits = f"{told.static:.0%} of the points fit one ego velocity then, {told.declared:.0%} as declared"
+        found.warn(f"Doppler: it repeats after {told.span_mps:.2f} m/s, it seems (span_mps); {fits}")
 
 
 def _motion(measurements: Sequence[Measurements], found: Findings) -> None:
