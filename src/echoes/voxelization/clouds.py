@@ -1,5 +1,6 @@
 """Radar clouds of a track -> the cells of radar and target, and what was measured on the way."""
 
+from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,9 +12,10 @@ from echoes.arrays import Writer
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.readers.catalog import CLOUDS, CloudSource
+from echoes.readers.frames import Entry
 from echoes.readers.splits import ByFewRecordings, ByRecording, ByUser, stretches
 from echoes.readers.splits import Split as SequenceSplit
-from echoes.voxelization import pairs, returns, stamps
+from echoes.voxelization import pairs, returns, skipped, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
 from echoes.voxelization.mixing import assigned
 from echoes.voxelization.parallel import ordered
@@ -53,12 +55,16 @@ def write(
     task = layout.roles()
     statistics = Statistics(task, len(listed), len(listed) - len(usable), splits.count("purged"), jumps, layout.swept())
     grids = GridsWriter(writer, grid, task)
+    lost: dict[str, list[Entry]] = defaultdict(list)
     found = ordered(work, chosen, workers)
     for pairs_of_entry, of_entry in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
         for pair, view in zip(pairs_of_entry, of_entry.views, strict=True):
             statistics.take(pair, view.split)
-            if pair is not None:
+            if pair is None:
+                lost[view.split].append(view.entry)
+            else:
                 grids.append(pair.cells, view.split, stretch_of[view.entry])
+    skipped.require_frames(grids.frames, lost, reader.read, root, source)
     made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
     parents = {"raw": files.digest(root)}
     grids.seal(made_with, layout.scaling, source.ego_motion, layout.ground_m(), layout.swept(), parents)

@@ -87,7 +87,8 @@ def prepare(
 ) -> list[Pair | None]:
     """Read an entry, and the earlier ones that go in with it, and voxelize all of its views.
 
-    None for a view without radar points, or without what goes in.
+    None for a view without radar points, or without what goes in, and for all of a frame whose LiDAR saw nothing: it
+    failed, and an empty street is no target.
 
     An unpaired entry has its LiDAR's cells alone. Raises InputError for a recording without a target, an unpaired entry
     of a task whose target is a radar's, and what the reader raises.
@@ -100,6 +101,8 @@ def prepare(
         frame = replace(frame, radar=frame.radar[:0])
     if frame.target is None:
         raise InputError(f"{root}: expected a LiDAR recording beside the radar's to train on, got none for {entry.key}")
+    if len(frame.target) == 0:
+        return [None] * len(shown.views)
     plane = ground.fit(frame.target, params.ground)
     past = [] if unpaired else [(read(root, source, before), before) for before in shown.earlier]
     seen = [(frame, entry), *past]
