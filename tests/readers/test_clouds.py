@@ -312,6 +312,15 @@ def test_a_table_that_does_not_tell_is_refused_by_its_row(tmp_path, rows, header
         clouds.index(tmp_path, source(stamps=TABLE))
 
 
+def test_a_table_of_a_spreadsheet_has_a_mark_semicolons_and_numbers_with_a_comma(tmp_path):
+    write(tmp_path / "radar/a,0.csv", points())
+    header = "file;stamp_s;vx;vy;vz"
+    (tmp_path / "frames.csv").write_text(f"{header}\r\nradar/a,0.csv;1532402927,5;1,5;0;-2,25\r\n", "utf-8-sig")
+    (entry,) = clouds.index(tmp_path, source(False, stamps=TABLE))
+    assert entry.stamp == 1532402927.5
+    np.testing.assert_array_equal(clouds.read(tmp_path, source(False, stamps=TABLE), entry).ego_velocity, [1.5, 0, -2.25])
+
+
 TURN = np.array([[0.0, -0.6, 0.8], [1.0, 0.0, 0.0], [0.0, 0.8, 0.6]])
 MOVE = np.array([1.0, -2.0, 0.5])
 

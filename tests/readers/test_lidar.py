@@ -64,6 +64,13 @@ def test_rows_without_a_return_are_left_out_and_hidden_folders_too(tmp_path):
     assert len(lidar.read(tmp_path, replace(SOURCE, padding="nan"), entry).target) == 38
 
 
+@pytest.mark.parametrize("shape", [(7,), (7, 5), (7, 4, 1), ()])
+def test_numbers_of_another_shape_are_refused(tmp_path, shape):
+    np.save(write(tmp_path, "a", 1, ".npy"), np.zeros(shape))
+    with pytest.raises(InputError, match=r"0001\.npy: expected \(N, 4\) numbers, got shape"):
+        lidar.read(tmp_path, SOURCE, lidar.index(tmp_path, SOURCE)[0])
+
+
 def test_what_is_no_recording_of_a_lidar_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no such folder"):
         lidar.index(tmp_path / "none", SOURCE)

@@ -93,6 +93,8 @@ def _rows(path: Path) -> np.ndarray:
         raise InputError(f"{path}: expected {told}, got {' '.join(str(error).split())}") from error
     if found.dtype.kind not in "iuf":
         raise InputError(f"{path}: expected numbers, got {found.dtype}")
+    if found.ndim != 2 or found.shape[1] != len(FIELDS):
+        raise InputError(f"{path}: expected (N, {len(FIELDS)}) numbers, got shape {found.shape}")
     return found.astype(np.float64)
 
 
