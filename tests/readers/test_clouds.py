@@ -318,7 +318,8 @@ def test_a_table_of_a_spreadsheet_has_a_mark_semicolons_and_numbers_with_a_comma
     (tmp_path / "frames.csv").write_text(f"{header}\r\nradar/a,0.csv;1532402927,5;1,5;0;-2,25\r\n", "utf-8-sig")
     (entry,) = clouds.index(tmp_path, source(False, stamps=TABLE))
     assert entry.stamp == 1532402927.5
-    np.testing.assert_array_equal(clouds.read(tmp_path, source(False, stamps=TABLE), entry).ego_velocity, [1.5, 0, -2.25])
+    frame = clouds.read(tmp_path, source(False, stamps=TABLE), entry)
+    np.testing.assert_array_equal(frame.ego_velocity, [1.5, 0, -2.25])
 
 
 TURN = np.array([[0.0, -0.6, 0.8], [1.0, 0.0, 0.0], [0.0, 0.8, 0.6]])

@@ -67,7 +67,9 @@ def _stamps(entries: Sequence[Entry], found: Findings) -> None:
     if told := clocks.told(entries):
         found.say("clock", told)
     if lost := clocks.left_out(entries):
-        found.warn(f"stamps: {lost}")
+        alike = sum(entry.repeated for entry in entries) > len(entries)
+        hint = "; does its sender stamp them at all? `stamps: receipt` goes by when each was received" if alike else ""
+        found.warn(f"stamps: {lost}{hint}")
     steps = [(b.stamp - a.stamp, b) for a, b in pairwise(entries) if a.sequence == b.sequence]
     if not steps:
         found.say("rate", "unknown: no sequence has two frames")
