@@ -173,6 +173,7 @@ def test_no_span_is_found_where_the_right_one_is_declared_where_none_is_and_at_t
 def test_the_step_of_a_doppler_belongs_to_its_span() -> None:
     bins = np.tile(np.arange(-64, 64) * 0.0812, 20)  # as of the radar of Astyx HiRes
     assert doppler_span.edges(bins) == pytest.approx(10.3936)
+    assert doppler_span.edges(np.append(bins, [-99.0, 60.0])) == pytest.approx(10.3936, rel=0.01)
 
 
 def test_a_doppler_that_repeats_unsaid_is_warned_of_with_its_span() -> None:

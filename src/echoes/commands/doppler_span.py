@@ -14,6 +14,7 @@ from echoes.readers import ego_motion
 from echoes.readers.ego_motion import Doppler
 
 END, FULL = 0.05, 0.2  # share of the range at either end, and its density relative to the average, at least
+OUTSIDE = 0.001  # share of values at either end that may lie beyond the edges
 ALIKE = 0.02  # relative difference of two spans that are one
 FRAMES, POINTS = 12, 20  # that are fitted; fewer points do not tell
 BETTER = 0.05  # share of static points that tells two fits apart
@@ -51,15 +52,19 @@ def repeating(radars: Sequence[np.ndarray], doppler: Doppler) -> Repeating | Non
 
 
 def edges(doppler_mps: np.ndarray) -> float | None:
-    """The width of the range of values (N,) [m/s] with hard edges at both ends; None where it thins out at one."""
-    values, counts = np.unique(doppler_mps, return_counts=True)
-    low, high = float(values[0]), float(values[-1])
-    end = END * (high - low)
-    ends = [np.count_nonzero(doppler_mps < low + end), np.count_nonzero(doppler_mps > high - end)]
-    if high == low or min(ends) < FULL * END * len(doppler_mps):
-        return None
-    step_mps = float(np.median(np.diff(values))) if np.median(counts) >= RUNGS else 0.0
-    return high - low + step_mps
+    """The width of the range of values (N,) [m/s] with hard edges at both ends; None where it thins out at one.
+
+    A few values beyond them, which no radar of that span would tell, are passed over: it is then a little too small.
+    """
+    for outside in (0.0, OUTSIDE):
+        low, high = map(float, np.quantile(doppler_mps, (outside, 1 - outside)))
+        inside = doppler_mps[(doppler_mps >= low) & (doppler_mps <= high)]
+        end = END * (high - low)
+        ends = [np.count_nonzero(inside < low + end), np.count_nonzero(inside > high - end)]
+        if high > low and min(ends) >= FULL * END * len(inside):
+            values, counts = np.unique(inside, return_counts=True)
+            return high - low + (float(np.median(np.diff(values))) if np.median(counts) >= RUNGS else 0.0)
+    return None
 
 
 def _static(radar: np.ndarray, doppler: Doppler) -> float:
