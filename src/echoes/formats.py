@@ -18,6 +18,7 @@ from echoes.tasks import ENHANCE
 
 NO_PATCH = {"patch": [1]}  # of no variant before
 NO_ATTENTION = {"kind": "none", "heads": 1}
+ADDED: dict[str, dict[str, Any]] = {"clouds": {"join_s": 0.0}, "lidar": {"padding": "none"}}  # reader -> keys of it
 NO_TILES = {"cells": [], "overlap": 0}
 NO_FILE = {"layout": "diffusers", "path": ""}
 NO_STEM = {"convolution": "none", "channels": 8, "layers": 2}
@@ -109,4 +110,4 @@ def source(told: Any, format: int) -> Any:
         return {**told, "radar": {"power": {"unit": "dB", "offset_db": 0.0}, **radar}}
     if reader == "mixed" and isinstance(several, Mapping):
         return {**told, "sources": {name: source(one, format) for name, one in several.items()}}
-    return {**({"clouds": {"join_s": 0.0}, "lidar": {"padding": "none"}}.get(str(reader), {})), **told}
+    return {**ADDED.get(str(reader), {}), **told}
