@@ -2,9 +2,9 @@
 
 python bench/sweeps.py TRACK STEPS COUNT[,COUNT...] [FOLD ...]
 
-Voxelizes the recordings of the track with one radar frame and with each COUNT, and trains the regression alone for STEPS
-with the schedule of `ldm`, on each of the folds where it is split by stretch. Prints ratios to the radar's own frame,
-and how long both took. No test frame is looked at.
+Voxelizes the recordings of the track with one radar frame and with each COUNT, and trains the regression alone for
+STEPS with the schedule of `ldm`, on each of the folds where it is split by stretch. Prints ratios to the radar's own
+frame, and how long each took. No test frame is looked at.
 """
 
 import sys

@@ -18,6 +18,7 @@ from echoes.tasks import ENHANCE
 
 NO_PATCH = {"patch": [1]}  # of no variant before
 NO_ATTENTION = {"kind": "none", "heads": 1}
+ADDED: dict[str, dict[str, Any]] = {"clouds": {"join_s": 0.0}, "lidar": {"padding": "none"}}  # reader -> keys of it
 NO_TILES = {"cells": [], "overlap": 0}
 NO_FILE = {"layout": "diffusers", "path": ""}
 NO_STEM = {"convolution": "none", "channels": 8, "layers": 2}
@@ -95,3 +96,18 @@ def unet(section: Any) -> Any:
     }
     kept = {key: value for key, value in section.items() if key not in ("channels", "blocks", "attention")}
     return {**kept, "size": size, "strides": "full", "least": 1, "keep": 1}
+
+
+def source(told: Any, format: int) -> Any:
+    """The section `source` of a pack's profile of that format, as it is told today.
+
+    In the first the power of a bag was in dB, each folder of clouds a sequence, and a LiDAR alone had no padding.
+    """
+    if format > 1 or not isinstance(told, Mapping):
+        return told
+    reader, radar, several = (told.get(name) for name in ("reader", "radar", "sources"))
+    if reader == "ros" and isinstance(radar, Mapping):
+        return {**told, "radar": {"power": {"unit": "dB", "offset_db": 0.0}, **radar}}
+    if reader == "mixed" and isinstance(several, Mapping):
+        return {**told, "sources": {name: source(one, format) for name, one in several.items()}}
+    return {**ADDED.get(str(reader), {}), **told}

@@ -16,11 +16,14 @@ import tracks
 from echoes import params
 from echoes.cli import app
 from echoes.commands import against_lidar, enhance
+from echoes.commands.chosen import EVERY_CORE, Reading
 from echoes.commands.outputs import Row
 from echoes.dataset.grids import Grids
+from echoes.errors import InputError
 from echoes.inference import Enhancer
 from echoes.inference.enhancer import RadarFrame
 from echoes.models.radar.clouds import POINT_COLUMNS
+from echoes.rasters.ground import NoGround
 from echoes.readers import ego_motion, simulated
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
@@ -28,6 +31,7 @@ from echoes.voxelization.views import Shown, View
 
 CPU = torch.device("cpu")
 STREET = "data/raw/radar"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments: str) -> Result:
@@ -323,7 +327,15 @@ def test_batches_hold_every_item_once_in_order() -> None:
     assert list(enhance.batches([], 2)) == []
 
 
-def test_another_ego_motion_than_in_training_is_refused(train, project: Path) -> None:
-    train("encoder", ego_motion="estimated")
-    result = run("--track", "radar", STREET, "out")
-    assert_one_line(result, "radar.source.ego_motion: expected estimated, as the track was trained, got recorded")
+def test_doppler_over_ground_may_be_recorded_or_estimated_whichever_was_trained_and_relative_is_refused() -> None:
+    source = params.load(simulated.Source, "radar.source", ROOT / "params.yaml")
+    for trained in ("none", "recorded", "estimated"):
+        for given in ("none", "recorded", "estimated"):
+            reading = Reading(replace(source, ego_motion=given), NoGround("none"), EVERY_CORE, "radar.")
+            if (trained == "none") == (given == "none"):
+                reading.require_ego_motion(trained)
+                continue
+            wanted = "none" if trained == "none" else "recorded or estimated"
+            told = rf"^radar\.source\.ego_motion: expected {wanted}, as the track was trained, got {given}$"
+            with pytest.raises(InputError, match=told):
+                reading.require_ego_motion(trained)

@@ -133,8 +133,8 @@ def test_another_reader_takes_the_values_of_the_pack_for_the_keys_that_both_have
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[]", r"profile\.json: expected a profile of format 1, got None"),
-        ('{"format": 2}', r"profile\.json: expected a profile of format 1, got 2"),
+        ("[]", r"profile\.json: expected a profile of format 2, got None"),
+        ('{"format": 3}', r"profile\.json: expected a profile of format 2, got 3"),
         ('{"format": 1}', r"profile\.json: ground: expected a mapping"),
         ('{"format": 1, "ground": {"method": "none"}}', r"profile\.json: source\.reader: missing"),
         ('{"format": 1, "ground": {"method": "none"}, "source": {"reader": "os"}}', "reader: expected one of "),

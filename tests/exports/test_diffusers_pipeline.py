@@ -22,6 +22,8 @@ from echoes.models.trained import SampleParams
 
 pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
 
+from diffusers import DDIMScheduler
+
 from echoes.exports import diffusers_folder
 from echoes.exports.diffusers_models import Autoencoder
 from echoes.exports.diffusers_pipeline import SpectrogramPipeline
@@ -178,6 +180,16 @@ def test_an_unknown_label_is_refused_with_the_known_ones(ldm: Path):
         pipe(WALKER, latents=noise())
     with pytest.raises(ValueError, match=r"output_type: expected one of pil, .* got 'jpg'"):
         pipe(WALKER, output_type="jpg")
+
+
+def test_another_scheduler_and_a_text_prompt_are_told_in_one_line(ldm: Path):
+    pipe = SpectrogramPipeline.from_pretrained(ldm)
+    for prompt in ("a person who walks", ["a person", "a drone"]):
+        with pytest.raises(ValueError, match=r"^labels: expected \{user: .*, activity: .*\}, .* and no text, got "):
+            pipe(prompt)
+    pipe.scheduler = DDIMScheduler()
+    with pytest.raises(ValueError, match=r"^scheduler: expected SolverScheduler or .*, got DDIMScheduler, which gives"):
+        pipe(WALKER)
 
 
 def test_weights_in_half_are_refused_and_autocast_is_named(ldm: Path):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.readers.test_ego_motion import scene
 
+from echoes.judging import doppler_span
 from echoes.judging.findings import FINDINGS, Findings, findings
 from echoes.judging.measurements import Measurements, measure
 from echoes.readers import simulated
@@ -57,6 +59,15 @@ def test_a_clock_that_jumps_back_is_told() -> None:
     jumping = [replace(entry, jumps_back=entry is ENTRIES[2]) for entry in ENTRIES]
     found = dict(findings(jumping, SANE, DOPPLER).lines)
     assert found["clock"] == "the clock jumps back 1 time; a new sequence begins there: street-001"
+
+
+def test_of_clouds_that_share_a_stamp_it_is_told_how_many_are_left_out_and_another_clock_proposed() -> None:
+    listed = [replace(ENTRIES[0], repeated=11), *ENTRIES[1:]]
+    (warning,) = findings(listed, SANE, DOPPLER).warnings
+    assert warning.startswith("stamps: 11 of 19 radar clouds left out, as a later one has the same stamp; does its ")
+    assert "`stamps: receipt`" in warning
+    (few,) = findings([replace(ENTRIES[0], repeated=1), *ENTRIES[1:]], SANE, DOPPLER).warnings
+    assert few == "stamps: 1 of 9 radar clouds left out, as a later one has the same stamp"
 
 
 def test_the_estimated_velocity_is_the_recorded_one() -> None:
@@ -159,6 +170,56 @@ def test_noise_for_doppler_is_warned_of() -> None:
     for frame in noisy:
         frame.radar[:, 3] = rng.uniform(-25, 25, len(frame.radar))
     assert any("agree on one ego velocity in 0 of 8 frames" in warning for warning in warnings(noisy))
+
+
+def driving(span_mps: float | None) -> list[np.ndarray]:
+    """Frames of 2 to 28 m/s in which 40 % of the points move."""
+    return [
+        scene((forward, 0.3, 0.0), 150, moving=0.4, noise_mps=0.05, span_mps=span_mps, seed=i)
+        for i, forward in enumerate(np.linspace(2, 28, 12))
+    ]
+
+
+@pytest.mark.parametrize(("span_mps", "declared"), [(3.84, None), (7.7, None), (7.7, 15.4), (7.7, 6.0)])
+def test_the_span_of_a_doppler_that_repeats_is_found_at_its_edges(span_mps: float, declared: float | None) -> None:
+    found = doppler_span.repeating(driving(span_mps), replace(DOPPLER, span_mps=declared))
+    assert found is not None
+    assert found.span_mps == pytest.approx(span_mps, rel=0.005)
+    assert found.static > found.declared + 0.1
+    assert found.static == pytest.approx(0.6, abs=0.08)
+
+
+def test_no_span_is_found_where_the_right_one_is_declared_where_none_is_and_at_the_edges_of_clutter() -> None:
+    assert doppler_span.repeating(driving(7.7), replace(DOPPLER, span_mps=7.7)) is None
+    assert doppler_span.repeating(driving(None), DOPPLER) is None
+    clutter = [radar.copy() for radar in driving(None)[:4]]
+    for i, radar in enumerate(clutter):
+        radar[:, 3] = np.random.default_rng(i).uniform(-4, 4, len(radar))
+    assert doppler_span.edges(np.concatenate(clutter)[:, 3]) == pytest.approx(8, abs=0.1)
+    assert doppler_span.repeating(clutter, DOPPLER) is None
+
+
+def test_the_step_of_a_doppler_belongs_to_its_span() -> None:
+    bins = np.tile(np.arange(-64, 64) * 0.0812, 20)  # as of the radar of Astyx HiRes
+    assert doppler_span.edges(bins) == pytest.approx(10.3936)
+    assert doppler_span.edges(np.append(bins, [-99.0, 60.0])) == pytest.approx(10.3936, rel=0.01)
+
+
+def test_a_doppler_that_repeats_unsaid_is_warned_of_with_its_span() -> None:
+    frames = [Frame("a", 0.1 * i, radar.astype(np.float32)) for i, radar in enumerate(driving(7.7))]
+    (warning,) = [warning for warning in warnings(frames) if "repeats" in warning]
+    told = r"Doppler: it repeats after 7\.(69|70) m/s, it seems \(span_mps\); \d\d% of the points fit one ego velocity"
+    assert re.fullmatch(rf"{told} then, \d\d% as declared", warning)
+
+
+@pytest.mark.parametrize(("spread_db", "told"), [(8.0, True), (5.0, True), (3.0, False)])
+def test_a_linear_power_is_warned_of_and_decibels_are_not(spread_db: float, told: bool) -> None:
+    frames = [replace(frame, radar=frame.radar.copy(), target=None) for frame in FRAMES]
+    for i, frame in enumerate(frames):
+        frame.radar[:, 4] = 10 ** (np.random.default_rng(i).normal(0, spread_db, len(frame.radar)) / 10)
+    found = [warning for warning in warnings(frames) if "never negative" in warning]
+    assert bool(found) == told
+    assert all(warning.endswith("is it linear, with `power: {unit: linear}`?") for warning in found)
 
 
 def test_a_lidar_of_other_frames_does_not_fit() -> None:

@@ -97,6 +97,12 @@ def test_a_box_keeps_its_place_and_turns_by_its_quaternion(recording):
     assert box.yaw_rad == pytest.approx(0.3)
 
 
+def test_what_a_system_put_beside_the_files_is_no_frame(recording):
+    before = [entry.key for entry in astyx.index(recording, SOURCE)]
+    (recording / astyx.RADAR / "._000007.txt").write_bytes(b"Mac OS X")
+    assert [entry.key for entry in astyx.index(recording, SOURCE)] == before
+
+
 def test_radar_alone_is_enough_to_enhance(recording):
     for folder in (astyx.LIDAR, astyx.CALIBRATION, astyx.BOXES):
         shutil.rmtree(recording / folder)

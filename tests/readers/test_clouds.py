@@ -136,7 +136,7 @@ def test_rows_are_kept_by_their_values_and_padding_is_left_out(tmp_path):
     write(tmp_path / "radar/1.npy", rows, names)
     own = source(False, radar__layout=names, radar__keep={"state": [0, 2]}, radar__padding="nan")
     np.testing.assert_allclose(only(tmp_path, own).radar[:, 0], np.delete(FREE[::2, 0], 3), rtol=1e-6)
-    with pytest.raises(InputError, match=r"1\.npy: expected finite numbers, got nan for x of point 5"):
+    with pytest.raises(InputError, match=r"npy: expected a place of every point, got NaN in 2 of 60; `padding: nan`"):
         only(tmp_path, source(False, radar__layout=names))
     rows[5:8, :3] = 0
     write(tmp_path / "radar/1.npy", rows, names)
@@ -157,9 +157,12 @@ def test_a_bin_has_the_columns_that_are_declared_and_is_refused_with_others(tmp_
     ranged = {**SECTION["radar"]["columns"], "range": "range"}
     own = source(False, radar__layout=list(EIGHT), radar__columns=ranged)
     np.testing.assert_allclose(only(tmp_path, own).radar, points(FREE[:56], -3.0), rtol=1e-6)
-    shifted = source(False, radar__layout=list(EIGHT[:7]), radar__columns=ranged)  # 56 rows of 8 are 64 of 7
+    swapped = [{"range": "power", "power": "range"}.get(name, name) for name in EIGHT]
     with pytest.raises(InputError, match=r"1\.bin: expected the range of a point to be \|x, y, z\|, got .*`layout`"):
-        only(tmp_path, shifted)
+        only(tmp_path, source(False, radar__layout=swapped, radar__columns=ranged))
+    seven = source(False, radar__layout=list(EIGHT[:7]))  # 56 rows of 8 are 64 of 7, and no range is told
+    with pytest.raises(InputError, match=r"1\.bin: expected rows of .*numbers that repeat after 8, .* and 7 names$"):
+        only(tmp_path, seven)
 
 
 @pytest.mark.parametrize(
@@ -309,6 +312,16 @@ def test_a_table_that_does_not_tell_is_refused_by_its_row(tmp_path, rows, header
         clouds.index(tmp_path, source(stamps=TABLE))
 
 
+def test_a_table_of_a_spreadsheet_has_a_mark_semicolons_and_numbers_with_a_comma(tmp_path):
+    write(tmp_path / "radar/a,0.csv", points())
+    header = "file;stamp_s;vx;vy;vz"
+    (tmp_path / "frames.csv").write_text(f"{header}\r\nradar/a,0.csv;1532402927,5;1,5;0;-2,25\r\n", "utf-8-sig")
+    (entry,) = clouds.index(tmp_path, source(False, stamps=TABLE))
+    assert entry.stamp == 1532402927.5
+    frame = clouds.read(tmp_path, source(False, stamps=TABLE), entry)
+    np.testing.assert_array_equal(frame.ego_velocity, [1.5, 0, -2.25])
+
+
 TURN = np.array([[0.0, -0.6, 0.8], [1.0, 0.0, 0.0], [0.0, 0.8, 0.6]])
 MOVE = np.array([1.0, -2.0, 0.5])
 
@@ -400,6 +413,43 @@ NO_Y = {"x": "x", "z": "z", "doppler": "v", "power": "p"}
 def test_a_section_that_cannot_be_is_refused_by_its_key(changed, message):
     with pytest.raises(InputError, match=message):
         source(**changed)
+
+
+def parts(root: Path, *first_ms: int):
+    """A folder for each, of a radar and a LiDAR of three frames at 10 Hz."""
+    for i, first in enumerate(first_ms):
+        for stamp in range(first, first + 300, 100):
+            write(root / f"drive/part{i}/radar/{stamp}.csv", points())
+            write(root / f"drive/part{i}/lidar/{stamp + 10}.csv", lidar_rows(), LIDAR)
+
+
+def test_folders_that_a_drive_was_cut_into_are_one_sequence_up_to_a_gap(tmp_path):
+    parts(tmp_path, 5000, 5300, 9000)
+    write(tmp_path / "other/radar/5600.csv", points())  # in another folder it is another drive
+    own = source(stamps={"by": "name", "unit": "ms"}, stamp_tolerance_s=0.05)
+    entries = clouds.index(tmp_path, own)
+    assert [entry.sequence for entry in entries] == ["drive/part0"] * 6 + ["drive/part2"] * 3 + ["other"]
+    np.testing.assert_allclose([entry.stamp for entry in entries[:6]], 5 + 0.1 * np.arange(6))
+    np.testing.assert_allclose([entry.offset_s for entry in entries[:9]], 0.01, atol=1e-9)
+    assert clouds.read(tmp_path, own, entries[3]).target is not None
+    apart = clouds.index(tmp_path, replace(own, join_s=0.0))
+    assert [entry.sequence for entry in apart[::3]] == ["drive/part0", "drive/part1", "drive/part2", "other"]
+    numbers = replace(own, stamps=clouds.ByNumber("number", 0.001))  # which tell no time
+    assert len({entry.sequence for entry in clouds.index(tmp_path, numbers)}) == 4
+    with pytest.raises(InputError, match=r"join_s: expected at least 0, got -1"):
+        replace(own, join_s=-1.0)
+
+
+def test_a_clock_that_counts_from_power_on_is_told_with_the_offset_that_brings_it_over(tmp_path):
+    for i in range(4):
+        write(tmp_path / f"radar/{1700000000000 + 100 * i}.csv", points())
+        write(tmp_path / f"lidar/{7020 + 100 * i}.csv", lidar_rows(), LIDAR)
+    own = source(stamps={"by": "name", "unit": "ms"})
+    told = {entry.refused.split("; ")[-1] for entry in clouds.index(tmp_path, own)}
+    constant = "a constant difference of two clocks belongs in lidar.stamp_offset_s: about 1699999992.980"
+    assert told == {f"{constant}, if both began together"}
+    moved = source(stamps={"by": "name", "unit": "ms"}, lidar__stamp_offset_s=1699999992.98)
+    assert {entry.refused for entry in clouds.index(tmp_path, moved)} == {""}
 
 
 def test_clouds_are_a_source_among_others(tmp_path):

@@ -10,7 +10,7 @@ from echoes.errors import InputError
 from echoes.readers import lidar
 from echoes.seeds import rng
 
-SOURCE = lidar.Source("lidar", 0.1, (-1.5, 0.25, 1.0), 255.0)
+SOURCE = lidar.Source("lidar", 0.1, (-1.5, 0.25, 1.0), 255.0, "none")
 
 
 def points(number, count=40):
@@ -49,6 +49,25 @@ def test_a_file_that_was_cut_off_is_refused_by_name(tmp_path, suffix):
     path = write(tmp_path, "a", 1, suffix)
     path.write_bytes(path.read_bytes()[:-7])
     with pytest.raises(InputError, match=rf"0001\{suffix}: expected "):
+        lidar.read(tmp_path, SOURCE, lidar.index(tmp_path, SOURCE)[0])
+
+
+def test_rows_without_a_return_are_left_out_and_hidden_folders_too(tmp_path):
+    path = write(tmp_path, "a", 1, ".npy")
+    write(tmp_path, ".Trash-1000", 1, ".npy")
+    rows = points(1)
+    rows[3:5, :3] = np.nan
+    np.save(path, rows)
+    (entry,) = lidar.index(tmp_path, SOURCE)
+    with pytest.raises(InputError, match=r"npy: expected a place of every point, got NaN in 2 of 40; `padding: nan`"):
+        lidar.read(tmp_path, SOURCE, entry)
+    assert len(lidar.read(tmp_path, replace(SOURCE, padding="nan"), entry).target) == 38
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 5), (7, 4, 1), ()])
+def test_numbers_of_another_shape_are_refused(tmp_path, shape):
+    np.save(write(tmp_path, "a", 1, ".npy"), np.zeros(shape))
+    with pytest.raises(InputError, match=r"0001\.npy: expected \(N, 4\) numbers, got shape"):
         lidar.read(tmp_path, SOURCE, lidar.index(tmp_path, SOURCE)[0])
 
 

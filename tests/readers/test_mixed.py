@@ -25,6 +25,7 @@ LIDAR = {
     "period_s": 0.1,
     "position_m": [0.0, 0.0, 0.0],
     "reflectivity_max": 1.0,
+    "padding": "none",
 }
 SECTION = {
     "reader": "mixed",

@@ -1,6 +1,7 @@
 """The RaFlow reader: on a street written here in its format, on damaged files, and on the real one."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -103,6 +104,15 @@ def test_a_clock_that_jumps_back_in_the_first_file_leaves_its_scans(recording):
     assert [entry.sequence for entry in entries] == ["train-3"] + ["train-3-2"] * 5
     assert [entry.refused for entry in entries] == ["no neighbouring scan to accumulate"] + [""] * 5
     assert len(raflow.read(recording, SOURCE, entries[0]).radar) == COUNT + 1
+
+
+def test_what_was_thrown_away_is_no_recording(recording):
+    before = raflow.index(recording, SOURCE)
+    for path in sorted(recording.rglob("*.json")):
+        for hidden in (".Trash-1000/files", ".ipynb_checkpoints"):
+            (recording / hidden).mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, recording / hidden)
+    assert raflow.index(recording, SOURCE) == before
 
 
 def test_doppler_and_power_are_given_as_they_are(recording):

@@ -30,6 +30,7 @@ SECTION = {
         "fields": {"x": "x", "y": "y", "z": "z", "doppler": "Doppler", "power": "Power"},
         "doppler_sign": 1,
         "axes": "FLU",
+        "power": {"unit": "dB", "offset_db": 0.0},
         "padding": "none",
         "stamps": "header",
         "offset_s": 0.0,
@@ -266,11 +267,11 @@ DAMAGES = {
     ),
     "NaN": (
         lambda r: rewrite(r, lambda m: [*m[:3], (RADAR, m[3][1], with_nan(radar_message(1))), *m[4:]]),
-        "loop.bag: /radar_enhanced_pcl: expected finite numbers, got nan for y of point 3",
+        "loop.bag: /radar_enhanced_pcl: expected a place of every point, got NaN in 1 of 50; `padding: nan` leaves out",
     ),
     "NaN in LiDAR": (
         lambda r: rewrite(r, lambda m: [*m[:2], (LIDAR, m[2][1], with_nan(lidar_message(1))), *m[3:]]),
-        "loop.bag: /livox/lidar: expected finite numbers, got nan for y of point 3",
+        "loop.bag: /livox/lidar: expected a place of every point, got NaN in 1 of 57; `padding: nan` leaves out",
     ),
     "no extrinsics": (lambda r: (r / "extrinsics.yaml").unlink(), "extrinsics.yaml: no such file"),
     "no rotation": (
@@ -334,6 +335,28 @@ def test_impossible_parameters_are_refused_by_their_path(keys, value, message):
     place[keys[-1]] = value
     with pytest.raises(InputError, match=message):
         params.build(ros.Source, section, "drive")
+
+
+@pytest.mark.parametrize(("unit", "offset_db"), [("linear", 0.0), ("linear", -90.0), ("dB", -3.0)])
+def test_the_unit_of_the_power_is_a_parameter(tmp_path, unit, offset_db):
+    xyz, doppler, power = street(0)
+    told = 1e8 * 10 ** (power / 2) if unit == "linear" else power  # to 1e14, as numbers of a tensor
+    bags.write(tmp_path / "a.bag", [(RADAR, START_S, bags.cloud(START_S, xyz, {"Doppler": doppler, "Power": told}))])
+    section = {**SECTION, "radar": {**SECTION["radar"], "power": {"unit": unit, "offset_db": offset_db}}}
+    (frame,) = frames(tmp_path, params.build(ros.Source, section, "drive.source"))
+    expected = (80 + 5 * power if unit == "linear" else power) + offset_db
+    np.testing.assert_allclose(frame.radar[:, 4], expected, atol=1e-4)
+    if unit == "linear":
+        with pytest.raises(InputError, match=r"for power of point \d+ \(1e\+09 is the most; .* is this linear\?\)"):
+            frames(tmp_path)
+
+
+def test_bags_that_a_system_put_aside_are_no_drives(recording):
+    for hidden in (".Trash-1000/files", "__MACOSX", ".ipynb_checkpoints"):
+        bags.write(recording / hidden / "loop.bag", messages())
+    (recording / "._loop.bag").write_bytes(b"Mac OS X")
+    (recording / "._loop.mcap").write_bytes(b"Mac OS X")
+    assert {entry.sequence for entry in ros.index(recording, SOURCE)} == {"loop"}
 
 
 def test_two_bags_are_two_sequences(recording):

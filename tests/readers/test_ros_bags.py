@@ -1,6 +1,7 @@
 """Bags of ROS 2, drives in several bags, clocks, axes and motion, on the street of test_ros."""
 
 import json
+import re
 import shutil
 import sqlite3
 import struct
@@ -283,7 +284,10 @@ def test_a_clock_that_counts_from_power_on_is_brought_over_by_its_offset(root):
         for i, (t, s, m) in enumerate(street.messages())
     ]
     bags.write(root / "loop.bag", early)
-    assert "belongs in lidar.offset_s" in ros.index(root, SOURCE)[0].refused
+    told = re.fullmatch(
+        r"stamps .* belongs in lidar\.offset_s: about ([\d.]+), by when .*", ros.index(root, SOURCE)[0].refused
+    )
+    assert float(told[1]) == pytest.approx(START_S - 7 + 0.14, abs=0.05)  # the LiDAR is received .14 s later
     entries = ros.index(root, section(lidar=street.SECTION["lidar"] | {"offset_s": START_S - 7}))
     assert [entry.offset_s for entry in entries] == pytest.approx([-0.0215, 0.0225, -0.01, 0.04], abs=1e-6)
 

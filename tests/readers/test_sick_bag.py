@@ -16,6 +16,7 @@ SECTION = {
         "fields": {"x": "x", "y": "y", "z": "z", "doppler": "vrad", "power": "amplitude"},
         "doppler_sign": 1,
         "axes": "FLU",
+        "power": {"unit": "dB", "offset_db": 0.0},
         "padding": "zero",
         "stamps": "header",
         "offset_s": 0.0,

@@ -118,9 +118,34 @@ def test_radar_alone_is_enough_to_enhance(recording):
         assert frame.ego_velocity is None
 
 
+def test_names_of_six_digits_are_those_of_kitti_and_hidden_files_no_frames(tmp_path):
+    for number in ("000007", "000008"):
+        write(tmp_path, number)
+    (tmp_path / "radar/training/velodyne/._000007.bin").write_bytes(b"Mac OS X")
+    entries = vod.index(tmp_path, SOURCE)
+    assert [(entry.key, entry.sequence) for entry in entries] == [("000007", "vod-000007"), ("000008", "vod-000007")]
+    np.testing.assert_allclose(vod.read(tmp_path, SOURCE, entries[0]).ego_velocity, VELOCITY, atol=1e-6)
+    write(tmp_path, "00009")
+    with pytest.raises(InputError, match=r"expected names of five digits, or all of six, got '00009'"):
+        vod.index(tmp_path, SOURCE)
+
+
+def test_rows_of_eight_numbers_are_not_taken_for_seven_where_their_bytes_divide(recording):
+    path = recording / "radar/training/velodyne/00008.bin"
+    rows = points("00008", 56)
+    range_m = np.linalg.norm(rows[:, :3], axis=1)
+    angles = np.arctan2(rows[:, 1:3].T, rows[:, 0])
+    np.column_stack([rows[:, :3], rows[:, 4], range_m, rows[:, 3], *angles]).astype("<f4").tofile(path)
+    with pytest.raises(InputError, match=r"00008.bin: expected rows of 7 .* numbers that repeat after 8, .* clouds"):
+        frames(recording)
+
+
 def test_a_frame_without_points_is_a_frame(recording):
     (recording / "radar/training/velodyne/00007.bin").write_bytes(b"")
-    assert frames(recording)[0].radar.shape == (0, 5)
+    (recording / "lidar/training/velodyne/00008.bin").write_bytes(b"")
+    found = frames(recording)
+    assert (found[0].radar.shape, found[1].target.shape) == ((0, 5), (0, 4))
+    assert len(found[2].radar) == len(found[2].target) == 60
 
 
 def put_nan(path):
@@ -137,7 +162,10 @@ RADAR, LIDAR = "radar/training", "lidar/training"
 DAMAGES = {
     "no radar": (lambda r: shutil.rmtree(r / RADAR / "velodyne"), "radar/training/velodyne: no such folder"),
     "no frames": (lambda r: [p.unlink() for p in (r / RADAR / "velodyne").iterdir()], "expected NNNNN.bin, got none"),
-    "foreign name": (lambda r: (r / RADAR / "velodyne/a.bin").write_bytes(b""), "names of five digits, got 'a'"),
+    "foreign name": (
+        lambda r: (r / RADAR / "velodyne/a.bin").write_bytes(b""),
+        "names of five digits, or all of six, got 'a'",
+    ),
     "no LiDAR file": (lambda r: (r / LIDAR / "velodyne/00008.bin").unlink(), "lidar/.*/00008.bin: no such file"),
     "no radar calibration": (lambda r: (r / RADAR / "calib/00008.txt").unlink(), "radar/.*/00008.txt: no such file"),
     "no LiDAR calibration": (lambda r: (r / LIDAR / "calib/00008.txt").unlink(), "lidar/.*/00008.txt: no such file"),
@@ -150,7 +178,6 @@ DAMAGES = {
         lambda r: (r / LIDAR / "velodyne/00008.bin").write_bytes(b"\0" * 17),
         r"00008.bin: expected rows of 4 float32 \(16 bytes\), got 17 bytes",
     ),
-    "LiDAR empty": (lambda r: (r / LIDAR / "velodyne/00008.bin").write_bytes(b""), "00008.bin: expected LiDAR points"),
     "NaN": (lambda r: put_nan(r / RADAR / "velodyne/00008.bin"), "00008.bin: expected finite numbers, got nan for z"),
     "a signalling NaN": (
         lambda r: (r / RADAR / "velodyne/00008.bin").write_bytes(bytes.fromhex("010080ff") * 7),

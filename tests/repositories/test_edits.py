@@ -60,7 +60,7 @@ for module in sys.argv[1:]:
     edited = {str(place.absolute()) for place in (path, *path.parents)}
     edited |= {str(place.absolute()) for place in Path("data").glob("*/code/*.json")}
     with repo.lock:  # of what no edit reaches, nothing is asked: it was up to date before
-        reached = [(stage, [dep for dep in stage.deps if str(dep) in edited or dep.fs_path in edited]) for stage in stages]
+        reached = [(stage, [dep for dep in stage.deps if dep.fs_path in edited]) for stage in stages]
         found[module] = [stage.addressing for stage, deps in reached if any(dep.status() for dep in deps)]
     path.write_text(before)
 print()

@@ -89,3 +89,16 @@ def test_the_stage_stops_at_what_its_track_names_and_keeps_what_was_found(tmp_pa
         test_end_to_end.run("voxelize", "astyx")
     assert list(metrics.read(tmp_path / "metrics" / "astyx" / "voxelize.json")["findings"]) == ["doppler_sign"]
     assert not (tmp_path / "data" / "astyx" / "grids.zarr").exists()
+
+
+def test_where_no_frame_has_an_ego_velocity_that_is_told_and_not_a_split_without_frames(tmp_path):
+    for number in range(12):  # of one point each
+        test_astyx.write_frame(tmp_path / "raw", f"{number:06d}", 1_000_000 * (number + 1))
+        path = tmp_path / "raw" / "radar_6455" / f"{number:06d}.txt"
+        path.write_text("X Y Z V_r Mag\n10 0 0 1 60\n" if number % 4 else "X Y Z V_r Mag\n")
+    layout = replace(LAYOUT, ground=NoGround("none"), augmentation=replace(LAYOUT.augmentation, copies=1))
+    source = replace(test_astyx.SOURCE, ego_motion="estimated")
+    told = r"split: expected frames in train, got none: of its \d frames \d of \d have points .* on no ego velocity"
+    with pytest.raises(InputError, match=told) as error, arrays.writing(tmp_path / "grids.zarr") as writer:
+        clouds.write(tmp_path / "raw", source, layout, SPLIT, Workers(1, ""), writer, tmp_path / "stamps.csv")
+    assert "have no radar points" in str(error.value)

@@ -138,6 +138,10 @@ def test_a_frame_without_radar_points_in_the_grid_is_skipped(radar):
     assert prepare(replace(frame(), radar=radar)) is None
 
 
+def test_a_frame_whose_lidar_saw_nothing_is_skipped_and_is_no_empty_street():
+    assert prepare(replace(frame(), target=np.zeros((0, 4), np.float32))) is None
+
+
 def test_without_ego_motion_the_doppler_is_left_as_measured():
     found = prepare(frame())
     assert np.isnan(found.ego_velocity).all()

@@ -23,7 +23,7 @@ READERS = {
     "astyx": DOPPLER,
     "ros": DOPPLER,
     "generated": DOPPLER,
-    "clouds": (*DOPPLER, unless("lidar", None, "stamp_tolerance_s")),
+    "clouds": (*DOPPLER, unless("lidar", None, "stamp_tolerance_s"), unless("stamps.by", "number", "join_s")),
     "images": (only("colour", ["colormap"], "colormap"),),
 }
 

@@ -32,10 +32,14 @@ class Reading:
     section: str
 
     def require_ego_motion(self, trained: str) -> None:
-        """Raises InputError unless the Doppler of the recording is made as that which a model was trained on."""
-        if self.source.ego_motion != trained:
+        """Raises InputError unless the Doppler of the recording is of the kind that a model was trained on.
+
+        Over ground it is with a recorded velocity as with an estimated one.
+        """
+        if (self.source.ego_motion == "none") != (trained == "none"):
             key = f"{self.section}source.ego_motion"
-            raise InputError(f"{key}: expected {trained}, as the track was trained, got {self.source.ego_motion}")
+            wanted = "none" if trained == "none" else "recorded or estimated"
+            raise InputError(f"{key}: expected {wanted}, as the track was trained, got {self.source.ego_motion}")
 
 
 class Model(Protocol):

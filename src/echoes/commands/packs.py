@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from echoes import files, params, provenance, weights
+from echoes import files, formats, params, provenance, weights
 from echoes.errors import InputError
 from echoes.provenance import Header
 
 KIND = "pack"
 WEIGHTS = ("vae.safetensors", "cd.safetensors")
 PROFILE, CARD, MANIFEST = "profile.json", "MODEL_CARD.md", "manifest.json"
-FORMAT = 1  # of the profile
+FORMAT = 2  # of the profile
 
 
 def seal(header: Header, folder: Path) -> None:
@@ -40,9 +40,9 @@ def profile(folder: Path) -> Mapping[str, Any]:
     path = folder / PROFILE
     told = params.document(path)
     found = told.get("format") if isinstance(told, Mapping) else None
-    if type(found) is not int or found != FORMAT:
+    if type(found) is not int or not 1 <= found <= FORMAT:
         raise InputError(f"{path}: expected a profile of format {FORMAT}, got {found}")
-    return dict(told)
+    return {**told, "source": formats.source(told.get("source"), found)}
 
 
 def verify(folder: Path) -> Iterator[tuple[bool, str]]:

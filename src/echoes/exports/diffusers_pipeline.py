@@ -77,12 +77,14 @@ class SpectrogramPipeline(DiffusionPipeline):
         output_type          `pil`; `np` (B, H, W, C) or `pt` (B, C, H, W), both 0..1; `spectrogram` (B, C, F, T)
                              in network range -1..1 with ascending velocity; `latent` (B, Z, *S'), whitened.
 
-        Raises ValueError for a label that was never trained, and for sizes that do not fit.
+        Raises ValueError for a label that was never trained, a text in place of labels, sizes that do not fit, and
+        another scheduler than those of an export.
         """
         if output_type not in get_args(Output):
             raise ValueError(f"output_type: expected one of {', '.join(get_args(Output))}, got {output_type!r}")
         if self.dtype != torch.float32:
             raise ValueError(f"dtype: expected weights in torch.float32, got {self.dtype}; torch.autocast gives half")
+        self._require_way()
         cond = self._cond(labels, class_labels).repeat_interleave(num_images_per_prompt, 0)
         noise = self._noise(len(cond), generator, latents)
         if numbers is None:
@@ -94,6 +96,11 @@ class SpectrogramPipeline(DiffusionPipeline):
         images = found if output_type in ("latent", "spectrogram") else self._images(found, output_type)
         return ImagePipelineOutput(images=images) if return_dict else (images,)
 
+    def _require_way(self) -> None:
+        if not isinstance(self.scheduler, Scheduler):
+            known = "SolverScheduler or ConsistencyScheduler, which give the whole way from noise to latents"
+            raise ValueError(f"scheduler: expected {known}, got {type(self.scheduler).__name__}, which gives steps")
+
     def _sampler(self, steps: int | None, guidance_scale: float | None) -> Sampler:
         model, header, scheduler = self.denoiser.model, self.denoiser.header, self.scheduler
         decoder = Decoder(self.vae.model, denoisers.whitening(header))
@@ -104,6 +111,9 @@ class SpectrogramPipeline(DiffusionPipeline):
         """(N, kinds) int64 indices; an open kind has the index behind the last one, that of its null."""
         if class_labels is None:
             several = [labels or {}] if labels is None or isinstance(labels, Mapping) else labels
+            if isinstance(several, str) or not all(isinstance(one, Mapping) for one in several):
+                kinds = ", ".join(f"{kind}: ..." for kind in self.labels)
+                raise ValueError(f"labels: expected {{{kinds}}}, or several of these, and no text, got {labels!r}")
             return torch.tensor([self._indices(one) for one in several])
         if labels is not None:
             raise ValueError("class_labels: expected either labels or class_labels, got both")

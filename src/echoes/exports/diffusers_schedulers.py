@@ -5,7 +5,7 @@ whole way from noise to latents, and has no `step` of its own.
 """
 
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from diffusers import ConfigMixin, SchedulerMixin
 from diffusers.configuration_utils import register_to_config
@@ -28,6 +28,7 @@ LATER = {
 }
 
 
+@runtime_checkable
 class Scheduler(Protocol):
     """What the pipeline asks of its scheduler; None stands for what the track was evaluated with."""
 

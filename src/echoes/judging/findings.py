@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from echoes.judging import doppler_span
 from echoes.judging.alignment import MOUNTINGS
 from echoes.judging.measurements import Measurements
 from echoes.readers import clocks
@@ -43,6 +44,7 @@ FINDINGS = {
     "linear_power": "power is never negative and has a long tail, as linear power has",
     "doppler_unit": "Doppler is 0, or faster than the sensor moves",
     "doppler_span": "Doppler reaches beyond its span",
+    "repeating_doppler": "Doppler repeats after another speed than was said",
     "no_ego_velocity": "in most frames the Doppler agrees on no ego velocity",
     "doppler_sign": "by its Doppler the radar drives backwards",
     "sideways": "by its Doppler the radar drives sideways",
@@ -96,6 +98,7 @@ def findings(entries: Sequence[Entry], measurements: Sequence[Measurements], dop
     if not any(len(f.radar) for f in measurements):
         return found
     _limits(np.concatenate([f.radar for f in measurements]), doppler, found)
+    _span([f.radar for f in measurements], doppler, found)
     _motion(measurements, found)
     _recorded(measurements, found)
     _alignment(measurements, found)
@@ -108,7 +111,9 @@ def _stamps(entries: Sequence[Entry], found: Findings) -> None:
     if told := clocks.told(entries):
         found.say("clock", told)
     if lost := clocks.left_out(entries):
-        found.warn("left_out", f"stamps: {lost}")
+        alike = sum(entry.repeated for entry in entries) > len(entries)
+        hint = "; does its sender stamp them at all? `stamps: receipt` goes by when each was received" if alike else ""
+        found.warn("left_out", f"stamps: {lost}{hint}")
     steps = [(b.stamp - a.stamp, b) for a, b in pairwise(entries) if a.sequence == b.sequence]
     if not steps:
         found.say("rate", "unknown: no sequence has two frames")
@@ -189,6 +194,15 @@ def _limits(radar: np.ndarray, doppler: Doppler, found: Findings) -> None:
         found.warn(
             "doppler_span",
             f"Doppler: reaches {fastest_mps:.3g} m/s (99 %), beyond half of span_mps = {doppler.span_mps:g}",
+        )
+
+
+def _span(radars: Sequence[np.ndarray], doppler: Doppler, found: Findings) -> None:
+    """Doppler that repeats after another speed than was declared."""
+    if (told := doppler_span.repeating(radars, doppler)) is not None:
+        fits = f"{told.static:.0%} of the points fit one ego velocity then, {told.declared:.0%} as declared"
+        found.warn(
+            "repeating_doppler", f"Doppler: it repeats after {told.span_mps:.2f} m/s, it seems (span_mps); {fits}"
         )
 
 

@@ -24,7 +24,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers import clocks, tables
+from echoes.readers import clocks, tables, visible
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import (
     MAX_VALUE,
@@ -83,7 +83,7 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
 def _numbers(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected NNNNNN.txt or NNNNNN.txt.gz in it")
-    names = sorted(path.name.split(".")[0] for path in folder.glob("*.txt*"))
+    names = sorted(path.name.split(".")[0] for path in visible.below(folder, folder.glob("*.txt*")))
     if not names:
         raise InputError(f"{folder}: expected NNNNNN.txt or NNNNNN.txt.gz, got none")
     for name in names:

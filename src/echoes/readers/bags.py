@@ -23,7 +23,7 @@ from rosbags.rosbag1 import ReaderError
 from rosbags.typesys import TypesysError
 
 from echoes.errors import InputError
-from echoes.readers import bags1, bags2, bounded, ros_clouds, ros_types
+from echoes.readers import bags1, bags2, bounded, ros_clouds, ros_types, visible
 from echoes.readers.ros_clouds import Columns
 from echoes.readers.ros_cursors import Cursor
 
@@ -51,8 +51,8 @@ class Message:
 
 
 def found(root: Path) -> list[Path]:
-    """The bags at or below a folder."""
-    return sorted([*root.rglob("*.bag"), *bags2.found(root)])
+    """The bags at or below a folder, without hidden ones."""
+    return sorted([*visible.below(root, root.rglob("*.bag")), *bags2.found(root)])
 
 
 def name(root: Path, path: Path) -> str:

@@ -20,7 +20,7 @@ from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefiniti
 
 from echoes import params
 from echoes.errors import InputError
-from echoes.readers import bounded
+from echoes.readers import bounded, visible
 from echoes.readers.mcap import DEFINITIONS, Mcap
 
 METADATA = "metadata.yaml"
@@ -120,8 +120,9 @@ class Db3:
 
 def found(root: Path) -> list[Path]:
     """The bags at or below a folder: the metadata.yaml of each that has one, and the files that none names."""
-    described = [path for path in root.rglob(METADATA) if INFORMATION in _document(path)]
-    files = [path for suffix in SUFFIXES for path in root.rglob(f"*{suffix}") if path.is_file()]
+    described = [path for path in visible.below(root, root.rglob(METADATA)) if INFORMATION in _document(path)]
+    listed = (path for suffix in SUFFIXES for path in root.rglob(f"*{suffix}"))
+    files = [path for path in visible.below(root, listed) if path.is_file()]
     named = {path: set(_listed(path)) for path in described}
     for path, names in named.items():
         others = sorted(file.name for file in files if file.parent == path.parent and file not in names)

@@ -18,6 +18,7 @@ from echoes.readers.axes import rotation
 from echoes.readers.ego_motion import directions
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, check_points
 from echoes.readers.pairing import Padding, Row, reflectivity, unpadded
+from echoes.readers.power import Power, decibels
 
 XYZ = ("x", "y", "z")
 MPS = {"m/s": 1.0, "km/h": 1 / 3.6}
@@ -36,16 +37,6 @@ class RadialVelocity:
 
     sign: Literal["receding", "approaching"]
     unit: Literal["m/s", "km/h"]
-
-
-@dataclass(frozen=True)
-class Power:
-    """unit       linear values, such as an RCS in m^2, become 10 log10 of them.
-    offset_db  is added to the dB.
-    """
-
-    unit: Literal["dB", "linear"]
-    offset_db: float
 
 
 @dataclass(frozen=True)
@@ -134,7 +125,7 @@ def radar_points(path: Path, radar: Radar) -> np.ndarray:
     xyz = _places(columns, path)
     factor = SIGNS[radar.doppler.sign] * MPS[radar.doppler.unit]
     told = columns["doppler"] if "doppler" in columns else _along_the_ray(columns)
-    rows = [xyz @ rotation(radar.axes).T, factor * told, _power_db(columns["power"], radar.power, path)]
+    rows = [xyz @ rotation(radar.axes).T, factor * told, decibels(columns["power"], radar.power, path)]
     return check_points(np.column_stack(rows), RADAR_COLUMNS, path)
 
 
@@ -160,7 +151,7 @@ def _columns(path: Path, sensor: Radar | Lidar) -> dict[str, np.ndarray]:
     kept = np.ones(len(rows), bool)
     for name, values in sensor.keep.items():
         kept &= np.isin(found[name], list(values))
-    return dict(zip(order, unpadded(rows[kept], sensor.padding).T, strict=True))
+    return dict(zip(order, unpadded(rows[kept], sensor.padding, path).T, strict=True))
 
 
 def _places(columns: Mapping[str, np.ndarray], path: Path) -> np.ndarray:
@@ -198,15 +189,6 @@ def _along_the_ray(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):  # of what is not finite, which is refused later
         along: np.ndarray = (directions(rays) * velocity).sum(axis=1)
     return along
-
-
-def _power_db(values: np.ndarray, power: Power, path: Path) -> np.ndarray:
-    if power.unit == "dB":
-        return values + power.offset_db
-    if not (values > 0).all():
-        i = int((~(values > 0)).argmax())
-        raise InputError(f"{path}: expected power above 0, as its unit is linear, got {values[i]:g} of point {i}")
-    return 10 * np.log10(values) + power.offset_db
 
 
 def _check_columns(columns: Mapping[str, str], needed: Sequence[str], others: Sequence[str]) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 from pypcd4 import PointCloud
 
 from echoes.errors import InputError
+from echoes.readers import float_rows
 
 Columns = dict[str, np.ndarray]  # name -> (N,) numbers
 
@@ -180,10 +181,10 @@ def _las(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
 
 
 def _bin(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
-    size, width = path.stat().st_size, 4 * len(layout)
-    if not layout or size % width:
-        raise ValueError(f"{size} bytes and {len(layout)} names")
-    return _named(np.fromfile(path, "<f4").reshape(-1, len(layout)), layout)
+    try:
+        return _named(float_rows.load(path, len(layout)), layout)
+    except ValueError as error:
+        raise ValueError(f"{error} and {len(layout)} names") from error
 
 
 def _check_unused(layout: Sequence[str]) -> None:

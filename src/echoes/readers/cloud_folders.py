@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 
 from echoes.errors import InputError
 from echoes.readers.cloud_files import FORMATS
-from echoes.readers.folders import is_hidden
+from echoes.readers.visible import is_hidden
 
 WHOLE = "recording"  # the sequence of files that lie in no folder but that of their sensor
 
@@ -16,7 +16,7 @@ def clouds(root: Path, folder: str, table: str) -> dict[str, list[str]]:
         inner = path.relative_to(root)
         parts = _without(inner.parts[:-1], _parts(folder))
         known = path.suffix.lower() in FORMATS and inner.as_posix() != table
-        if known and parts is not None and not any(map(is_hidden, inner.parts)) and path.is_file():
+        if known and parts is not None and not is_hidden(inner) and path.is_file():
             found.setdefault("/".join(parts) or WHOLE, []).append(inner.as_posix())
     suffixes = sorted({PurePosixPath(name).suffix.lower() for names in found.values() for name in names})
     if len(suffixes) > 1:

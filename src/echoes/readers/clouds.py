@@ -7,18 +7,19 @@
     <extrinsics.yaml>                 where LiDAR and radar are not parallel (pairing.Extrinsics)
 
 What the columns are, in which unit, sign and axes, is said in params.yaml (cloud_columns.py). A stamp is the last
-number in the name of a file, or that number times a period, or stands in the table. A radar cloud is paired with the
-LiDAR cloud nearest in time, unless another radar cloud is nearer to that one, and not at all beyond the tolerance.
-Files follow each other by all numbers in their names, or as the rows of the table. Where their stamps jump back another
-sequence begins (`drive-2`): run k of the radar is paired with run k of the LiDAR, and not at all where the two have not
-as many. Hidden files and folders and `__MACOSX` are left out.
+number in the name of a file, or that number times a period, or stands in the table. Folders beside each other that were
+cut out of one drive, which their stamps tell, are one sequence. A radar cloud is paired with the LiDAR cloud nearest in
+time, unless another radar cloud is nearer to that one, and not at all beyond the tolerance. Files follow each other by
+all numbers in their names, or as the rows of the table. Where their stamps jump back another sequence begins
+(`drive-2`): run k of the radar is paired with run k of the LiDAR, and not at all where the two have not as many. Hidden
+files and folders and `__MACOSX` are left out.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ from echoes.readers.cloud_columns import ByExtrinsics, Lidar, Radar, lidar_point
 from echoes.readers.cloud_files import FORMATS
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, EgoMotion, Entry, Frame
-from echoes.readers.pairing import OTHER_CLOCK, lidar_to_radar, nearest, too_far
+from echoes.readers.pairing import CLOCKS_S, OTHER_CLOCK, lidar_to_radar, nearest, too_far
 from echoes.readers.splits import LATEST_S
 from echoes.readers.tables import placed
 
@@ -66,6 +67,7 @@ source:
     stamp_offset_s: 0.0 # is added to its stamps
   stamps: {by: number, period_s: 0.1} # or {by: name, unit: ns}, or {by: table, file: frames.csv}
   stamp_tolerance_s: 0.05 # between the frames of a pair
+  join_s: 1.0 # folders that follow each other so soon are one drive
 """
 
 Stamped = tuple[float, str]  # stamp [s], path of the file in the recording
@@ -101,7 +103,12 @@ class ByTable:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the frames come from, in params.yaml. stamp_tolerance_s: between the frames of a pair."""
+    """Where the frames come from, in params.yaml.
+
+    stamp_tolerance_s  between the frames of a pair.
+    join_s             a folder whose stamps begin so soon after those of another one beside it goes on with its
+                       drive, 0 for none; no matter where stamps are numbers.
+    """
 
     RENAMED: ClassVar = MOVED
 
@@ -112,10 +119,13 @@ class Source:
     lidar: Lidar | None
     stamps: ByName | ByNumber | ByTable
     stamp_tolerance_s: float
+    join_s: float
 
     def __post_init__(self) -> None:
         if not self.stamp_tolerance_s > 0:
             raise InputError(f"stamp_tolerance_s: expected more than 0, got {self.stamp_tolerance_s:g}")
+        if self.join_s < 0:
+            raise InputError(f"join_s: expected at least 0, got {self.join_s:g}")
         if self.lidar is not None and cloud_folders.overlap(self.radar.folder, self.lidar.folder):
             raise InputError(f"lidar.folder: expected another folder than the radar's, got {self.lidar.folder!r}")
 
@@ -128,11 +138,13 @@ def index(root: Path, source: Source) -> list[Entry]:
     lidar = {} if source.lidar is None else _clouds(root, source.lidar.folder, source, source.lidar.stamp_offset_s)
     if lidar:
         to_radar(root, source)
+    parts = [[name] for name in radar] if isinstance(source.stamps, ByNumber) else _joined(radar, source.join_s)
+    radar, lidar = _of_drives(radar, parts), _of_drives(lidar, parts)
     entries = []
     for sequence, clouds in radar.items():
         for run, others, missing in _runs(clouds, lidar.get(sequence, [])):
             refused = missing if lidar else ""
-            entries += _entries(sequence, run, others, refused, source.stamp_tolerance_s)
+            entries += _entries(sequence, run, others, refused, source)
     return clocks.cut(entries)
 
 
@@ -177,6 +189,33 @@ def _clouds(root: Path, folder: str, source: Source, offset_s: float) -> dict[st
     return {sequence: _stamped(root, names, source, offset_s) for sequence, names in found.items()}
 
 
+def _joined(clouds: Mapping[str, list[Stamped]], join_s: float) -> list[list[str]]:
+    """The names of the sequences, in their order, those together that go on with one another.
+
+    One goes on with another in the folder of which it lies, too, when it begins so soon after the end of that one.
+    """
+    drives: list[list[str]] = []
+    for name in sorted(clouds, key=lambda name: min(clouds[name])):
+        begin = min(clouds[name])[0]
+        ends = {
+            i: begin - max(clouds[parts[-1]])[0]
+            for i, parts in enumerate(drives)
+            if PurePosixPath(parts[0]).parent == PurePosixPath(name).parent
+        }
+        if fitting := [i for i, gap_s in ends.items() if 0 < gap_s <= join_s]:
+            drives[min(fitting, key=lambda i: ends[i])].append(name)
+        else:
+            drives.append([name])
+    order = list(clouds)
+    return sorted(drives, key=lambda parts: order.index(parts[0]))
+
+
+def _of_drives(clouds: Mapping[str, list[Stamped]], drives: Sequence[Sequence[str]]) -> dict[str, list[Stamped]]:
+    """The clouds of the parts of each drive, by the name of the first one."""
+    joined = {parts[0]: [one for part in parts for one in clouds.get(part, [])] for parts in drives}
+    return {name: found for name, found in joined.items() if found}
+
+
 def _stamped(root: Path, names: Sequence[str], source: Source, offset_s: float) -> list[Stamped]:
     """In order of all numbers in their names, or of their rows in the table."""
     stamps = source.stamps
@@ -213,9 +252,7 @@ def _runs(radar: list[Stamped], lidar: list[Stamped]) -> list[tuple[list[Stamped
     return [(run, [], OTHER_CLOCK if others else NO_LIDAR) for run in own]
 
 
-def _entries(
-    sequence: str, radar: list[Stamped], lidar: list[Stamped], missing: str, tolerance_s: float
-) -> list[Entry]:
+def _entries(sequence: str, radar: list[Stamped], lidar: list[Stamped], missing: str, source: Source) -> list[Entry]:
     """missing: why there is no LiDAR cloud; empty where the recording has none at all."""
     if not lidar:
         return [Entry(sequence, stamp, f"{name}{BETWEEN}", refused=missing) for stamp, name in radar]
@@ -224,6 +261,15 @@ def _entries(
     entries = []
     for i, ((stamp, name), k) in enumerate(zip(radar, chosen.tolist(), strict=True)):
         offset_s = theirs[k] - stamp
-        refused = too_far(offset_s, tolerance_s) or ("" if back[k] == i else NOT_NEAREST)
+        far = too_far(offset_s, source.stamp_tolerance_s)
+        hint = _clocks(source, own[0] - theirs[0]) if abs(offset_s) > CLOCKS_S else ""
+        refused = f"{far}{hint}" if far else "" if back[k] == i else NOT_NEAREST
         entries.append(Entry(sequence, stamp, f"{name}{BETWEEN}{lidar[k][1]}", offset_s, refused))
     return entries
+
+
+def _clocks(source: Source, apart_s: float) -> str:
+    """What to do about stamps that two clocks made, which tell apart_s between the first clouds of the two sensors."""
+    assert source.lidar is not None, "of its stamps"
+    proposed = f"{source.lidar.stamp_offset_s + apart_s:.3f}, if both began together"
+    return f"; a constant difference of two clocks belongs in lidar.stamp_offset_s: about {proposed}"

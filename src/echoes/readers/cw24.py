@@ -19,7 +19,7 @@ import reprlib
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -27,7 +27,7 @@ from scipy.constants import speed_of_light
 from scipy.signal import resample_poly
 
 from echoes.errors import InputError
-from echoes.readers import folders, wav
+from echoes.readers import folders, visible, wav
 from echoes.readers.frames import MOVED
 from echoes.readers.recordings import RecordingEntry, Signal
 
@@ -94,7 +94,7 @@ def _duration_s(path: Path) -> float:
 def _from_table(root: Path) -> list[RecordingEntry]:
     passes = _passes(root / LABELS)
     for path in sorted(root.glob("*.wav")):
-        if path.name not in passes and not folders.is_hidden(path.name):
+        if path.name not in passes and not visible.is_hidden(PurePath(path.name)):
             raise InputError(f"{path}: expected a row of {LABELS} for it, got none")
     recorded = []
     for name, found in sorted(passes.items()):

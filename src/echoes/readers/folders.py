@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from echoes.errors import InputError
+from echoes.readers import visible
 
 LOG = logging.getLogger(__name__)
-FOREIGN = ("__MACOSX", "$RECYCLE.BIN", "@eaDir")  # folders of macOS, Windows and Synology, which no dot hides
 KINDS = (("activity",), ("activity",), ("user", "activity"))  # by the number of folders above a file
 WORDS = ("{}", "ACTIVITY/{}", "USER/ACTIVITY/{}")
 
@@ -30,7 +30,7 @@ def labelled(root: Path, suffixes: Sequence[str], depths: Sequence[int]) -> dict
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; expected {allowed} in it")
     every = sorted(path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    paths = [path for path in every if not any(map(is_hidden, path.relative_to(root).parts))]
+    paths = visible.below(root, every)
     if left := sorted(set(every).difference(paths)):
         LOG.info("%s: %d hidden files left out, the first: %s", root, len(left), left[0].relative_to(root))
     if not paths:
@@ -46,11 +46,6 @@ def labelled(root: Path, suffixes: Sequence[str], depths: Sequence[int]) -> dict
         words = path.relative_to(root).parts[:-1] or (path.stem,)
         found[path] = dict(zip(KINDS[depth], map(label, words), strict=True))
     return found
-
-
-def is_hidden(part: str) -> bool:
-    """Whether a file or folder of that name is none of the recordings."""
-    return part.startswith(".") or part in FOREIGN
 
 
 def label(word: str) -> str:

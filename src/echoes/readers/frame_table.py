@@ -59,7 +59,11 @@ def _load(path: Path, modified_ns: int) -> Mapping[str, Row]:
         cells = cloud_files.cells(line, separator)
         if len(cells) != len(names):
             raise InputError(f"{path}: expected {len(names)} columns in row {number}, got {len(cells)}")
-        told = dict(zip(names, cells, strict=True))
+        comma = separator == ";"  # which is also that of 1,5
+        told = {
+            name: cell.replace(",", ".") if comma and name != FILE else cell
+            for name, cell in zip(names, cells, strict=True)
+        }
         if not told[FILE]:
             continue
         name = PurePosixPath(told[FILE]).as_posix()

@@ -88,8 +88,9 @@ def check_points(points: np.ndarray, columns: tuple[str, ...], origin: Path | st
     sane = np.abs(points) <= MAX_VALUE
     if not sane.all():
         row, column = np.argwhere(~sane)[0]
+        linear = columns[column] == "power" and np.isfinite(points[row, column])
         raise InputError(
             f"{origin}: expected finite numbers, got {points[row, column]} for {columns[column]} of point {row} "
-            f"({MAX_VALUE:g} is the most)"
+            f"({MAX_VALUE:g} is the most{'; it has to be in dB: is this linear?' if linear else ''})"
         )
     return np.ascontiguousarray(points, dtype=np.float32)

@@ -16,9 +16,10 @@ import numpy as np
 from pypcd4 import PointCloud
 
 from echoes.errors import InputError
+from echoes.readers import float_rows, visible
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
-from echoes.readers.pairing import reflectivity
+from echoes.readers.pairing import Padding, reflectivity, unpadded
 
 SUFFIXES = (".bin", ".npy", ".pcd")
 FIELDS = ("x", "y", "z", "intensity")  # of a PCD
@@ -32,12 +33,14 @@ class Source:
     period_s           between two frames of a sequence.
     position_m         x, y, z of the LiDAR in the radar's frame, where its rays start.
     reflectivity_max   what becomes 1.
+    padding            rows that hold no return.
     """
 
     reader: Literal["lidar"]
     period_s: float
     position_m: tuple[float, float, float]
     reflectivity_max: float
+    padding: Padding
 
     def __post_init__(self) -> None:
         for name in ("period_s", "reflectivity_max"):
@@ -58,7 +61,7 @@ def index(root: Path, source: Source) -> list[Entry]:
     """The files of each folder in order of their names, folder after folder."""
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; expected folders of {', '.join(SUFFIXES)} files in it")
-    paths = sorted(path for path in root.glob("*/*") if path.suffix in SUFFIXES)
+    paths = [path for path in visible.below(root, root.glob("*/*")) if path.suffix in SUFFIXES]
     suffixes = sorted({path.suffix for path in paths})
     if len(suffixes) != 1:
         got = " and ".join(suffixes) or "none"
@@ -75,7 +78,7 @@ def index(root: Path, source: Source) -> list[Entry]:
 def read(root: Path, source: Source, entry: Entry) -> Frame:
     """One frame without radar points; reflectivity 0..1."""
     path = root / entry.key
-    rows = check_points(_rows(path), TARGET_COLUMNS, path)
+    rows = check_points(unpadded(_rows(path), source.padding, path), TARGET_COLUMNS, path)
     shares = reflectivity(rows[:, 3], source.reflectivity_max, path)
     points = np.column_stack([rows[:, :3] + np.array(source.position_m), shares])
     return Frame(entry.sequence, entry.stamp, NO_RADAR, check_points(points, TARGET_COLUMNS, path), source.position_m)
@@ -90,6 +93,8 @@ def _rows(path: Path) -> np.ndarray:
         raise InputError(f"{path}: expected {told}, got {' '.join(str(error).split())}") from error
     if found.dtype.kind not in "iuf":
         raise InputError(f"{path}: expected numbers, got {found.dtype}")
+    if found.ndim != 2 or found.shape[1] != len(FIELDS):
+        raise InputError(f"{path}: expected (N, {len(FIELDS)}) numbers, got shape {found.shape}")
     return found.astype(np.float64)
 
 
@@ -98,4 +103,4 @@ def _stored(path: Path) -> np.ndarray:
         return np.lib.format.open_memmap(path, mode="r")  # of .npy only: np.load takes .npz and pickles too
     if path.suffix == ".pcd":
         return np.asarray(PointCloud.from_path(path).numpy(FIELDS))
-    return np.fromfile(path, dtype="<f4").reshape(-1, len(FIELDS))
+    return float_rows.load(path, len(FIELDS))

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers import folders, hdf5
+from echoes.readers import hdf5, visible
 from echoes.readers.frames import MOVED
 from echoes.readers.recordings import RecordingEntry, Returns
 
@@ -57,7 +57,7 @@ def index(root: Path, source: Source) -> list[RecordingEntry]:
     recorded = []
     for path in sorted(root.glob("subject*/*.mat")):
         key = path.relative_to(root).as_posix()
-        if any(map(folders.is_hidden, path.relative_to(root).parts)):
+        if visible.is_hidden(path.relative_to(root)):
             continue
         if not (name := NAME.fullmatch(key)):
             raise InputError(f"{path}: expected subject{{S}}/radar_data{{1..{len(MOVEMENTS)}}}.mat as name")

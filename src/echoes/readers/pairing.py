@@ -13,6 +13,7 @@ from echoes.readers import tables
 
 Padding = Literal["none", "zero", "nan"]  # rows that hold no return: none, x = y = z = 0, or any of them NaN
 Row = tuple[float, float, float]
+CLOCKS_S = 1.0  # stamps that far apart tell of two clocks, not of two frames
 OTHER_CLOCK = "a clock jumped back, and no LiDAR cloud is known to share it"  # why a pair is refused
 
 
@@ -52,13 +53,18 @@ def too_far(offset_s: float, tolerance_s: float) -> str:
     return f"stamps {offset_s:+.4f} s apart, beyond {tolerance_s} s" if abs(offset_s) > tolerance_s else ""
 
 
-def unpadded(rows: np.ndarray, padding: Padding) -> np.ndarray:
-    """The rows, of which x, y, z are the first columns, that hold a return."""
-    if padding == "zero":
-        return rows[(rows[:, :3] != 0).any(axis=1)]
+def unpadded(rows: np.ndarray, padding: Padding, origin: Path | str) -> np.ndarray:
+    """The rows, of which x, y, z are the first columns, that hold a return.
+
+    Raises InputError naming `origin` where a place is NaN and `padding` does not say so.
+    """
+    nowhere = np.isnan(rows[:, :3]).any(axis=1)
     if padding == "nan":
-        return rows[~np.isnan(rows[:, :3]).any(axis=1)]
-    return rows
+        return rows[~nowhere]
+    if nowhere.any():
+        told = f"NaN in {nowhere.sum()} of {len(rows)}; `padding: nan` leaves out such rows, if they hold no return"
+        raise InputError(f"{origin}: expected a place of every point, got {told}")
+    return rows[(rows[:, :3] != 0).any(axis=1)] if padding == "zero" else rows
 
 
 def reflectivity(values: np.ndarray, most: float, origin: Path | str) -> np.ndarray:

@@ -25,7 +25,7 @@ import numpy as np
 
 from echoes import params
 from echoes.errors import InputError
-from echoes.readers import clocks, ego_motion
+from echoes.readers import clocks, ego_motion, visible
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 from echoes.readers.raflow_scans import Tick, displacement, repeats, ticks
@@ -161,7 +161,7 @@ def _number(path: Path) -> int:
 def _recordings(root: Path) -> dict[tuple[str, str], dict[int, Path]]:
     """(folder, recording) -> sample number -> file."""
     recordings: dict[tuple[str, str], dict[int, Path]] = defaultdict(dict)
-    for path in sorted(root.rglob("*.json")):
+    for path in visible.below(root, root.rglob("*.json")):
         if not (name := NAME.fullmatch(path.name)):
             raise InputError(f"{path}: expected radar_seqs-S_samples-K.json as name")
         recordings[path.parent.relative_to(root).as_posix(), name[1]][int(name[2])] = path

@@ -34,11 +34,11 @@ from echoes.readers import bags, clocks, drives, ros_motion
 from echoes.readers.bags import Message
 from echoes.readers.drives import Drive, Stamped
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, Entry, Frame, check_points
-from echoes.readers.pairing import OTHER_CLOCK, Row, lidar_to_radar, reflectivity, too_far, unpadded
+from echoes.readers.pairing import CLOCKS_S, OTHER_CLOCK, Row, lidar_to_radar, reflectivity, too_far, unpadded
+from echoes.readers.power import decibels
 from echoes.readers.ros_source import LidarTopic, MotionTopic, RadarTopic, Source, directed
 
 STILL = "no motion is recorded around it"
-CLOCKS_S = 1.0  # stamps that far apart tell of two clocks, not of two frames
 
 
 def index(root: Path, source: Source) -> list[Entry]:
@@ -99,14 +99,21 @@ def _entries(root: Path, source: Source, drive: Drive, name: str) -> list[Entry]
     for run, others, states in clouds:
         gap_s = source.motion.max_gap_s if source.motion else 0.0
         pairs = zip(run, drives.nearest(run, others), drives.around(run, states, gap_s), strict=True)
-        listed = [_entry(source, name, *three) for three in pairs]
+        apart_s = drives.apart_s(run, others)
+        listed = [_entry(source, name, *three, apart_s) for three in pairs]
         entries += [replace(entry, refused=OTHER_CLOCK) for entry in listed] if lidar and not others else listed
     return entries
 
 
 def _entry(
-    source: Source, sequence: str, radar: Stamped, lidar: Stamped | None, moved: tuple[Stamped, Stamped] | None
+    source: Source,
+    sequence: str,
+    radar: Stamped,
+    lidar: Stamped | None,
+    moved: tuple[Stamped, Stamped] | None,
+    apart_s: float,
 ) -> Entry:
+    """A radar cloud with what was recorded around it; apart_s: the radar's clock minus the LiDAR's."""
     places: dict[str, Any] = {"radar": _place(radar), "lidar": _place(lidar) if lidar else None, "motion": None}
     refused = STILL if source.motion and not moved and source.ego_motion == "recorded" else ""
     if moved:
@@ -115,13 +122,13 @@ def _entry(
         places["motion"] = [_place(before), _place(after), share]
     offset_s = (lidar.time_ns - radar.time_ns) / 1e9 if lidar else None
     if offset_s is not None and (far := too_far(offset_s, source.stamp_tolerance_s)):
-        refused = f"{far}{_clocks(source, offset_s)}"
+        refused = f"{far}{_clocks(source, offset_s, apart_s)}"
     key = json.dumps(places, ensure_ascii=False, separators=(",", ":"))
     stamp = radar.time_ns / 1e9
     return Entry(sequence, stamp, key, offset_s, refused, repeated=radar.repeated, empty=radar.empty)
 
 
-def _clocks(source: Source, offset_s: float) -> str:
+def _clocks(source: Source, offset_s: float, apart_s: float) -> str:
     """What to do about stamps that two clocks made."""
     if abs(offset_s) < CLOCKS_S:
         return ""
@@ -129,7 +136,8 @@ def _clocks(source: Source, offset_s: float) -> str:
         f"{name} by {topic.stamps} {topic.offset_s:+g} s"
         for name, topic in (("radar", source.radar), ("lidar", source.lidar))
     )
-    return f" ({told}); a constant difference of two clocks belongs in lidar.offset_s"
+    proposed = f"{source.lidar.offset_s + apart_s:.3f}, by when the clouds were received"
+    return f" ({told}); a constant difference of two clocks belongs in lidar.offset_s: about {proposed}"
 
 
 def _place(one: Stamped) -> list[Any]:
@@ -149,13 +157,14 @@ def _table(root: Path, source: RadarTopic | LidarTopic, place: Sequence[Any], co
         rows = np.stack([found[source.fields[column]].astype(np.float64) for column in columns], axis=1)
     if source.padding == "zero" and columns[0] == "range":
         return rows[rows[:, 0] != 0]
-    return unpadded(rows, source.padding)
+    return unpadded(rows, source.padding, f"{path}: {source.topic}")
 
 
 def _radar(root: Path, source: RadarTopic, place: Sequence[Any]) -> np.ndarray:
     """(N, 5) x, y, z, Doppler and power in the radar's own axes."""
-    rows = _table(root, source, place, source.columns)
-    check_points(rows, source.columns, f"{root / place[0]}: {source.topic}")
+    rows, origin = _table(root, source, place, source.columns), f"{root / place[0]}: {source.topic}"
+    rows[:, 4] = decibels(rows[:, 4], source.power, origin)
+    check_points(rows, source.columns, origin)
     rows[:, 3] *= source.doppler_sign
     if source.columns == RADAR_COLUMNS:
         return rows

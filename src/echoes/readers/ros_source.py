@@ -12,6 +12,7 @@ from echoes.readers.drives import MAX_OFFSET_S, SameStamp, Stamps
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion
 from echoes.readers.pairing import Padding, Row
+from echoes.readers.power import Power
 
 Rotation = tuple[Row, Row, Row]
 POLAR_COLUMNS = ("range", "azimuth", "elevation", *RADAR_COLUMNS[3:])  # m, rad from x to y, rad from x up
@@ -24,12 +25,14 @@ class RadarTopic:
     fields    of x, y, z, doppler, power, or of range, azimuth, elevation, doppler, power.
     axes      where x, y and z of its points are directed, such as FLU (forward, left, up) or RFU, or a rotation, three
               rows of three, that takes them to forward, left, up.
+    power     the unit of the field, dB or linear.
     """
 
     topic: str
     fields: dict[str, str]
     doppler_sign: Literal[1, -1]  # of the field when a point recedes
     axes: str | Rotation
+    power: Power
     padding: Padding
     stamps: Stamps
     offset_s: float  # added to them

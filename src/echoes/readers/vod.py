@@ -12,6 +12,7 @@ The frames carry no stamps: they follow the LiDAR at 10 Hz, so the number gives 
 difference of a pair (below 40 ms by the authors' choice) is not known. A sequence is a run of
 consecutive numbers, cut where two poses lie farther apart than the vehicle can drive: the drives of the data
 set are numbered through. odomToCamera takes camera coordinates to odom (its height is the camera's, 1.3 m).
+Names of six digits, as of KITTI, are read as well.
 """
 
 import json
@@ -23,12 +24,12 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers import tables
+from echoes.readers import float_rows, tables, visible
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MOVED, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 
 PERIOD_S = 0.1
-NUMBER = re.compile("[0-9]{5}")
+NUMBER = re.compile("[0-9]{5,6}")  # six, as those of KITTI
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,12 @@ def _needed(root: Path, source: Source) -> list[tuple[Path, str]]:
 def _numbers(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected NNNNN.bin in it")
-    names = sorted(path.stem for path in folder.glob("*.bin"))
+    names = [path.stem for path in visible.below(folder, folder.glob("*.bin"))]
     if not names:
         raise InputError(f"{folder}: expected NNNNN.bin, got none")
     for name in names:
-        if not NUMBER.fullmatch(name):
-            raise InputError(f"{folder}: expected names of five digits, got {name!r}")
+        if not NUMBER.fullmatch(name) or len(name) != len(names[0]):
+            raise InputError(f"{folder}: expected names of five digits, or all of six, got {name!r}")
     return names
 
 
@@ -109,20 +110,19 @@ def _floats(path: Path, columns: int) -> np.ndarray:
     """(N, columns) float32."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    size, row = path.stat().st_size, 4 * columns
-    if size % row:
-        raise InputError(f"{path}: expected rows of {columns} float32 ({row} bytes), got {size} bytes")
-    return np.fromfile(path, dtype="<f4").reshape(-1, columns)
+    try:
+        return float_rows.load(path, columns)
+    except ValueError as error:
+        expected = f"expected rows of {columns} float32 ({4 * columns} bytes)"
+        raise InputError(f"{path}: {expected}, got {error}; the reader clouds takes other columns") from error
 
 
 def _lidar(root: Path, source: Source, number: str) -> tuple[np.ndarray, tuple[float, float, float]]:
     path = root / "lidar/training/velodyne" / f"{number}.bin"
     rows = _floats(path, 4)
-    if len(rows) == 0:
-        raise InputError(f"{path}: expected LiDAR points, got an empty file")
     check_points(rows, TARGET_COLUMNS, path)
     reflectivity = rows[:, 3] / source.reflectivity_max
-    if reflectivity.min() < 0 or reflectivity.max() > 1:
+    if len(rows) and (reflectivity.min() < 0 or reflectivity.max() > 1):
         got = f"{rows[:, 3].min()}..{rows[:, 3].max()}"
         raise InputError(f"{path}: expected reflectance 0..{source.reflectivity_max} (reflectivity_max), got {got}")
     to_camera = _to_camera(root / "lidar/training/calib" / f"{number}.txt")
@@ -186,7 +186,7 @@ def _velocity(root: Path, source: Source, number: str) -> np.ndarray | None:
         return None
     places = {0: own}
     for step in (-1, 1):
-        name = f"{int(number) + step:05d}"
+        name = f"{int(number) + step:0{len(number)}d}"
         if (root / source.radar / "training/pose" / f"{name}.json").is_file():
             place = _place(root, source, name)
             if place is not None and _drivable(own, place, source):

@@ -1,6 +1,7 @@
 """Radar clouds of a track -> the cells of radar and target, and what was measured on the way."""
 
 import logging
+from collections import defaultdict
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,10 @@ from echoes.errors import InputError
 from echoes.judging import findings as judged
 from echoes.judging.judge import Judge, by_name
 from echoes.readers.catalog import CLOUDS, CloudSource
+from echoes.readers.frames import Entry
 from echoes.readers.splits import ByFewRecordings, ByRecording, ByUser, stretches
 from echoes.readers.splits import Split as SequenceSplit
-from echoes.voxelization import pairs, returns, stamps
+from echoes.voxelization import pairs, returns, skipped, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
 from echoes.voxelization.mixing import assigned
 from echoes.voxelization.sections import Layout, Split
@@ -63,17 +65,21 @@ def write(
     statistics = Statistics(task, len(listed), len(listed) - len(usable), splits.count("purged"), jumps, layout.swept())
     grids = GridsWriter(writer, grid, task)
     judge = Judge(source, listed)
+    lost: dict[str, list[Entry]] = defaultdict(list)
     found = ordered(work, chosen, workers)
     for prepared, of_entry in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
         if prepared.measured is not None:
             judge.take(of_entry.entry, prepared.measured)
         for pair, view in zip(prepared.pairs, of_entry.views, strict=True):
             statistics.take(pair, view.split)
-            if pair is not None:
+            if pair is None:
+                lost[view.split].append(view.entry)
+            else:
                 grids.append(pair.cells, view.split, stretch_of[view.entry])
     findings = judge.found()
     for warning in judged.warnings(findings):
         logging.warning("voxelize: %s", warning)
+    skipped.require_frames(grids.frames, lost, reader.read, root, source)
     made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
     parents = {"raw": files.digest(root)}
     grids.seal(made_with, layout.scaling, source.ego_motion, layout.ground_m(), layout.swept(), parents)

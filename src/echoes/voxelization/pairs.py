@@ -86,8 +86,11 @@ class Pair:
 
 @dataclass(frozen=True)
 class Prepared:
-    """An entry. pairs: of its views, None for one without radar points, or without what goes in; measured: what its
-    frame tells of itself, None where that is not asked for.
+    """An entry.
+
+    pairs     of its views, None for one without radar points, or without what goes in; None for all of a frame whose
+              LiDAR saw nothing: it failed, and an empty street is no target.
+    measured  what its frame tells of itself; None where that is not asked for.
     """
 
     pairs: list[Pair | None]
@@ -110,6 +113,9 @@ def prepare(
         frame = replace(frame, radar=frame.radar[:0])
     if frame.target is None:
         raise InputError(f"{root}: expected a LiDAR recording beside the radar's to train on, got none for {entry.key}")
+    told = measured(frame, source, entry) if shown.measured else None
+    if len(frame.target) == 0:
+        return Prepared([None] * len(shown.views), told)
     plane = ground.fit(frame.target, params.ground)
     past = [] if unpaired else [(read(root, source, before), before) for before in shown.earlier]
     seen = [(frame, entry), *past]
@@ -123,7 +129,7 @@ def prepare(
         )
         for view in shown.views
     ]
-    return Prepared(pairs, measured(frame, source, entry) if shown.measured else None)
+    return Prepared(pairs, told)
 
 
 def _pair(seen: Sequence[Seen], plane: Plane | None, source: Any, params: GridParams, view: View) -> Pair | None:
