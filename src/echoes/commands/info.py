@@ -10,7 +10,17 @@ from echoes.compute.device import best_device
 from echoes.compute.precision import native
 
 PACKAGES = ("echoes", "torch", "numpy", "numba", "zarr", "safetensors", "dvc", "scipy", "h5py", "rosbags")
-EXTRAS = ("diffusers", "onnx", "onnxruntime", "onnxscript", "distributed", "tensorboard", "wandb", "mlflow")
+EXTRAS = (
+    "diffusers",
+    "onnx",
+    "onnxruntime",
+    "onnxscript",
+    "distributed",
+    "tensorboard",
+    "wandb",
+    "mlflow",
+    "torch-fidelity",
+)
 VARIABLES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES")
 
 

@@ -12,7 +12,7 @@ from echoes import params
 from echoes.arrays import Reader
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.evaluation import bootstrap, classification, halves, manifolds, spectrogram_report, spectrograms
+from echoes.evaluation import bootstrap, classification, halves, inception, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.spectrogram_report import Classified
 from echoes.metric_order import in_order
@@ -30,11 +30,13 @@ class SpectrogramEvaluation:
     """The section `<track>.evaluate` of spectrograms.
 
     judge      how each classifier is trained.
+    inception  file with the weights of Inception, in whose features distances are measured too (docs/results.md).
     resamples  of the bootstrap; panels: spectrograms per method and label in the picture.
     """
 
     of: Literal["spectrograms"]
     judge: Schedule
+    inception: str | None
     resamples: int
     seed: int
     panels: int
@@ -81,9 +83,10 @@ class Comparison:
     """
 
     def __init__(self, data: Spectrograms, path: Path, p: SpectrogramEvaluation, device: torch.device) -> None:
-        """Raises InputError unless the samples at `path` were made from `data`."""
+        """Raises InputError unless the samples at `path` were made from `data`, and for no weights of Inception."""
         samples = Samples(path, data)
         self.data, self._p, self._device = data, p, device
+        self._inception = None if p.inception is None else inception.load(Path(p.inception), device)
         self._classes = tuple(len(names) for names in data.label_names.values())
         train, test = data.frames("train"), data.frames("test")
         self.spectrograms = {"real": (data.target_batch(test), data.labels(test))}
@@ -118,6 +121,7 @@ class Comparison:
                 self._p.resamples,
             )
             others = {**self._as_training_data(name), **self._novelty(name), **self._sifted(name)}
+            others |= self._in_inception(name, chosen)
             others |= _timed(timings, name)
             blocks[name] = in_order({**numbers, **others})
         return {**blocks, "spectrograms": len(real.labels), "compared": len(chosen["reference"])}
@@ -161,6 +165,13 @@ class Comparison:
         """nearest_ratio: 1 for as new as unseen recordings, towards 0 for copies of the training set."""
         made, real = self.classified[name].features, self.classified["real"].features
         return {"nearest_ratio": manifolds.nearest_ratio(made, real, self._train_features)}
+
+    def _in_inception(self, name: str, chosen: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Distances of what is compared of a method to the reference in its features; none where it is not given."""
+        if self._inception is None:
+            return {}
+        sets = (self.spectrograms[name][0][chosen[name]], self.spectrograms["real"][0][chosen["reference"]])
+        return inception.distances(*(inception.features(self._inception, x, self._device) for x in sets))
 
     def _sifted(self, name: str) -> dict[str, float | None]:
         """sieve_share: of the spectrograms that are within the limits of the kinematic sieve, with its interval."""
