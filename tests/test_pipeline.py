@@ -162,6 +162,25 @@ def test_the_track_that_generates_radar_is_the_simulated_street_the_other_way_ro
     assert streets[0].read_bytes() == streets[1].read_bytes()
 
 
+def test_the_track_that_generates_radar_from_nothing_is_the_one_from_a_lidar_without_its_condition():
+    given, free = (copy.deepcopy(NUMBERS[track]) for track in ("radar_from_lidar", "radar_free"))
+    for section, by in ((given, "encoder"), (free, "none")):
+        assert section["ldm"]["architecture"].pop("condition")["by"] == by
+        del section["ldm"]["architecture"]["regression"], section["ldm"]["loss"]["regression"]
+        del section["ldm"]["augmentation"]
+    assert free == given
+    streets = [imports.ROOT / "data" / "raw" / track / "street.yaml" for track in ("radar", "radar_free")]
+    assert streets[0].read_bytes() == streets[1].read_bytes()
+
+
+def test_the_real_pairs_the_other_way_round_are_those_of_their_track():
+    given, made = (copy.deepcopy(NUMBERS[track]) for track in ("astyx", "astyx_from_lidar"))
+    assert (given["grid"].pop("task"), made["grid"].pop("task")) == ("enhance", "radar_from_lidar")
+    for section in (given, made):
+        del section["vae"]["loss"]["measured"], section["ldm"]["loss"]["regression"]["measured"]
+    assert made == given
+
+
 def test_the_street_at_full_size_is_the_street_in_the_grid_of_the_tracks_for_a_gpu():
     full, sized = (NUMBERS[track]["grid"] for track in ("street_full", "vod"))
     assert [full[axis]["size"] for axis in "zyx"] == [sized[axis]["size"] for axis in "zyx"] == [32, 128, 128]
@@ -204,7 +223,8 @@ def test_the_sections_of_a_track_speak_of_one_family(track):
     assert section["evaluate"]["of"] == ("clouds" if clouds else "spectrograms")
     assert section["vae"]["loss"]["kind"] == ("occupancy" if clouds else "spectrogram")
     assert (section["ldm"]["architecture"]["condition"]["by"] == "labels") is not clouds
-    assert section["ldm"]["architecture"]["regression"]["kind"] == ("birdseye" if clouds else "none")
+    conditioned = section["ldm"]["architecture"]["condition"]["by"] != "none"
+    assert section["ldm"]["architecture"]["regression"]["kind"] == ("birdseye" if clouds and conditioned else "none")
     assert clouds or not any(section[stage]["mirror"] for stage in ("vae", "ldm", "cd"))
 
 

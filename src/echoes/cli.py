@@ -123,8 +123,8 @@ def generate(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Spectrograms, or frames, in the network at once.")] = 32,
     form: Annotated[
-        Literal["figures", "dataset", "dataset16", "ply", "pcd", "npy", "csv", "bin"] | None,
-        typer.Option("--format", help="Of spectrograms (figures; dataset: pixels), or of radar frames (ply)."),
+        Literal["figures", "dataset", "dataset16", "iq", "ply", "pcd", "npy", "csv", "bin"] | None,
+        typer.Option("--format", help="Of spectrograms (figures; dataset: pixels; iq: samples), or of radar frames."),
     ] = None,
     sieve: Annotated[
         bool, typer.Option("--sieve", help="Leave spectrograms out that no body makes, and draw others for them.")

@@ -7,7 +7,7 @@ METRIC_ORDER = (
     *("chamfer_m", "f1@1.0m", "iou_bev", "iou_3d", "jsd_bev", "count_ratio"),
     *("points_chamfer_m", "points_chamfer_ratio", "points_f1@1.0m", "points_f1_ratio"),
     *("points_worse_than_radar", "points_worse_than_lidar"),
-    *("frechet", "kid", "precision", "recall", "coverage"),
+    *("frechet", "kid", "precision", "recall", "coverage", "inception_frechet", "inception_kid"),
     *("activity_accuracy", "user_accuracy", "train_on_generated_accuracy"),
     *("envelope_w1_mps", "cadence_w1_hz", "latency_ms", "calls"),
     *("set_two_sample_accuracy", "set_frechet", "set_jsd_bev"),

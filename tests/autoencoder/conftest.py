@@ -38,5 +38,5 @@ def crops(tmp_path_factory: pytest.TempPathFactory) -> Spectrograms:
         for i, recorded in enumerate(RECORDED):
             values = np.stack([crop(i, k) for k in range(len(SPLITS))])
             grids.append(recorded, [0.1 * k for k in range(len(SPLITS))], SPLITS, values)
-        grids.seal({}, -40.0, 0.0, {"raw": "r"})
+        grids.seal({}, {"scaling": {"floor_db": -40.0, "ceiling_db": 0.0}}, {"raw": "r"})
     return Spectrograms(path)

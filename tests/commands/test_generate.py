@@ -129,6 +129,11 @@ def test_the_same_seed_gives_the_same_spectrograms_in_any_batch(project: Path, t
     assert all(np.abs(one[i] - one[0]).max() > 1 for i in range(1, 7))
 
 
+def test_samples_of_a_track_without_phases_are_refused_and_nothing_is_left(project: Path) -> None:
+    assert_one_line(run("--format", "iq", "out"), "--format: expected figures, dataset or dataset16 for a track whose")
+    assert not (project / "out").exists()
+
+
 def test_a_sample_is_the_same_whatever_else_is_asked_for(project: Path) -> None:
     assert run("--user", "3", "--activity", "walk", "--count", "2", "few").exit_code == 0
     assert run("--count", "3", "many").exit_code == 0

@@ -126,7 +126,7 @@ REFUSED = [
     ((STREET, "out", "--user", "3"), TRACK, "--user: expected none for radar frames, which have no labels, got 3"),
     ((STREET, "out", "--method", "ldm"), TRACK, "--method: expected cd_1 or cd_2, as radar frames are read out"),
     ((STREET, "out", "--count", "101"), TRACK, "--count: expected 1 to 100 radar frames of a frame, got 101"),
-    (("out", "--format", "ply"), "people", "--format: expected one of figures, dataset, dataset16 for spectrograms, "),
+    (("out", "--format", "ply"), "people", "--format: expected one of figures, dataset, dataset16, iq for spectro"),
     ((STREET, "out", "--format", "dataset"), TRACK, "--format: expected one of ply, pcd, npy, csv, bin for radar fram"),
     ((STREET, "more", "out"), TRACK, "generate: expected [INPUT] OUTPUT, got 3 folders"),
     ((STREET, "out"), "people", "data/people/vae.safetensors: expected a track of clouds, got one of labelled"),

@@ -35,7 +35,14 @@ SECTIONS = {
         "ldm": tracks.PEOPLE_LDM,
         "cd": tracks.PEOPLE_CD,
         "sample": tracks.PEOPLE_SAMPLE,
-        "evaluate": {"of": "spectrograms", "judge": tracks.SCHEDULE, "resamples": 40, "seed": 0, "panels": 1},
+        "evaluate": {
+            "of": "spectrograms",
+            "judge": tracks.SCHEDULE,
+            "inception": None,
+            "resamples": 40,
+            "seed": 0,
+            "panels": 1,
+        },
     },
 }
 

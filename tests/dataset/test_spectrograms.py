@@ -22,6 +22,8 @@ RECORDED = [
     for activity in ACTIVITIES
 ]
 SPLITS = ("train", "train", "val", "test")
+POWERS = {"scaling": {"floor_db": -40.0, "ceiling_db": 0.0}}
+WINDOWS = {"window": "hann", "window_s": 0.02, "hop": 4, "bins": 16, "rate_hz": 400.0, "compression": 0.5}
 
 
 def levels(recorded, channels=1):
@@ -30,12 +32,12 @@ def levels(recorded, channels=1):
     return drawn.astype(np.float16)
 
 
-def write(path, splits=lambda one: SPLITS, channels=lambda one: 1):
+def write(path, splits=lambda one: SPLITS, channels=lambda one: 1, told=POWERS):
     with arrays.writing(path) as writer:
         made = SpectrogramsWriter(writer, (VELOCITY, TIME), RECORDED)
         for one in RECORDED:
             made.append(one, [0.0, 0.4, 0.8, 1.2], splits(one), levels(one, channels(one)))
-        made.seal({"source": {"reader": "mars"}}, -40.0, 0.0, {"raw": "r"})
+        made.seal({"source": {"reader": "mars"}}, told, {"raw": "r"})
     return Spectrograms(path)
 
 
@@ -121,13 +123,26 @@ def test_labels_that_cannot_be_trained_or_tested_are_refused_and_leave_nothing(t
 @pytest.mark.parametrize(
     ("channels", "message"),
     [
-        (lambda one: 2, "2-walk: expected 1 or 3 channels, got 2"),
+        (lambda one: 4, "2-walk: expected 1 to 3 channels, got 4"),
         (lambda one: 1 + 2 * (one.key == "10-walk"), "10-walk: expected 1 channels, as before, got 3"),
     ],
 )
 def test_mixed_channels_are_refused(tmp_path, channels, message):
     with pytest.raises(InputError, match=message):
         write(tmp_path / "grids.zarr", channels=channels)
+
+
+def test_complex_spectrograms_are_looked_at_as_powers_and_tell_models_how_they_were_made(tmp_path, data):
+    found = write(tmp_path / "grids.zarr", channels=lambda one: 2, told={**POWERS, "stft": WINDOWS})
+    assert found.powers(found.target_batch([0, 1])).shape == (2, 1, *found.shape)
+    assert set(found.metadata) - set(data.metadata) == {"stft"}
+    values = data.target_batch([0, 1])
+    assert data.powers(values) is values
+
+
+def test_a_transform_of_other_cells_than_the_axes_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"header: stft\.bins: expected \d+, the cells of velocity, got 1024$"):
+        write(tmp_path / "grids.zarr", channels=lambda one: 2, told={**POWERS, "stft": {**WINDOWS, "bins": 1024}})
 
 
 def test_grids_of_either_family_are_read_by_their_header(tmp_path, data):

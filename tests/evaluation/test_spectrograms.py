@@ -125,6 +125,11 @@ def test_what_does_not_oscillate_has_no_cadence():
     assert walking == pytest.approx(1.8, abs=0.06)
 
 
+def test_what_is_shorter_than_a_period_of_the_fastest_limb_has_no_cadence():
+    moving = np.sin(np.arange(8))[None]
+    np.testing.assert_array_equal(spectrograms.cadence_hz(moving, moving, 0.02), [0.0])
+
+
 def test_cadence_lies_among_those_of_limbs():
     noise = seeds.rng(0, "noise").uniform(-1, 1, (20, 64, 64))
     found = motion(noise).cadence_hz

@@ -55,7 +55,10 @@ CPU = torch.device("cpu")
 SMALL = VaeConfig(channels=(8, 16), blocks=(1, 1), latent_channels=4, patch=2)
 CASES = {"radar": "track", "microdoppler": "people"}  # family -> fixture
 # Handed on, whatever is chosen, to who does not look at them.
-HANDED_ON = ("unet.least", "unet.window", "unet.keep", "norm.groups", "dit.window", "dit.keep", "loss.regression")
+HANDED_ON = (
+    *("unet.least", "unet.window", "unet.keep", "norm.groups", "dit.window", "dit.keep"),
+    *("loss.regression", "loss.drop"),
+)
 
 
 def one_step(*args: Any) -> Iterator[Any]:

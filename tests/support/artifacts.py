@@ -22,6 +22,7 @@ LATENT_SHAPE = (4, 2, 4, 2)
 SCALING = Scaling(power_db=(40.0, 100.0), doppler_mps=10.0)
 SPLITS = ("train",) * 7 + ("val",) * 3 + ("test",) * 4
 VELOCITY, TIME = Axis("velocity", "m/s", -4.0, 4.0, 16), Axis("time", "s", 0.0, 1.6, 16)
+POWERS = {"scaling": {"floor_db": -40.0, "ceiling_db": 0.0}}
 USERS, ACTIVITIES, DRONE = ("1", "3"), ("fall", "walk"), ("drone", "fly")
 LABELS = [(user, activity) for user in USERS for activity in ACTIVITIES] + [DRONE]
 ROUNDS = ("train", "train", "train", "val", "test", "test")  # a recording of each combination of labels
@@ -135,5 +136,5 @@ def write_spectrograms(path: Path, channels: int = 1, raw: str = "r") -> Spectro
         for i, one in recorded:
             crops = spectrograms(i, one.labels["user"], one.labels["activity"], channels)
             made.append(one, [0.0, 1.6], [ROUNDS[i]] * 2, crops)
-        made.seal({"source": {"reader": "simulated_people"}}, -40.0, 0.0, {"raw": raw})
+        made.seal({"source": {"reader": "simulated_people"}}, POWERS, {"raw": raw})
     return Spectrograms(path)

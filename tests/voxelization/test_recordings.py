@@ -217,7 +217,7 @@ STRETCH = {"by": "stretch", "gap_s": 10.0, "folds": 4, "fold": 0, "val": 0.1, "s
         (
             RADAR,
             {**SEQUENCE, "by": "recording"},
-            r"^t\.grid\.raster: expected stft, doppler_time or picture .* mars, got voxels",
+            r"^t\.grid\.raster: expected stft, stft_complex, doppler_time or picture .* mars, got voxels",
         ),
         (GRID, SEQUENCE, r"^t\.split\.by: expected recording, few, user or time for the reader mars, got sequence"),
         (GRID, STRETCH, r"^t\.split\.by: expected recording, few, user or time for the reader mars, got stretch"),

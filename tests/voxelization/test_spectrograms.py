@@ -36,6 +36,12 @@ DOPPLER_TIME = {
     "resolution_mps": 0.4,
 }
 PICTURE = {**KEPT, "raster": "picture"}
+COMPLEX = {
+    **{name: value for name, value in STFT.items() if name != "overlap"},
+    "raster": "stft_complex",
+    "hop": 16,
+    "compression": 0.5,
+}
 ONE = RecordingEntry("walk/1", {"activity": "walk"}, 2.0)
 CROPS = Crops(ONE, (0, 1, 3), ("train", "train", "test"))
 
@@ -86,9 +92,11 @@ def test_a_picture_starts_with_the_lowest_velocity():
         (
             Signal(samples(), 2000.0, 0.0124),
             PICTURE,
-            r"grid\.raster: expected stft for what the reader gives, got picture",
+            r"grid\.raster: expected stft or stft_complex for what the reader gives, got picture",
         ),
         (Picture(np.zeros((1, 32, 16))), STFT, r"grid\.raster: expected picture for what the reader gives, got stft"),
+        (Picture(np.zeros((1, 32, 16))), COMPLEX, r"grid\.raster: expected picture for .*, got stft_complex"),
+        (Signal(samples().real, 2000.0, 0.0124), COMPLEX, r"grid\.raster: expected stft for one channel, .*"),
         (returns(np.arange(9.0)), STFT, r"grid\.raster: expected doppler_time .* got stft"),
         (Picture(np.zeros((1, 30, 16))), PICTURE, r"expected 32 x 16 pixels, .* got 30 x 16"),
         (Signal(samples() * np.nan, 2000.0, 0.0124), STFT, r"expected finite samples, got \(nan"),

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from echoes import files, params
-from echoes.commands import picture_dataset, radar_frames
+from echoes.commands import iq_dataset, picture_dataset, radar_frames
 from echoes.commands.chosen import Pack, Track
 from echoes.commands.folders import check_replaceable
 from echoes.commands.outputs import Format
@@ -25,14 +25,15 @@ from echoes.reports import spectrograms as pictures
 from echoes.reports.spectrograms import View
 
 Method = Literal["ldm", "cd_1", "cd_2"]
-Form = Literal["figures", "dataset", "dataset16"]
-BITS = {"dataset": 8, "dataset16": 16}  # of a value of a pixel
+Form = Literal["figures", "dataset", "dataset16", "iq"]
+BITS = {"dataset": 8, "dataset16": 16, "iq": 32}  # of a value of a pixel, of either part of a sample
 COUNT = 16  # spectrograms of each label
 ARRAYS, INDEX = "spectrograms.npz", "spectrograms.tsv"
 TOLD = {
     "figures": f"{ARRAYS} (arrays with their axes), {INDEX}, <labels>/*.png and <labels>.png",
     "dataset": f"<labels>/*.png of 8 bits, {picture_dataset.TABLE} and {picture_dataset.INDEX}",
     "dataset16": f"<labels>/*.png of 16 bits, {picture_dataset.TABLE} and {picture_dataset.INDEX}",
+    "iq": f"<labels>/*.npy of slow-time samples, {picture_dataset.TABLE} and {iq_dataset.INDEX}",
 }
 Found = Iterable[tuple[Labels, np.ndarray, tuple[int, ...]]]  # labels, (N, C, F, T), numbers of the samples
 
@@ -114,21 +115,28 @@ def spectrograms(model: Track | Pack, wanted: Wanted, output: Path, overwrite: b
     Raises InputError, and leaves nothing behind, where the model, the labels or `output` cannot be used.
     """
     output = output.resolve()
-    earlier = picture_dataset.INDEX if (output / picture_dataset.INDEX).is_file() else INDEX
+    indices = (picture_dataset.INDEX, iq_dataset.INDEX, INDEX)
+    earlier = next((index for index in indices if (output / index).is_file()), INDEX)
     check_replaceable(output, earlier, overwrite)
     generator = loaded(model, wanted.method, wanted.seed)
+    if wanted.form == "iq":
+        iq_dataset.require_phases(generator)
     chosen, dropped = generator.known(wanted.labels), Counter[str]()
     limits = sifting.limits(model.folder, generator) if wanted.sieve else None
-    found = _found(generator, chosen, wanted, limits, dropped)
+    found, fit = _found(generator, chosen, wanted, limits, dropped), ""
     with files.replacing(output) as folder:
         folder.mkdir()
         if wanted.form == "figures":
             figures(found, generator, folder)
         else:
             source = picture_dataset.Source(model.name, wanted.method, wanted.seed, wanted.sieve, BITS[wanted.form])
-            picture_dataset.write(found, generator, source, folder)
+            if wanted.form == "iq":
+                error = iq_dataset.write(found, generator, source, folder)
+                fit = f"\nstft_inconsistency {error:.3f}: |STFT(samples) - spectrogram| / |spectrogram|"
+            else:
+                picture_dataset.write(found, generator, source, folder)
     count = wanted.count * len(chosen)
-    told = f"{count} spectrograms of {wanted.method} are in {output}: {TOLD[wanted.form]}"
+    told = f"{count} spectrograms of {wanted.method} are in {output}: {TOLD[wanted.form]}{fit}"
     if limits is None:
         return told
     return f"{told}\ndropped {dropped.total()} of {count + dropped.total()}, beyond: {sifting.reasons(dropped)}"
@@ -157,7 +165,7 @@ def figures(found: Found, generator: SpectrogramGenerator, folder: Path) -> None
     made = {}
     for labels, drawn, _ in found:
         made[labels] = drawn
-        draw(drawn, name_of(labels), view, folder)
+        draw(generator.powers(drawn), name_of(labels), view, folder)
     write_arrays(made, generator, folder / ARRAYS)
     write_index(made, generator.kinds, folder / INDEX)
 

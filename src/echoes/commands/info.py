@@ -12,7 +12,7 @@ from echoes.compute.precision import native
 PACKAGES = ("echoes", "torch", "numpy", "numba", "zarr", "safetensors", "dvc", "scipy", "h5py", "rosbags")
 EXTRAS = (
     *("diffusers", "onnx", "onnxruntime", "onnxscript", "distributed"),
-    *("tensorboard", "wandb", "mlflow", "rerun-sdk"),
+    *("tensorboard", "wandb", "mlflow", "rerun-sdk", "torch-fidelity"),
 )
 VARIABLES = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "CUDA_VISIBLE_DEVICES")
 

@@ -56,10 +56,12 @@ def write(
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["file", *generator.kinds, "seed", "sample", "track", "model"])
         channels = 0
-        for labels, spectrograms, sample_ids in found:
+        for labels, made, sample_ids in found:
+            spectrograms = generator.powers(made)
             channels, name = spectrograms.shape[1], files.safe_name("-".join(labels))
             (folder / name).mkdir()
-            for i, (picture, sample) in enumerate(zip(pixels(spectrograms, source.bits), sample_ids, strict=True)):
+            drawn = pixels(spectrograms, source.bits)
+            for i, (picture, sample) in enumerate(zip(drawn, sample_ids, strict=True)):
                 Image.fromarray(picture).save(folder / name / f"{i:06d}.png")
                 of = (source.seed, sample, source.track, generator.identity)
                 table.writerow([f"{name}/{i:06d}.png", *labels, *of])

@@ -19,12 +19,14 @@ from echoes.grids import Grid
 from echoes.latentstore import LatentStore
 from echoes.provenance import Header
 from echoes.rasters.cells import Cells, pack
+from echoes.rasters.complex_stft import ComplexStftParams
 from echoes.readers.recordings import RecordingEntry
 from echoes.tasks import POINTS
 from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
 from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.sections import Layout
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
+from echoes.voxelization.spectrograms import SpectrogramParams
 
 OCCUPIED = 0.02  # of the cells of a cloud, as in View-of-Delft
 LABELS = {"class": 10}  # where no recordings tell them
@@ -42,14 +44,19 @@ def grids(layout: Layout, source: Any, labels: Mapping[str, int], path: Path) ->
                 clouds.append(_frame(layout, number), split, number)
             clouds.seal({}, layout.scaling, source.ego_motion, layout.ground_m(), layout.swept(), {})
         else:
-            channels = 3 if source.reader == "images" and source.colour == "rgb" else 1
-            recorded = _recorded(labels)
+            channels, recorded = _channels(layout, source), _recorded(labels)
             crops = SpectrogramsWriter(writer, layout.axes(), recorded)
             shape = tuple(axis.size for axis in layout.axes())
             for one in recorded:
                 crops.append(one, [0.0] * len(SPLITS), SPLITS, np.zeros((len(SPLITS), channels, *shape), np.float32))
-            crops.seal({}, layout.floor_db, layout.ceiling_db, {})
+            crops.seal({}, layout.told(), {})
     return catalog.read(path)
+
+
+def _channels(layout: SpectrogramParams, source: Any) -> int:
+    if isinstance(layout, ComplexStftParams):
+        return 2
+    return 3 if source.reader == "images" and source.colour == "rgb" else 1
 
 
 def _frame(layout: GridParams, number: int) -> FrameCells:

@@ -111,10 +111,10 @@ def _spectrograms(track: str, data: Spectrograms, path: Path, most: int) -> Show
             (labels,) = data.labels([frame])
             alike, turn = np.flatnonzero((samples.labels == labels).all(axis=1)), shown.get(labels.tobytes(), 0)
             shown[labels.tobytes()] = turn + 1
-            pictures = [Picture("real", data.target_batch([frame])[0])]
+            pictures = [Picture("real", data.powers(data.target_batch([frame]))[0])]
             if len(alike):
                 i = int(alike[turn % len(alike)])
-                made = ((name, stored.rows(name, i, i + 1)[0]) for name in samples.generated)
+                made = ((name, data.powers(stored.rows(name, i, i + 1))[0]) for name in samples.generated)
                 pictures += [Picture(name, values.astype(np.float32)) for name, values in made]
             told = " ".join(of_kind[label] for of_kind, label in zip(names, labels, strict=True))
             yield Scene(f"{told}, crop {frame}", pictures=pictures)

@@ -1,6 +1,6 @@
 """grids.zarr of micro-Doppler: crops of spectrograms with their labels, read crop by crop."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from echoes.arrays import Reader
 from echoes.dataset.frames import NUMBERS, split_numbers
 from echoes.dataset.metadata import SpectrogramMetadata
 from echoes.errors import InputError
+from echoes.rasters.stft import Stft, powers
 
 FAMILY = "microdoppler"
 METADATA = ("family", "axes", "kinds", "labels", "combinations", "scaling")
+STFT = "stft"  # in a header: of spectrograms that keep their phase
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,10 @@ class CropsMetadata(SpectrogramMetadata):
 
 
 class Spectrograms:
-    """Crops of grids.zarr, in network range: -1 at the floor, 1 at the ceiling, linear in dB."""
+    """Crops of grids.zarr, in network range: -1 at the floor, 1 at the ceiling, linear in dB; or complex.
+
+    stft  how complex ones were made; None for others.
+    """
 
     family = FAMILY
     rank = 2
@@ -39,6 +44,7 @@ class Spectrograms:
         self.velocity, self.time = told.axes
         self.floor_db, self.ceiling_db = told.scaling.floor_db, told.scaling.ceiling_db
         self.channel_names, self.label_names = told.channels, {kind: told.labels[kind] for kind in told.kinds}
+        self.stft = stft(self.header.content, told, f"{path}: header")
         self._split = split_numbers(self._reader)
         rows = len(self._split)
         self._reader.require("stamp", "f", rows)
@@ -66,7 +72,8 @@ class Spectrograms:
     @property
     def metadata(self) -> dict[str, Any]:
         """What of the header the models made from these spectrograms carry on."""
-        carried = {name: self.header.content[name] for name in METADATA}
+        names = METADATA if self.stft is None else (*METADATA, STFT)
+        carried = {name: self.header.content[name] for name in names}
         return {**carried, "channel_names": list(self.channel_names)}
 
     def require_mirror(self, section: str, mirror: bool) -> None:
@@ -98,6 +105,25 @@ class Spectrograms:
         rows = [self._reader.rows("spectrogram", int(f), int(f) + 1) for f in frames]
         return np.concatenate(rows).astype(np.float32)
 
+    def powers(self, values: np.ndarray) -> np.ndarray:
+        """(B, C, F, T) as stored or generated -> as they are looked at: complex ones as powers (B, 1, F, T)."""
+        if self.stft is None:
+            return values
+        return powers(values, self.stft.compression, self.floor_db, self.ceiling_db)
+
     def labels(self, frames: Sequence[int] | np.ndarray) -> np.ndarray:
         """(B, kinds) int64 positions in `label_names`, kinds in its order."""
         return self._labels[np.asarray(frames)].astype(np.int64)
+
+
+def stft(content: Mapping[str, Any], told: SpectrogramMetadata, path: str) -> Stft | None:
+    """How complex spectrograms were made, as the header of grids or of a model tells it; None of others.
+
+    Raises InputError for a transform of other cells than the axes. path: for messages.
+    """
+    if STFT not in content:
+        return None
+    found: Stft = params.build(Stft, content[STFT], f"{path}: {STFT}")
+    if found.bins != told.axes[0].size:
+        raise InputError(f"{path}: {STFT}.bins: expected {told.axes[0].size}, the cells of velocity, got {found.bins}")
+    return found

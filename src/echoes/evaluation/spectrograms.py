@@ -104,6 +104,8 @@ def cadence_hz(lower_mps: np.ndarray, upper_mps: np.ndarray, frame_s: float) -> 
     frequency_hz = np.fft.rfftfreq(size, frame_s)
     low_hz, high_hz = max(CADENCE_HZ[0], 1 / (frames * frame_s)), CADENCE_HZ[1]
     band = (frequency_hz >= low_hz) & (frequency_hz <= high_hz)
+    if not band.any():
+        return np.zeros(len(lower_mps))
     inside = np.asarray(spectrum)[:, band]
     return np.where(inside.max(axis=1) > STILL * frames, frequency_hz[band][inside.argmax(axis=1)], 0.0)
 

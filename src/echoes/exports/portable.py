@@ -121,13 +121,17 @@ def _of_spectrograms(made: SpectrogramGenerator, identity: str) -> Portable:
             "noise": _tensor(noise, NOISE),
         },
         "outputs": {
-            "spectrogram": {"axes": ["batch", "channel", "velocity", "time"], "range": "-1..1 -> range_db, linear"}
+            "spectrogram": {
+                "axes": ["batch", "channel", "velocity", "time"],
+                "range": "-1..1 -> range_db, linear" if made.stft is None else "real and imaginary part, see stft",
+            }
         },
         "kinds": made.kinds,
         "names": made.names,
         "combinations": made.combinations,
         "axes": [asdict(made.velocity), asdict(made.time)],
         "range_db": made.range_db,
+        **({} if made.stft is None else {"stft": asdict(made.stft)}),
     }
     return Portable(networks, (labels, noise), ("labels", "noise"), ("spectrogram",), told)
 

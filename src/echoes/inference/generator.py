@@ -10,6 +10,7 @@ import torch
 from echoes import latentstore, params
 from echoes.autoencoder.architecture import Autoencoder
 from echoes.compute.device import best_device
+from echoes.dataset import spectrograms as dataset
 from echoes.dataset.metadata import SpectrogramMetadata
 from echoes.errors import InputError
 from echoes.grids import Axis
@@ -17,6 +18,8 @@ from echoes.models import autoencoders, denoisers, students
 from echoes.models.sampler import UNGUIDED, Decoder, Sampler
 from echoes.models.trained import SampleParams, require_files
 from echoes.provenance import Header, require_parent
+from echoes.rasters import stft
+from echoes.rasters.stft import Stft
 
 Labels = tuple[str, ...]  # one value per kind
 
@@ -29,6 +32,7 @@ class SpectrogramGenerator:
     kinds           of labels, such as user and activity, in their order; names: of each kind, in theirs.
     combinations    of labels that were trained.
     velocity, time  axes (F, T); range_db: the powers that are -1 and 1 in network range.
+    stft            how complex spectrograms were made; None for others.
     identity        of the denoiser or the consistency model.
     """
 
@@ -39,6 +43,7 @@ class SpectrogramGenerator:
     velocity: Axis
     time: Axis
     range_db: tuple[float, float]
+    stft: Stft | None
     identity: str
 
     @classmethod
@@ -76,7 +81,8 @@ class SpectrogramGenerator:
         """A sampler with the labels and the axes that the header of its model tells of."""
         told: SpectrogramMetadata = params.build_subset(SpectrogramMetadata, header.content, f"{path}: header")
         range_db = (told.scaling.floor_db, told.scaling.ceiling_db)
-        return cls(sampler, told.kinds, told.labels, told.combinations, *told.axes, range_db, header.identity)
+        made_by = dataset.stft(header.content, told, f"{path}: header")
+        return cls(sampler, told.kinds, told.labels, told.combinations, *told.axes, range_db, made_by, header.identity)
 
     def known(self, wanted: Mapping[str, str]) -> list[Labels]:
         """The trained combinations of labels that agree with `wanted`, which may leave kinds out.
@@ -117,9 +123,15 @@ class SpectrogramGenerator:
             made: np.ndarray = self.sampler.decoder(latents).clamp(-1, 1).cpu().numpy()
         return made
 
+    def powers(self, spectrograms: np.ndarray) -> np.ndarray:
+        """Network range -> that of powers (N, 1, F, T) for complex spectrograms; others as they are."""
+        if self.stft is None:
+            return spectrograms
+        return stft.powers(spectrograms, self.stft.compression, *self.range_db)
+
     def physical(self, spectrograms: np.ndarray) -> np.ndarray:
         """Network range -> dB; pictures in colour -> 0..1."""
-        shares = (spectrograms + 1) / 2
+        shares = (self.powers(spectrograms) + 1) / 2
         floor_db, ceiling_db = self.range_db
         return shares if spectrograms.shape[1] == 3 else floor_db + shares * (ceiling_db - floor_db)
 

@@ -61,7 +61,7 @@ def sifted(generator: SpectrogramGenerator, labels: Labels, count: int, batch: i
     for start in range(0, most, batch):
         sample_ids = range(start, min(start + batch, most))
         made = generator.samples(labels, sample_ids)
-        values = kinematics.quantities(made, generator.velocity, generator.time, span_db)
+        values = kinematics.quantities(generator.powers(made), generator.velocity, generator.time, span_db)
         for number, one, broken in zip(sample_ids, made, within.broken(values, labels[-1]), strict=True):
             if broken is not None:
                 dropped[broken] += 1

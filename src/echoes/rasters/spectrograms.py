@@ -44,6 +44,14 @@ class Layout:
         v, t = self.velocity, self.time
         return Axis("velocity", "m/s", v.start, v.stop, v.size), Axis("time", "s", t.start, t.stop, t.size)
 
+    def told(self) -> dict[str, Any]:
+        """What the headers of grids and of models tell of network range."""
+        return {"scaling": {"floor_db": self.floor_db, "ceiling_db": self.ceiling_db}}
+
+    def powers(self, rows: np.ndarray) -> np.ndarray:
+        """(K, C, F, T) crops in network range -> powers or colours: what they are, but for complex ones."""
+        return rows
+
 
 @dataclass(frozen=True)
 class CropLayout(Layout):
@@ -78,7 +86,8 @@ class CropLayout(Layout):
         """(K, C, F, T) crops in network range -> (K,) bool, whether a cell is as loud as `quiet_db`."""
         if self.quiet_db is None:
             return np.ones(len(rows), dtype=bool)
-        return np.asarray(rows.max(axis=(1, 2, 3)) >= _level(self.quiet_db, self.floor_db, self.ceiling_db))
+        loudest = self.powers(rows).max(axis=(1, 2, 3))
+        return np.asarray(loudest >= _level(self.quiet_db, self.floor_db, self.ceiling_db))
 
     def whole(self, duration_s: float) -> Axis:
         """The time of a whole recording, in cells as wide as those of a crop; what is left at its end is no cell."""

@@ -35,7 +35,7 @@ USER = "user"  # the kind of label that tells whose a recording is
 def require(track: str, reader: str, layout: Layout, split: Split) -> None:
     """Raises InputError for the grid or the split of another family."""
     if isinstance(layout, GridParams):
-        wanted = "stft, doppler_time or picture"
+        wanted = "stft, stft_complex, doppler_time or picture"
         raise InputError(f"{track}.grid.raster: expected {wanted} for the reader {reader}, got {layout.raster}")
     if isinstance(split, BySequence | ByStretch):
         wanted = "recording, few, user or time"
@@ -67,9 +67,9 @@ def write(
     found = ordered(work, chosen, workers)
     for rows, one in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
         grids.append(one.recorded, [crops.start_s(k, layout) for k in one.numbers], one.splits, rows)
-        statistics.take(rows, one)
+        statistics.take(layout.powers(rows), one)
     made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
-    grids.seal(made_with, layout.floor_db, layout.ceiling_db, {"raw": files.digest(root)})
+    grids.seal(made_with, layout.told(), {"raw": files.digest(root)})
     write_table(recorded, chosen, table)
     return statistics.summary()
 

@@ -1,6 +1,6 @@
 """grids.zarr of micro-Doppler, written recording by recording."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from echoes.grids import Axis
 from echoes.provenance import Header
 from echoes.readers.recordings import RecordingEntry
 
-CHANNELS = {1: ["power"], 3: ["r", "g", "b"]}
+CHANNELS = {1: ["power"], 2: ["real", "imaginary"], 3: ["r", "g", "b"]}
 
 
 class SpectrogramsWriter:
@@ -48,8 +48,11 @@ class SpectrogramsWriter:
         for split in splits:
             self.crops[split] += 1
 
-    def seal(self, params: dict[str, Any], floor_db: float, ceiling_db: float, parents: dict[str, str]) -> None:
-        """Close with the header; raises InputError unless every label can be trained on and tested."""
+    def seal(self, params: dict[str, Any], told: Mapping[str, Any], parents: dict[str, str]) -> None:
+        """Close with the header; raises InputError unless every label can be trained on and tested.
+
+        told  what the layout tells of network range.
+        """
         for split, count in self.crops.items():
             if count == 0:
                 raise InputError(f"split: expected crops in every split, got none in {split} ({self.crops})")
@@ -65,14 +68,14 @@ class SpectrogramsWriter:
             "kinds": self._kinds,  # a mapping in JSON has no order that holds
             "labels": self.labels,
             "combinations": sorted(self._combinations, key=lambda labels: [_order(value) for value in labels]),
-            "scaling": {"floor_db": floor_db, "ceiling_db": ceiling_db},
+            **told,
             "recordings": list(self._recordings),
         }
         self._writer.seal(Header("grids", params, parents, content))
 
     def _check(self, recorded: RecordingEntry, crops: np.ndarray) -> None:
         if crops.shape[1] not in CHANNELS:
-            raise InputError(f"{recorded.key}: expected 1 or 3 channels, got {crops.shape[1]}")
+            raise InputError(f"{recorded.key}: expected 1 to 3 channels, got {crops.shape[1]}")
         self._channels = self._channels or crops.shape[1]
         if crops.shape[1] != self._channels:
             raise InputError(f"{recorded.key}: expected {self._channels} channels, as before, got {crops.shape[1]}")

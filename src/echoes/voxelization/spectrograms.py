@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from echoes.errors import InputError
+from echoes.rasters import complex_stft
+from echoes.rasters.complex_stft import ComplexStftParams, stft_complex
 from echoes.rasters.doppler_time import DopplerTimeParams, doppler_time_power
 from echoes.rasters.spectrograms import Layout, StftParams, stft_power, to_network
 from echoes.readers.recordings import Picture, RecordingEntry, Returns, Signal
@@ -21,7 +23,7 @@ class PictureParams(Layout):
     raster: Literal["picture"]
 
 
-SpectrogramParams = StftParams | DopplerTimeParams | PictureParams
+SpectrogramParams = StftParams | ComplexStftParams | DopplerTimeParams | PictureParams
 
 
 def prepare(
@@ -47,7 +49,7 @@ def moving(
     read: Callable[[Path, Any, RecordingEntry], Signal | Returns | Picture],
     root: Path,
     source: Any,
-    params: StftParams | DopplerTimeParams,
+    params: StftParams | ComplexStftParams | DopplerTimeParams,
     crops: Crops,
 ) -> np.ndarray:
     """(K,) bool, in which crops something is as loud as `params.quiet_db`; raises what `prepare` does."""
@@ -59,6 +61,10 @@ def _rasterized(held: Signal | Returns | Picture, params: SpectrogramParams, cro
         case Signal(), StftParams():
             _check_finite(held.samples, "samples")
             power = stft_power(held.samples, held.rate_hz, held.wavelength_m, params)
+        case Signal(), ComplexStftParams():
+            _check_finite(held.samples, "samples")
+            spectra = stft_complex(held.samples, held.rate_hz, held.wavelength_m, params)
+            return cut(complex_stft.to_network(spectra, params), crops, params)
         case Returns(), DopplerTimeParams():
             _check_finite(held.power, "powers")
             time = params.whole(crops.recorded.duration_s)
@@ -66,7 +72,7 @@ def _rasterized(held: Signal | Returns | Picture, params: SpectrogramParams, cro
         case Picture(), PictureParams():
             return _picture(held.values, params)
         case _:
-            fits = {Signal: "stft", Returns: "doppler_time", Picture: "picture"}[type(held)]
+            fits = {Signal: "stft or stft_complex", Returns: "doppler_time", Picture: "picture"}[type(held)]
             raise InputError(f"grid.raster: expected {fits} for what the reader gives, got {params.raster}")
     return cut(to_network(power, params.floor_db, params.ceiling_db)[None], crops, params)
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import artifacts
+import documented
 import tracks
 from echoes import arrays, metrics, params
 from echoes.errors import InputError
@@ -24,6 +25,7 @@ METHODS = ["real", "ldm", "cd_1", "cd_2", "vae_bound"]
 SECTION = {
     "of": "spectrograms",
     "judge": {**tracks.SCHEDULE, "steps": 40, "batch": 16, "lr": 3e-3},
+    "inception": None,
     "resamples": 40,
     "seed": 0,
     "panels": 2,
@@ -34,6 +36,13 @@ P = params.build(SpectrogramEvaluation, SECTION, "people.evaluate")
 def test_resamples_that_tell_no_interval_are_refused_with_their_path():
     with pytest.raises(InputError, match=r"^people\.evaluate\.resamples: expected at least 40, .*, got 5$"):
         params.build(SpectrogramEvaluation, {**SECTION, "resamples": 5}, "people.evaluate")
+
+
+class Means(torch.nn.Module):
+    """(N, 3, H, W) -> (N, 3), the mean of each colour."""
+
+    def forward(self, x):
+        return x.float().mean(dim=(2, 3))
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +116,21 @@ def test_copies_of_the_training_set_are_told_from_new_spectrograms(made, people,
     for key in ("activity_accuracy", "train_on_generated_accuracy"):
         assert copied["cd_1"][key] < 0.2
     assert copied["vae_bound"]["nearest_ratio"] == pytest.approx(1, abs=0.01)
+
+
+def test_weights_of_inception_that_are_none_are_refused_before_anything_is_trained(made, people, tmp_path):
+    given = params.build(SpectrogramEvaluation, {**SECTION, "inception": str(tmp_path / "no.pth")}, "people.evaluate")
+    with pytest.raises(InputError, match=r"^evaluate\.inception: .*(pip install|no\.pth)"):
+        Comparison(people.grids, made.path, given, CPU)
+
+
+def test_in_features_of_inception_real_ones_are_the_nearest(made, monkeypatch):
+    """Of a network that sees the mean alone: the weights of the other one are for a user to bring."""
+    monkeypatch.setattr(made.comparison, "_inception", Means())
+    chosen = {"reference": np.arange(0, 20, 2), "real": np.arange(1, 20, 2), "ldm": np.arange(10)}
+    real, ldm = (made.comparison._in_inception(name, chosen) for name in ("real", "ldm"))
+    assert real["inception_frechet"] < ldm["inception_frechet"]
+    assert documented.unexplained({"real": real}) == []
 
 
 def test_confusions_count_every_spectrogram_of_a_method(made):

@@ -16,8 +16,8 @@ def task(vae: Autoencoder, data: Spectrograms, p: VaeParams, device: torch.devic
     """Spectrograms; where latents are aligned, the map to the teacher's features is trained too. May train a teacher.
     Of an autoencoder that learns nothing the loss is that of its reconstruction.
 
-    Raises InputError for the loss or the augmentation of another family, for mirrored spectrograms, and for a size
-    that the autoencoder cannot divide.
+    Raises InputError for the loss or the augmentation of another family, for mirrored spectrograms, for complex ones
+    that are altered as powers are, and for a size that the autoencoder cannot divide.
     """
     vae.latent_shape(data.shape)
     loss, augmentation, schedule = p.loss, p.augmentation, p.schedule
@@ -25,6 +25,8 @@ def task(vae: Autoencoder, data: Spectrograms, p: VaeParams, device: torch.devic
         raise InputError(f"loss.kind: expected spectrogram, for grids of spectrograms, got {loss.kind}")
     if not isinstance(augmentation, SpectrogramAugmentation):
         raise InputError(f"augmentation.of: expected spectrograms, for grids of spectrograms, got {augmentation.of}")
+    if data.stft is not None and (augmentation.alters or augmentation.disturbs):
+        raise InputError("augmentation: expected lengths and powers of 0 for complex spectrograms, got others")
     if p.mirror:
         raise InputError("mirror: expected false for spectrograms, whose velocities have a sign, got true")
     if not fitting.learns(vae):

@@ -12,7 +12,7 @@ from echoes import params
 from echoes.arrays import Reader
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
-from echoes.evaluation import bootstrap, classification, halves, manifolds, spectrogram_report, spectrograms
+from echoes.evaluation import bootstrap, classification, halves, inception, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.spectrogram_report import Classified
 from echoes.metric_order import in_order
@@ -20,6 +20,7 @@ from echoes.models import evaluation_classifiers as classifiers
 from echoes.models.microdoppler import sieve
 from echoes.nets.classifiers import Classifier
 from echoes.provenance import require_parent
+from echoes.rasters import stft
 from echoes.training.schedule import Schedule
 
 GENERATED = ("ldm", "cd_1", "cd_2")  # of which a student that has one call lacks the last
@@ -30,11 +31,13 @@ class SpectrogramEvaluation:
     """The section `<track>.evaluate` of spectrograms.
 
     judge      how each classifier is trained.
+    inception  file with the weights of Inception, in whose features distances are measured too (docs/results.md).
     resamples  of the bootstrap; panels: spectrograms per method and label in the picture.
     """
 
     of: Literal["spectrograms"]
     judge: Schedule
+    inception: str | None
     resamples: int
     seed: int
     panels: int
@@ -81,15 +84,18 @@ class Comparison:
     """
 
     def __init__(self, data: Spectrograms, path: Path, p: SpectrogramEvaluation, device: torch.device) -> None:
-        """Raises InputError unless the samples at `path` were made from `data`."""
+        """Raises InputError unless the samples at `path` were made from `data`, and for no weights of Inception."""
         samples = Samples(path, data)
         self.data, self._p, self._device = data, p, device
+        self._inception = None if p.inception is None else inception.load(Path(p.inception), device)
         self._classes = tuple(len(names) for names in data.label_names.values())
         train, test = data.frames("train"), data.frames("test")
-        self.spectrograms = {"real": (data.target_batch(test), data.labels(test))}
-        self.spectrograms |= {name: (samples.all(name), samples.labels) for name in samples.generated}
-        self.spectrograms["vae_bound"] = (samples.all("vae_bound"), data.labels(test))
-        self._train = (data.target_batch(train), data.labels(train))
+        made = {"real": (data.target_batch(test), data.labels(test))}
+        made |= {name: (samples.all(name), samples.labels) for name in samples.generated}
+        made["vae_bound"] = (samples.all("vae_bound"), data.labels(test))
+        self.spectrograms = {name: (data.powers(x), labels) for name, (x, labels) in made.items()}
+        self._phases = {name: _phases(x, data) for name, (x, _) in made.items()}
+        self._train = (data.powers(data.target_batch(train)), data.labels(train))
         self._features = self._fit(*self._train, "conv", "features")
         self._judge = self._fit(*self._train, "tokens", "judge")
         self._limits = sieve.of_training(data)
@@ -118,6 +124,7 @@ class Comparison:
                 self._p.resamples,
             )
             others = {**self._as_training_data(name), **self._novelty(name), **self._sifted(name)}
+            others |= {**self._in_inception(name, chosen), **self._phases[name]}
             others |= _timed(timings, name)
             blocks[name] = in_order({**numbers, **others})
         return {**blocks, "spectrograms": len(real.labels), "compared": len(chosen["reference"])}
@@ -162,6 +169,13 @@ class Comparison:
         made, real = self.classified[name].features, self.classified["real"].features
         return {"nearest_ratio": manifolds.nearest_ratio(made, real, self._train_features)}
 
+    def _in_inception(self, name: str, chosen: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Distances of what is compared of a method to the reference in its features; none where it is not given."""
+        if self._inception is None:
+            return {}
+        sets = (self.spectrograms[name][0][chosen[name]], self.spectrograms["real"][0][chosen["reference"]])
+        return inception.distances(*(inception.features(self._inception, x, self._device) for x in sets))
+
     def _sifted(self, name: str) -> dict[str, float | None]:
         """sieve_share: of the spectrograms that are within the limits of the kinematic sieve, with its interval."""
         x, labels = self.spectrograms[name]
@@ -169,6 +183,13 @@ class Comparison:
         hold = self._limits.hold(sieve.measured(x, self.data), [names[label] for label in labels[:, -1]])
         lo, hi = bootstrap.interval(hold.astype(np.float64), self._p.seed, self._p.resamples)
         return {"sieve_share": float(hold.mean()), "sieve_share_lo": lo, "sieve_share_hi": hi}
+
+
+def _phases(x: np.ndarray, data: Spectrograms) -> dict[str, float]:
+    """stft_inconsistency: of complex spectrograms, mean over them; of others nothing."""
+    if data.stft is None:
+        return {}
+    return {"stft_inconsistency": float(np.mean([stft.inconsistency(values, data.stft) for values in x]))}
 
 
 def alike(pools: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -71,8 +71,8 @@ class AugmentParams:
 
 @dataclass(frozen=True)
 class Examples:
-    """Spectrograms (N, C, F, T) float16 in network range, their labels (N, kinds), and of each the number (N,) of its
-    combination of labels in an order that all share.
+    """Spectrograms (N, C, F, T) float16 in network range, complex ones as powers, their labels (N, kinds), and of
+    each the number (N,) of its combination of labels in an order that all share.
     """
 
     spectrograms: np.ndarray
@@ -134,7 +134,7 @@ def examples(data: Spectrograms, frames: np.ndarray) -> Examples:
     """Real spectrograms of a split."""
     labels = data.labels(frames)
     combination = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
-    return Examples(data.target_batch(frames).astype(np.float16), labels, combination)
+    return Examples(data.powers(data.target_batch(frames)).astype(np.float16), labels, combination)
 
 
 def _require_enough(data: Spectrograms, real: Examples, recordings: np.ndarray, p: AugmentParams) -> None:
@@ -182,7 +182,8 @@ def _drawn(
     for start in range(0, most, BATCH):
         ids = range(start, min(start + BATCH, most))
         cond = torch.from_numpy(np.repeat(labels[None], len(ids), axis=0)).to(sampler.device)
-        made = sampler.decoded(cond, sampler.noise(ids, f"augment {name}"), ids).clamp(-1, 1).float().cpu().numpy()
+        drawn = sampler.decoded(cond, sampler.noise(ids, f"augment {name}"), ids).clamp(-1, 1).float().cpu().numpy()
+        made = data.powers(drawn)
         if limits is not None:
             made = made[limits.hold(sieve.measured(made, data), [sieve.names(data)[labels[-1]]] * len(ids))]
         parts.append(made[:missing].astype(np.float16))

@@ -36,6 +36,7 @@ def draw(made: Tensor, title: str, frames: np.ndarray, data: Spectrograms, path:
     for frame, one in zip(frames, made.clamp(-1, 1).float().cpu().numpy(), strict=True):
         labels = data.labels(np.array([frame]))[0]
         words = " ".join(of_kind[label] for of_kind, label in zip(names, labels, strict=True))
-        pictures = [thumbnails.spectrogram(values) for values in (data.target_batch(np.array([frame]))[0], one)]
+        both = data.powers(np.stack([data.target_batch(np.array([frame]))[0], one]))
+        pictures = [thumbnails.spectrogram(values) for values in both]
         rows.append(Row(f"{frame}: {words}", pictures))
     thumbnails.sheet(["real", title], rows, path)

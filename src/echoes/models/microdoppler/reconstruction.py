@@ -22,7 +22,8 @@ def scores(vae: Autoencoder, data: Spectrograms, split: str) -> dict[str, float]
     for chosen in batches_of(evenly_spaced(data.frames(split), FRAMES), BATCH):
         clean = torch.from_numpy(data.target_batch(chosen))
         raw_latents = _encoded(vae, clean)
-        made = _decoded(vae, raw_latents).cpu()
+        made = _decoded(vae, raw_latents).float().cpu()
+        made, clean = (torch.from_numpy(data.powers(x.numpy())) for x in (made, clean))
         errors.append(spectrogram_loss.absolute(made, clean))
         alike.append(spectrogram_loss.similarity(made, clean))
         counts.append(vae.bottleneck.counts(raw_latents))

@@ -20,13 +20,13 @@ BATCH = 256
 def of_training(data: Spectrograms) -> Limits:
     """The limits by all training spectrograms, of which a batch is in memory."""
     frames = data.frames("train")
-    values = [measured(data.target_batch(chosen), data) for chosen in batches_of(frames, BATCH)]
+    values = [measured(data.powers(data.target_batch(chosen)), data) for chosen in batches_of(frames, BATCH)]
     least, labels = kinematics.resolution(data.velocity, data.time), data.labels(frames)[:, -1]
     return kinematics.fit(np.concatenate(values), labels, names(data), least)
 
 
 def measured(spectrograms: np.ndarray, data: Spectrograms) -> np.ndarray:
-    """(N, K) quantities of (N, C, F, T) spectrograms with the axes of `data`."""
+    """(N, K) quantities of (N, C, F, T) spectrograms with the axes of `data`, powers or colours."""
     return kinematics.quantities(spectrograms, data.velocity, data.time, data.ceiling_db - data.floor_db)
 
 
