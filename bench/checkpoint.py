@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import machine
 import torch
 from training_step import denoiser_of
 
@@ -73,10 +74,8 @@ def measure(name: str, p: LdmParams, runtime: Runtime) -> None:
 def main() -> None:
     ldm, runtime = params.load(LdmParams, "radar.ldm"), params.load(Runtime, "runtime")
     of = ldm.architecture
-    print(
-        f"{torch.get_num_threads()} threads, batch {ldm.schedule.batch}, a state every "
-        f"{runtime.checkpoint.minutes} minutes"
-    )
+    machine.tell()
+    print(f"batch {ldm.schedule.batch}, a state every {runtime.checkpoint.minutes} minutes")
     print(f"{'network':12} {'state MB':>8} {'step s':>8} {'stop s':>8} {'save s':>8} {'every s':>8} {'share':>8}")
     with tempfile.TemporaryDirectory(prefix="bench-", dir=".") as folder:
         os.environ["DVC_ROOT"] = folder

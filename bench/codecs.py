@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+import machine
 import numpy as np
 import zarr
 from numcodecs import Blosc
@@ -62,6 +63,7 @@ def measured(codec: Blosc, pieces: list[bytes]) -> tuple[float, float, float]:
 
 
 def main(*paths: str) -> None:
+    machine.tell()
     for path in map(Path, paths):
         for name, array in arrays(path):
             print(f"\n{path.name}/{name}, {array.dtype}, {array.nbytes / (1 << 20):.1f} MiB")

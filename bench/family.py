@@ -19,6 +19,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+import machine
 import pandas as pd
 import yaml
 from safetensors import safe_open
@@ -70,6 +71,7 @@ VARIANTS = [
 
 
 def main(track: str, steps: str, *names: str) -> None:
+    machine.tell()
     numbers = yaml.safe_load(Path("params.yaml").read_text())
     print("| variant | weights, M | step, ms | peak, MB | validation |\n|---|---:|---:|---:|---|", flush=True)
     for variant in VARIANTS:
@@ -88,6 +90,7 @@ def row(numbers: Mapping[str, Any], track: str, steps: int, variant: Variant) ->
     yield f"{weights(root / 'data' / track / MADE[variant.stage]) / 1e6:.2f}"
     told = json.loads((root / "metrics" / track / f"{variant.stage}.json").read_text())
     yield f"{1000 * seconds(root, track, variant.stage, batch):.0f}"
+    del told["seconds"]
     yield f"{told.pop('peak_memory_mb'):.0f}"
     yield ", ".join(f"{name} {value:.4g}" for name, value in told.items())
 

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import machine
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -75,6 +76,7 @@ VARIANTS = [
 
 
 def main(track: str, *folds: str) -> None:
+    machine.tell()
     numbers = params.document(Path("params.yaml"))
     print("| augmentation | loss | Chamfer x | F1@1m x | worse frames |\n|---|---:|---:|---:|---:|", flush=True)
     for variant in VARIANTS:

@@ -11,6 +11,7 @@ regression of the same size.
 import sys
 from pathlib import Path
 
+import machine
 import numpy as np
 import torch
 from few_frames import against_radar, fitted
@@ -28,6 +29,7 @@ from echoes.models.radar import regression
 
 
 def main(track: str, fold: str, source: str, *counts: str) -> None:
+    machine.tell()
     numbers, device = params.document(Path("params.yaml")), best_device()
     project = projects.write(Path(), numbers, track, int(fold), running.cache(Path()))
     running.repro(project, f"voxelize@{track}", f"fold {fold} of {track}")

@@ -14,6 +14,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+import machine
 import torch
 from torch import nn
 
@@ -134,6 +135,7 @@ def compare(group: str, variants: list[str]) -> None:
 
 
 def main(group: str = "", *variants: str) -> None:
+    machine.tell()
     for each in [group] if group else GROUPS:
         compare(each, list(variants))
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from statistics import median
 from time import perf_counter
 
+import machine
 import torch
 from torch import Tensor, nn
 from torch.profiler import profile
@@ -105,7 +106,7 @@ def heading(*cells: str) -> None:
 
 
 def main() -> None:
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
+    machine.tell()
     memory = "dense, MB", "sparse, MB"
     heading("layer", "dense, ms", "sparse", "rulebook", "sparse + half", "dense / that", *memory, "with rulebook")
     for share in SHARES:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
+import machine
 from few_frames import against_radar, fitted
 
 from echoes import arrays, params
@@ -33,6 +34,7 @@ SECONDS = 0.5
 
 
 def main(track: str, steps: str, counts: str, *folds: str) -> None:
+    machine.tell()
     print("| fold | sweeps | voxelize s | train s | loss | Chamfer x | F1@1m x | worse frames |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     for fold, split in splits(track, folds):

@@ -13,6 +13,7 @@ from statistics import median
 from time import perf_counter
 from typing import Any, Literal
 
+import machine
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -191,7 +192,7 @@ def measure(track: str, stage: str, device: torch.device, variant: Variant) -> N
 def main(tracks: list[str]) -> None:
     device = best_device()
     gpu = device.type == "cuda"
-    print(torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} threads", "torch", torch.__version__)
+    machine.tell()
     memory = f"{'peak, GB':>10}" if gpu else ""
     print(f"{'track':13}{'stage':11}{'params, M':>9}{'batch':>6} {'precision':10}{'layout':24}{'step, ms':>9}{memory}")
     for track, stage, variant in product(tracks, STAGES, ON_GPU if gpu else ON_CPU):

@@ -12,6 +12,7 @@ from statistics import median
 from time import perf_counter
 from typing import Literal
 
+import machine
 import numpy as np
 
 from echoes.grids import Grid, Range
@@ -98,6 +99,7 @@ def medians_ms(voxelize: Sequence[Voxelize], points: np.ndarray) -> list[float]:
 
 
 def main() -> None:
+    machine.tell()
     r = rng(0, "bench", "voxelize")
     space = r.uniform([0.0, -25.0, -3.0], [50.0, 25.0, 5.0], (RETURNS, 3))
     measured = np.stack([r.normal(0, 8, RETURNS), r.normal(60, 10, RETURNS)], axis=1)

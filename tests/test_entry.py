@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,20 @@ def test_a_stage_gets_the_track(monkeypatch):
     seen = []
     entry.run(seen.append)
     assert seen == ["radar"]
+
+
+def test_what_a_stage_took_is_told_when_it_has_ended_and_by_the_first_of_several_processes(monkeypatch):
+    costs = Path("logs/radar/voxelize.json")
+    monkeypatch.setattr("sys.argv", ["stages/voxelize.py", "radar"])
+    monkeypatch.setenv("RANK", "1")
+    entry.run(lambda track: None)
+    assert not costs.exists()
+    monkeypatch.setenv("RANK", "0")
+    entry.run(lambda track: time.sleep(0.05))
+    told = json.loads(costs.read_text())
+    assert set(told) == {"seconds", "peak_memory_mb"}
+    assert 0.05 <= told["seconds"] < 5
+    assert 10 < told["peak_memory_mb"] < 10_000
 
 
 def test_a_wrong_input_is_one_line_and_status_2(monkeypatch, capsys):

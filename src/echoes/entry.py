@@ -1,23 +1,33 @@
-"""How a stage starts: the track from the command line; what a user can mend is one line and a status of 2."""
+"""How a stage starts and ends: the track from the command line; what a user can mend is one line and a status of 2."""
 
 import json
 import logging
+import os
+import re
+import resource
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from echoes import params
+from echoes import metrics, params
 from echoes.errors import InputError
 
 PIPELINE = Path("dvc.yaml")
+# Of /proc/self/status; some sandboxes lack it. What getrusage tells is the parent's where that had more.
+PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 def run(main: Callable[[str], None]) -> None:
-    """Run a stage for the track that is its only argument."""
+    """Run a stage for the track that is its only argument; what that took is told in logs/<track>/<stage>.json.
+
+    No metric: what differs with each run would show in `dvc metrics diff` where nothing else has changed.
+    """
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     stage = Path(sys.argv[0]).stem
     if len(sys.argv) != 2:
         sys.exit(f"usage: python stages/{stage}.py TRACK")
+    began_s = time.monotonic()
     try:
         require_listed(stage, sys.argv[1])
         main(sys.argv[1])
@@ -25,6 +35,16 @@ def run(main: Callable[[str], None]) -> None:
     except (InputError, FloatingPointError) as error:  # the latter: a training whose loss is not finite
         print(f"{stage}: {error}", file=sys.stderr)
         sys.exit(2)
+    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts, the first
+        costs = {"seconds": time.monotonic() - began_s, "peak_memory_mb": peak_memory_mb()}
+        metrics.write(Path("logs", sys.argv[1], f"{stage}.json"), costs)
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process has had so far [MB]."""
+    found = PEAK.search(Path("/proc/self/status").read_text())
+    kib = int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kib * 1024 / 1e6
 
 
 def require_listed(stage: str, track: str) -> None:

@@ -12,7 +12,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from echoes import seeds
-from echoes.evaluation import distributions
+from echoes.evaluation import distributions, parts
 
 histograms = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=2, max_size=20)
 
@@ -92,6 +92,16 @@ def test_kernel_distance_of_two_samples_each_is_the_one_by_hand():
     x, y = np.array([[0.0], [1.0]]), np.array([[2.0], [-1.0]])
     # off-diagonal kernels: (0 + 1)^3 and (-2 + 1)^3; between: 1, 1, 27, 0
     assert distributions.kid(x, y) == pytest.approx(1.0 - 1.0 - 2 * 29 / 4)
+
+
+def test_kernel_distance_in_parts_is_that_of_whole_matrices(monkeypatch):
+    x, y = seeds.rng(0, "a").normal(size=(40, 8)), 1.1 * seeds.rng(0, "b").normal(size=(33, 8))
+    within_x, within_y, between = ((a @ b.T / 8 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+    inner = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (within_x, within_y)]
+    expected = sum(inner) - 2 * between.mean()
+    assert distributions.kid(x, y) == expected  # to the last bit: a set that is one part
+    monkeypatch.setattr(parts, "PART", 7)
+    assert distributions.kid(x, y) == pytest.approx(expected, rel=1e-10)
 
 
 class Given(nn.Module):

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from prdc import compute_prdc
 
 from echoes import seeds
-from echoes.evaluation import manifolds
+from echoes.evaluation import manifolds, parts
 
 KEYS = ("precision", "recall", "density", "coverage")
 
@@ -51,10 +52,20 @@ def test_swapping_the_sets_swaps_precision_and_recall():
     assert (there["precision"], there["recall"]) == (back["recall"], back["precision"])
 
 
-def test_nothing_is_printed(capsys):
-    manifolds.precision_recall_density_coverage(normal(20, "a"), normal(20, "b"))
-    captured = capsys.readouterr()
-    assert captured.out == captured.err == ""
+@pytest.mark.parametrize("part", [7, 2048])
+def test_they_are_those_of_the_authors_in_parts_of_any_size(monkeypatch, part):
+    monkeypatch.setattr(parts, "PART", part)
+    real, generated = normal(60, "a"), 0.9 * normal(45, "b")
+    found = manifolds.precision_recall_density_coverage(real, generated)
+    assert found == pytest.approx({name: float(value) for name, value in compute_prdc(real, generated, 5).items()})
+    assert 0 < min(found.values()) < 1
+
+
+def test_the_nearest_are_the_same_in_parts_of_any_size(monkeypatch):
+    sets = normal(40, "new"), normal(30, "held out"), normal(50, "train")
+    whole = manifolds.nearest_ratio(*sets)
+    monkeypatch.setattr(parts, "PART", 7)
+    assert manifolds.nearest_ratio(*sets) == whole
 
 
 @pytest.mark.parametrize(("real", "generated", "named"), [(5, 20, "real"), (20, 5, "generated")])

@@ -52,7 +52,7 @@ def left(checkout: Repository, stage: str) -> dict[str, Any]:
     assert all(curves.pop(name).count("\n") == STEPS + 1 for name in MACHINE)
     return {
         "weights": files.digest(checkout.root / "data" / TRACK / f"{STAGES[stage]}.safetensors"),
-        "numbers": {name: value for name, value in numbers.items() if name != "peak_memory_mb"},
+        "numbers": {name: value for name, value in numbers.items() if name not in ("seconds", "peak_memory_mb")},
         "curves": curves,
         "pictures": files.digest(live / "images"),
     }

@@ -195,4 +195,5 @@ def test_the_curves_of_time_and_memory_go_on_after_a_stop():
     assert curve("seconds")["seconds"].is_monotonic_increasing
     assert curve("peak_memory_mb")["peak_memory_mb"].is_monotonic_increasing
     assert (curve("samples_per_s")["samples_per_s"] > 0).all()
-    assert set(again.costs) == {"peak_memory_mb"}
+    assert set(again.costs) == {"seconds", "peak_memory_mb"}
+    assert again.costs["seconds"] >= curve("seconds")["seconds"].iloc[-1]

@@ -1,8 +1,14 @@
 """Distances between distributions: of histograms, and of given features of two sets of samples."""
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import rel_entr
 
+from echoes.evaluation.parts import parts
+
+# (n, K) and (m, K) samples -> (n, m), how alike each of the ones is to each of the others.
+Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 DISJOINT_JSD = float(np.sqrt(np.log(2)))  # Jensen-Shannon distance of distributions that share nothing
 
 
@@ -49,20 +55,34 @@ def kid(first: np.ndarray, second: np.ndarray) -> float:
     """Kernel distance of (N, K) and (M, K) features: unbiased squared MMD with the polynomial kernel
     (x.y / K + 1)^3 (Binkowski et al. 2018, Sec. 4). Its mean is 0 for equal distributions, so it may be negative.
     """
-    x, y = _checked(first, second)
-    return mmd2(_cubic(x, x), _cubic(y, y), _cubic(x, y))
+    return mmd2(*_checked(first, second), _cubic)
 
 
-def mmd2(within_first: np.ndarray, within_second: np.ndarray, between: np.ndarray) -> float:
-    """Unbiased squared maximum mean discrepancy from kernel matrices (N, N), (M, M), (N, M)
-    (Gretton et al. 2012, Eq. 3): the diagonals do not count.
+def mmd2(first: np.ndarray, second: np.ndarray, kernel: Kernel) -> float:
+    """Unbiased squared maximum mean discrepancy of (N, K) and (M, K) samples (Gretton et al. 2012, Eq. 3): a sample and
+    itself do not count. Takes time for all pairs, and memory for those of two parts.
     """
-    inner = [(k.sum() - np.trace(k)) / (len(k) * (len(k) - 1)) for k in (within_first, within_second)]
-    return float(sum(inner) - 2 * between.mean())
+    inner = []
+    for samples in (first, second):
+        total, diagonal = _sums(samples, samples, kernel)
+        inner.append((total - diagonal) / (len(samples) * (len(samples) - 1)))
+    between, _ = _sums(first, second, kernel)
+    return float(sum(inner) - 2 * (between / (len(first) * len(second))))
+
+
+def _sums(first: np.ndarray, second: np.ndarray, kernel: Kernel) -> tuple[float, float]:
+    """Of the kernel between all pairs, and between the samples that have the same place in both sets."""
+    total = diagonal = 0.0
+    for i in parts(len(first)):
+        for j in parts(len(second)):
+            values = kernel(first[i], second[j])
+            total += values.sum()
+            diagonal += np.trace(values) if i == j else 0.0
+    return total, diagonal
 
 
 def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    return np.asarray((x @ y.T / x.shape[1] + 1) ** 3)
 
 
 def _checked(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ floor, so what the floor clipped weighs nothing. A frame at the floor shows no m
 Every quantity of a frame is a function of that frame alone, but for the torso line, which is smoothed.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,11 @@ class Motion:
 
     def take(self, which: np.ndarray) -> "Motion":
         return Motion(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+    @staticmethod
+    def joined(parts: Sequence["Motion"]) -> "Motion":
+        """Of the spectrograms of all parts, one part after the other."""
+        return Motion(*(np.concatenate([getattr(m, name) for m in parts]) for name in Motion.__dataclass_fields__))
 
 
 def motion(spectrograms: np.ndarray, velocity_mps: np.ndarray, frame_s: float, span_db: float) -> Motion:

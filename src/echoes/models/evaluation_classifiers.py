@@ -1,7 +1,7 @@
 """The classifiers that spectrograms are measured with: trained on some and their labels, then frozen."""
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -26,8 +26,19 @@ SMOOTHING = 0.05
 BATCH = 64
 
 
+class Pictures(Protocol):
+    """(N, C, F, T) spectrograms in network range, of any precision: an array, or what reads those that are wanted."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: np.ndarray, /) -> np.ndarray: ...
+
+
 def fit(
-    spectrograms: np.ndarray,
+    spectrograms: Pictures,
     labels: np.ndarray,
     classes: tuple[int, ...],
     architecture: Architecture,
@@ -44,7 +55,7 @@ def fit(
 
 
 def fit_altered(
-    spectrograms: np.ndarray,
+    spectrograms: Pictures,
     labels: np.ndarray,
     classes: tuple[int, ...],
     architecture: Architecture,
@@ -55,7 +66,7 @@ def fit_altered(
 ) -> Classifier:
     """A classifier of every kind of label at once, trained and ready to judge.
 
-    spectrograms  (N, C, F, T) in network range, of any precision.
+    spectrograms  those of a batch are asked for at a time.
     labels        (N, kinds) int64; kind i has the classes 0 .. classes[i] - 1.
     name          part of the seed: judges of different names are independent.
     """
@@ -97,17 +108,24 @@ def jittered(spectrograms: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray((spectrograms + gain + noise).clip(-1, 1), dtype=np.float32)
 
 
-def features(judge: Classifier, spectrograms: np.ndarray) -> np.ndarray:
+def features(judge: Classifier, spectrograms: Pictures) -> np.ndarray:
     """(N, 64) float32 of (N, C, F, T) spectrograms: what the judge sees before it names a class."""
     return np.concatenate([judge.features(x).float().cpu().numpy() for x in _batches(judge, spectrograms)])
 
 
-def predictions(judge: Classifier, spectrograms: np.ndarray) -> np.ndarray:
+def predictions(judge: Classifier, spectrograms: Pictures) -> np.ndarray:
     """(N, kinds) int64 most likely class of each kind."""
     found = [torch.stack([logits.argmax(dim=1) for logits in judge(x)], dim=1) for x in _batches(judge, spectrograms)]
     return torch.cat(found).cpu().numpy()
 
 
-def _batches(judge: Classifier, spectrograms: np.ndarray) -> list[Tensor]:
+def batches(spectrograms: Pictures) -> Iterator[np.ndarray]:
+    """(BATCH, C, F, T) of them at a time, in their order."""
+    for start in range(0, len(spectrograms), BATCH):
+        yield spectrograms[np.arange(start, min(start + BATCH, len(spectrograms)))]
+
+
+def _batches(judge: Classifier, spectrograms: Pictures) -> Iterator[Tensor]:
     device = device_of(judge)
-    return [x.to(device) for x in torch.from_numpy(spectrograms).float().split(BATCH)]
+    for x in batches(spectrograms):
+        yield torch.from_numpy(x).float().to(device)

@@ -31,6 +31,11 @@ class Clock:
         self._peak_mb = max(self._peak_mb, peak_memory_mb(self._device) - self._idle_mb)
         return self._peak_mb
 
+    @property
+    def seconds(self) -> float:
+        """So far, those before a stop included."""
+        return self._before_s + time.monotonic() - self._began_s
+
     def lap(self, steps: int) -> dict[str, float]:
         """Of the steps since the last lap, pictures and measurements between them included."""
         now_s = time.monotonic()
@@ -42,7 +47,7 @@ class Clock:
         }
 
     def state(self) -> dict[str, Any]:
-        return {"seconds": self._before_s + time.monotonic() - self._began_s, "peak_mb": self.peak_mb}
+        return {"seconds": self.seconds, "peak_mb": self.peak_mb}
 
     def restore(self, state: dict[str, Any]) -> None:
         self.start()

@@ -115,8 +115,8 @@ class Log:
 
     @property
     def costs(self) -> dict[str, float]:
-        """For the metrics of the stage: `peak_memory_mb`."""
-        return {"peak_memory_mb": self._clock.peak_mb}
+        """For the metrics of the stage: `seconds` and `peak_memory_mb`."""
+        return {"seconds": self._clock.seconds, "peak_memory_mb": self._clock.peak_mb}
 
     def tensors(self) -> dict[str, Tensor]:
         """The pictures so far, as bytes."""

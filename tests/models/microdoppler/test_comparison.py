@@ -13,10 +13,12 @@ import documented
 import tracks
 from echoes import arrays, metrics, params
 from echoes.errors import InputError
+from echoes.evaluation import spectrograms
+from echoes.models import evaluation_classifiers as classifiers
 from echoes.models import trained
 from echoes.models.elsewhere import here
-from echoes.models.microdoppler import evaluation, figures
-from echoes.models.microdoppler.comparison import Comparison, Samples, SpectrogramEvaluation, alike
+from echoes.models.microdoppler import evaluation, figures, sieve
+from echoes.models.microdoppler.comparison import Comparison, Samples, SpectrogramEvaluation, Stored, alike
 from echoes.models.microdoppler.sampling import Sampling
 from echoes.models.trained import SampleParams
 
@@ -90,6 +92,31 @@ def test_real_ones_pass_the_sieve_and_noise_of_an_untrained_model_does_not(made)
     real, ldm = (made.report[name] for name in ("real", "ldm"))
     assert real["sieve_share"] > 0.8 > ldm["sieve_share"]
     assert real["sieve_share_lo"] <= real["sieve_share"] <= real["sieve_share_hi"]
+
+
+def test_batches_from_the_disk_are_seen_as_the_whole_set_is_and_no_more_than_one_is_read(made, people, monkeypatch):
+    comparison, grids = made.comparison, people.grids
+    frames = grids.frames("test")
+    whole = grids.target_batch(frames)
+    monkeypatch.setattr(classifiers, "BATCH", 7)  # of 20
+    read = []
+
+    def rows(places):
+        read.append(len(places))
+        return whole[places]
+
+    found, quantities = comparison._seen(Stored(whole.shape, rows), grids.labels(frames))
+    assert read == [7, 7, 6]
+    np.testing.assert_array_equal(found.features, classifiers.features(comparison._features, whole))
+    np.testing.assert_array_equal(found.predictions, classifiers.predictions(comparison._judge, whole))
+    span_db = grids.ceiling_db - grids.floor_db
+    motion = spectrograms.motion(whole.mean(axis=1), grids.velocity.centres, grids.time.step, span_db)
+    for name in vars(motion):
+        np.testing.assert_array_equal(getattr(found.motion, name), getattr(motion, name), name)
+    np.testing.assert_array_equal(quantities, sieve.measured(whole, grids))
+    stored = comparison.spectrograms["real"][0]
+    np.testing.assert_array_equal(stored[np.arange(20)], whole)
+    assert stored[np.zeros(0, int)].shape == (0, *whole.shape[1:])
 
 
 def test_timings_are_those_of_the_stage_sample(made):

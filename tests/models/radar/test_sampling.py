@@ -17,7 +17,7 @@ from echoes.inference import Enhancer, RadarGenerator, columns
 from echoes.inference.enhancer import RadarFrame
 from echoes.models import trained
 from echoes.models.elsewhere import here
-from echoes.models.radar import clouds, comparison, evaluation
+from echoes.models.radar import baselines, clouds, comparison, evaluation
 from echoes.models.radar.comparison import CELLS, POINTS, CloudEvaluation
 from echoes.models.radar.sampling import FUSED, Sampling
 from echoes.models.radar.thresholds import THRESHOLDS
@@ -128,6 +128,20 @@ def test_the_radar_is_the_measured_one_and_the_nearest_a_target_of_the_train_spl
         assert nearest.tolist() in train
         centres = track.grids.grid.centres(nearest)
         np.testing.assert_allclose(made.samples.points("nearest_train", i)[:, :3], centres, atol=1e-6)
+
+
+def test_one_walk_over_the_training_frames_finds_the_nearest_of_each_batch(made, track):
+    running = made.sampling
+    one_by_one = {
+        int(frame): int(
+            baselines.nearest_train(
+                ((int(f), running._descriptor(int(f))) for f in track.grids.frames("train")),
+                running._descriptor(int(frame))[None],
+            )[0]
+        )
+        for frame in running.frames
+    }
+    assert running._nearest[0] == one_by_one
 
 
 def test_a_frame_has_the_same_sample_in_any_batch(track):

@@ -1,6 +1,6 @@
 """samples.zarr of a micro-Doppler track against the real test split: what evaluate reports."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from echoes.errors import InputError
 from echoes.evaluation import bootstrap, classification, halves, inception, manifolds, spectrogram_report, spectrograms
 from echoes.evaluation.blocks import require_resamples
 from echoes.evaluation.spectrogram_report import Classified
+from echoes.evaluation.spectrograms import Motion
 from echoes.metric_order import in_order
 from echoes.models import evaluation_classifiers as classifiers
 from echoes.models.microdoppler import sieve
@@ -52,6 +53,35 @@ class _Content:
     methods: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Stored:
+    """(N, C, F, T) spectrograms on the disk, of which those are in memory that are asked for.
+
+    read  places (n,) -> (n, C, F, T) float32, n at least 1.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[np.ndarray], np.ndarray]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, places: np.ndarray) -> np.ndarray:
+        return self.read(places) if len(places) else np.zeros((0, *self.shape[1:]), np.float32)
+
+
+def recorded(data: Spectrograms, frames: np.ndarray) -> Stored:
+    """The spectrograms of `frames` (N,) of the recordings."""
+    return Stored((len(frames), data.channels, *data.shape), lambda places: data.target_batch(frames[places]))
+
+
+def as_powers(data: Spectrograms, stored: Stored) -> Stored:
+    """Spectrograms as they are looked at: complex ones as powers (N, 1, F, T)."""
+    if data.stft is None:
+        return stored
+    return Stored((len(stored), 1, *stored.shape[2:]), lambda places: data.powers(stored[places]))
+
+
 class Samples:
     """The spectrograms (N, C, F, T) that the stage sample wrote, and the labels (N, kinds) of the generated ones."""
 
@@ -71,9 +101,14 @@ class Samples:
             self._reader.require(name, "f", len(self.labels), data.channels, *data.shape)
         self._reader.require("vae_bound", "f", len(data.frames("test")), data.channels, *data.shape)
 
-    def all(self, name: str) -> np.ndarray:
-        """(N, C, F, T) float32 of a method."""
-        return self._reader.all(name).astype(np.float32)
+    def of(self, name: str) -> Stored:
+        """The spectrograms of a method."""
+        count, _, row = self._reader.rows_of()[name]
+
+        def read(places: np.ndarray) -> np.ndarray:
+            return np.concatenate([self._reader.rows(name, i, i + 1) for i in places.tolist()]).astype(np.float32)
+
+        return Stored((count, *row), read)
 
 
 class Comparison:
@@ -90,17 +125,20 @@ class Comparison:
         self._inception = None if p.inception is None else inception.load(Path(p.inception), device)
         self._classes = tuple(len(names) for names in data.label_names.values())
         train, test = data.frames("train"), data.frames("test")
-        made = {"real": (data.target_batch(test), data.labels(test))}
-        made |= {name: (samples.all(name), samples.labels) for name in samples.generated}
-        made["vae_bound"] = (samples.all("vae_bound"), data.labels(test))
-        self.spectrograms = {name: (data.powers(x), labels) for name, (x, labels) in made.items()}
-        self._phases = {name: _phases(x, data) for name, (x, _) in made.items()}
-        self._train = (data.powers(data.target_batch(train)), data.labels(train))
-        self._features = self._fit(*self._train, "conv", "features")
-        self._judge = self._fit(*self._train, "tokens", "judge")
+        stored = {"real": (recorded(data, test), data.labels(test))}
+        stored |= {name: (samples.of(name), samples.labels) for name in samples.generated}
+        stored["vae_bound"] = (samples.of("vae_bound"), data.labels(test))
+        self.spectrograms = {name: (as_powers(data, x), labels) for name, (x, labels) in stored.items()}
+        self._phases = {name: _phases(x, data) for name, (x, _) in stored.items()}
+        trained_on = (as_powers(data, recorded(data, train)), data.labels(train))
+        self._features = self._fit(*trained_on, "conv", "features")
+        self._judge = self._fit(*trained_on, "tokens", "judge")
         self._limits = sieve.of_training(data)
-        self._train_features = classifiers.features(self._features, self._train[0])
-        self.classified = {name: self._classified(x, labels) for name, (x, labels) in self.spectrograms.items()}
+        self._train_features = classifiers.features(self._features, trained_on[0])
+        self.classified: dict[str, Classified] = {}
+        self._quantities: dict[str, np.ndarray] = {}
+        for name, (x, labels) in self.spectrograms.items():
+            self.classified[name], self._quantities[name] = self._seen(x, labels)
 
     def report(self, timings: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
         """A flat block of numbers per method, how many real spectrograms there are, and how many were compared.
@@ -140,18 +178,21 @@ class Comparison:
     def _labels(self, name: str) -> np.ndarray:
         return self.classified["real" if name == "reference" else name].labels
 
-    def _fit(self, x: np.ndarray, labels: np.ndarray, architecture: classifiers.Architecture, name: str) -> Classifier:
+    def _fit(self, x: Stored, labels: np.ndarray, architecture: classifiers.Architecture, name: str) -> Classifier:
         return classifiers.fit(x, labels, self._classes, architecture, self._p.judge, name, self._device)
 
-    def _classified(self, x: np.ndarray, labels: np.ndarray) -> Classified:
-        data, power = self.data, x.mean(axis=1)  # of pictures in colour, their brightness
-        motion = spectrograms.motion(power, data.velocity.centres, data.time.step, data.ceiling_db - data.floor_db)
-        return Classified(
-            labels,
-            classifiers.features(self._features, x),
-            classifiers.predictions(self._judge, x),
-            motion,
-        )
+    def _seen(self, x: Stored, labels: np.ndarray) -> tuple[Classified, np.ndarray]:
+        """What the classifiers say of spectrograms, and the quantities of the sieve (N, K); a batch is in memory."""
+        data, span_db = self.data, self.data.ceiling_db - self.data.floor_db
+        features, predictions, motions, quantities = [], [], [], []
+        for part in classifiers.batches(x):
+            power = part.mean(axis=1)  # of pictures in colour, their brightness
+            features.append(classifiers.features(self._features, part))
+            predictions.append(classifiers.predictions(self._judge, part))
+            motions.append(spectrograms.motion(power, data.velocity.centres, data.time.step, span_db))
+            quantities.append(sieve.measured(part, data))
+        seen = np.concatenate(features), np.concatenate(predictions), Motion.joined(motions)
+        return Classified(labels, *seen), np.concatenate(quantities)
 
     def _as_training_data(self, name: str) -> dict[str, float | None]:
         """Accuracy on real test data of the judge's architecture trained on this method's spectrograms alone."""
@@ -178,18 +219,18 @@ class Comparison:
 
     def _sifted(self, name: str) -> dict[str, float | None]:
         """sieve_share: of the spectrograms that are within the limits of the kinematic sieve, with its interval."""
-        x, labels = self.spectrograms[name]
-        names = sieve.names(self.data)
-        hold = self._limits.hold(sieve.measured(x, self.data), [names[label] for label in labels[:, -1]])
+        names, labels = sieve.names(self.data), self.classified[name].labels[:, -1]
+        hold = self._limits.hold(self._quantities[name], [names[label] for label in labels])
         lo, hi = bootstrap.interval(hold.astype(np.float64), self._p.seed, self._p.resamples)
         return {"sieve_share": float(hold.mean()), "sieve_share_lo": lo, "sieve_share_hi": hi}
 
 
-def _phases(x: np.ndarray, data: Spectrograms) -> dict[str, float]:
+def _phases(x: Stored, data: Spectrograms) -> dict[str, float]:
     """stft_inconsistency: of complex spectrograms, mean over them; of others nothing."""
     if data.stft is None:
         return {}
-    return {"stft_inconsistency": float(np.mean([stft.inconsistency(values, data.stft) for values in x]))}
+    each = [stft.inconsistency(values, data.stft) for part in classifiers.batches(x) for values in part]
+    return {"stft_inconsistency": float(np.mean(each))}
 
 
 def alike(pools: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -234,11 +234,17 @@ class Sampling:
         return made, 0.0
 
     def _nearest_train(self, frames: np.ndarray) -> Produced:
+        nearest, seconds = self._nearest
+        return self._centred([clouds.wanted(self._grids, nearest[f]) for f in frames.tolist()]), seconds * len(frames)
+
+    @cached_property
+    def _nearest(self) -> tuple[dict[int, int], float]:
+        """Frame -> the training frame that is most like it, of all `frames` in one walk; the seconds that each took."""
         start = time.perf_counter()
         train = ((int(f), self._descriptor(int(f))) for f in self._grids.frames("train"))
-        found = baselines.nearest_train(train, np.stack([self._descriptor(int(f)) for f in frames]))
+        found = baselines.nearest_train(train, np.stack([self._descriptor(int(f)) for f in self.frames]))
         seconds = time.perf_counter() - start
-        return self._centred([clouds.wanted(self._grids, int(f)) for f in found]), seconds
+        return dict(zip(self.frames.tolist(), found.tolist(), strict=True)), seconds / len(self.frames)
 
     def _thinned(self, frames: np.ndarray) -> Produced:
         """Points of the LiDAR at random, as many as the radar has, with what training cells of that range have."""

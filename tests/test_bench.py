@@ -1,0 +1,71 @@
+"""The benchmarks' own arithmetic: what oneDNN says is understood, and how a stage grows is what it was made to."""
+
+import sys
+from importlib import import_module
+
+import pytest
+
+from echoes import imports
+
+# As a library of version 3 and one of version 2 tell it.
+VERBOSE = """onednn_verbose,v1,info,oneDNN v3.7.1 (commit 8d263e69)
+onednn_verbose,v1,info,cpu,isa:Intel AVX-512 with float16, Intel DL Boost and bfloat16 support
+onednn_verbose,v1,primitive,info,template:operation,engine,primitive,implementation,prop_kind,memory_descriptors
+onednn_verbose,v1,primitive,exec,cpu,reorder,jit:uni,undef,src:f32::blocked:abcde::f0 dst:f32::blocked:acdeb::f0
+onednn_verbose,v1,primitive,exec,cpu,convolution,brgconv:avx512_core,forward_training,src:f32:a:blocked:acdeb::f0
+onednn_verbose,v1,primitive,exec,cpu,convolution,jit:avx512_core,forward_training,src:f32:a:blocked:acdeb::f0 wei:f32
+onednn_verbose,v1,primitive,exec,cpu,matmul,brg_matmul:avx512_core_amx,undef,src:bf16::blocked:ab::f0 wei:bf16
+onednn_verbose,exec,cpu,inner_product,gemm:jit,forward_training,src_f32::blocked:ab:f0 wei_f32::blocked:ab:f0
+"""
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """Name -> the script, imported as its neighbours import it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(imports.ROOT / "bench"), *sys.path])
+        return {name: import_module(name) for name in ("machine", "scale")}
+
+
+def test_the_first_implementation_of_each_primitive_and_precision_is_told(bench):
+    found = bench["machine"].implementations(VERBOSE)
+    assert found["isa"] == "Intel AVX-512 with float16, Intel DL Boost and bfloat16 support"
+    assert found["primitives"] == {
+        "convolution f32": "brgconv:avx512_core",
+        "matmul bf16": "brg_matmul:avx512_core_amx",
+        "inner_product f32": "gemm:jit",
+    }
+    assert bench["machine"].implementations("") == {"isa": "", "primitives": {}}
+
+
+def test_a_sleeping_thread_wakes_up_after_it_was_called(bench):
+    wakeup = bench["machine"].wakeups_us()
+    assert 0 < wakeup["median"] <= wakeup["p99"]
+
+
+def rows(stage: str, seconds, memory) -> list[dict]:
+    counts = (4000, 1000, 2000)
+    return [
+        {"frames": n, "stage": stage, "seconds": seconds(n), "peak_memory_mb": memory(n), "disk_mb": n / 100}
+        for n in counts
+    ]
+
+
+def test_a_straight_line_and_a_power_are_found_and_followed_to_a_million_frames(bench):
+    line = bench["scale"].growth(rows("voxelize", lambda n: 2 + n / 100, lambda n: 300 + n / 1000))
+    assert 0.9 < line["exponent"] < 1
+    assert (line["seconds_per_1000"], line["start_s"]) == (pytest.approx(10), pytest.approx(2))
+    assert (line["mb_per_1000"], line["start_mb"]) == (pytest.approx(1), pytest.approx(300))
+    assert (line["planned_s"], line["planned_mb"]) == (pytest.approx(10_002), pytest.approx(1300))
+    assert line["planned_disk_mb"] == pytest.approx(10_000)
+    power = bench["scale"].growth(rows("evaluate", lambda n: 1e-6 * n**2, lambda n: 300.0))
+    assert (power["exponent"], power["planned_s"]) == (pytest.approx(2), pytest.approx(1e6))
+    assert bench["scale"].growth(rows("evaluate", float, float)[:1]) == {}
+
+
+def test_the_table_has_a_row_for_each_stage_and_its_columns_everywhere(bench):
+    text = bench["scale"].table(rows("voxelize", lambda n: n / 100, lambda n: 300.0))
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + len(bench["scale"].STAGES)
+    assert {line.count("|") for line in lines} == {9}
+    assert "| voxelize | 10.0, 300 | 20.0, 300 | 40.0, 300 | 10 | 1 |" in text
