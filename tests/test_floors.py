@@ -11,7 +11,8 @@ FLOORS = [
     {"files", "urls", "imports", "tasks"},
     {"formats"},
     {"params", "grids", "seeds", "batch_noise", "terms", "provenance", "metrics", "metric_order"},
-    {"entry", "choices", "compute", "readers", "rasters", "nets", "arrays", "weights", "initial"}
+    {"compute"},
+    {"entry", "choices", "readers", "rasters", "nets", "arrays", "weights", "initial"}
     | {"evaluation", "reports"},
     {"training", "latentstore", "dataset", "augmentation", "judging"},
     {"autoencoder", "diffusion", "voxelization", "folds"},

@@ -50,7 +50,7 @@ def test_a_picture_that_is_gone_is_cleared_and_nothing_is_left_of_a_recording_th
     with pytest.raises(ValueError, match="no third"):
         rerun_recording.write("broken", {}, broken(), tmp_path / "broken.rrd")
     assert list(tmp_path.iterdir()) == []
-    rerun_recording.write("good", {}, [scene for scene, _ in zip(broken(), range(2), strict=False)], tmp_path / "a.rrd")
+    rerun_recording.write("good", {}, [scene for _, scene in zip(range(2), broken(), strict=False)], tmp_path / "a.rrd")
     cleared = {
         chunk.entity_path
         for chunk in RrdReader(tmp_path / "a.rrd").stream().to_chunks()

@@ -104,6 +104,8 @@ def write_onnx(program: ExportedProgram, portable: Portable, metadata: Mapping[s
     )
     assert made is not None, "dynamo gives a program"
     made.model.metadata_props.update(metadata)
+    for node in made.model.graph:
+        node.metadata_props.clear()  # lines of the sources, with the paths of this machine
     made.save(path, external_data=False)
 
 
