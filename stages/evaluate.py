@@ -7,7 +7,7 @@ from echoes import arrays, files, metrics, params, provenance
 from echoes.compute.workers import Workers
 from echoes.dataset import catalog
 from echoes.entry import run
-from echoes.models import elsewhere, families
+from echoes.models import families, mapping
 from echoes.provenance import Header
 
 
@@ -16,11 +16,11 @@ def main(track: str) -> None:
     grids = catalog.read(data / "grids.zarr")
     evaluation = families.evaluation(grids.family)
     p, workers = params.load(evaluation.Section, f"{track}.evaluate"), params.load(Workers, "runtime.workers")
-    spread = elsewhere.spread("evaluate", data, workers, "float32", elsewhere.CPU)  # no network goes through frames
+    frame_map = mapping.frame_map("evaluate", data, workers, "float32", mapping.CPU)  # no network goes through frames
     timings = metrics.read(measured / "sample.json")
     with files.replacing(measured / "plots" / "evaluate") as figures:
         figures.mkdir()
-        report = evaluation.evaluate(grids, data / "samples.zarr", timings, p, figures, spread)
+        report = evaluation.evaluate(grids, data / "samples.zarr", timings, p, figures, frame_map)
     metrics.write(measured / "evaluate.json", report)
     parents = {"grids": grids.header, "samples": arrays.Reader(data / "samples.zarr", "samples").header}
     header = Header("evaluation", asdict(p), {kind: parent.identity for kind, parent in parents.items()})

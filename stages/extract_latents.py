@@ -11,7 +11,7 @@ from echoes.compute.workers import Workers
 from echoes.dataset import catalog
 from echoes.entry import run
 from echoes.errors import InputError
-from echoes.models import autoencoders, elsewhere
+from echoes.models import autoencoders, mapping
 from echoes.models.extraction import Extraction
 from echoes.provenance import require_parent
 
@@ -35,9 +35,9 @@ def main(track: str) -> None:
     require_parent(data / "vae.safetensors", header, grids.path, grids.header)
     extraction = Extraction(vae, grids, header)
     header_of = partial(extraction.header, asdict(p))
-    spread = elsewhere.spread("extract_latents", data, workers, p.precision, device)
+    frame_map = mapping.frame_map("extract_latents", data, workers, p.precision, device)
     with computing(p.precision):
-        latentstore.write(data / "latents", p.format, extraction.batches(p.batch, spread), header_of)
+        latentstore.write(data / "latents", p.format, extraction.batches(p.batch, frame_map), header_of)
     metrics.write(Path("metrics", track, "extract_latents.json"), extraction.statistics())
 
 

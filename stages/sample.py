@@ -9,7 +9,7 @@ from echoes.compute.precision import computing
 from echoes.compute.workers import Workers
 from echoes.dataset import catalog
 from echoes.entry import run
-from echoes.models import elsewhere, families, trained
+from echoes.models import families, mapping, trained
 
 
 def main(track: str) -> None:
@@ -17,8 +17,8 @@ def main(track: str) -> None:
     telling.tell("sample", track, lambda section: p.CHOICES)
     data, device = Path("data", track), best_device()
     grids = catalog.read(data / "grids.zarr")
-    spread = elsewhere.spread("sample", data, workers, p.precision, device)
-    sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, device), grids, p, spread)
+    frame_map = mapping.frame_map("sample", data, workers, p.precision, device)
+    sampling = families.sampling(grids.family).Sampling(trained.load(data, grids, device), grids, p, frame_map)
     with computing(p.precision), arrays.writing(data / "samples.zarr") as writer:
         sampling.write(writer)
     metrics.write(Path("metrics", track, "sample.json"), sampling.timings())

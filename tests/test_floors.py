@@ -12,8 +12,7 @@ FLOORS = [
     {"formats"},
     {"params", "grids", "seeds", "batch_noise", "terms", "provenance", "metrics", "metric_order"},
     {"compute"},
-    {"entry", "choices", "readers", "rasters", "nets", "arrays", "weights", "initial"}
-    | {"evaluation", "reports"},
+    {"entry", "choices", "readers", "rasters", "nets", "arrays", "weights", "initial"} | {"evaluation", "reports"},
     {"training", "latentstore", "dataset", "augmentation", "judging"},
     {"autoencoder", "diffusion", "voxelization", "folds"},
     {"distillation"},

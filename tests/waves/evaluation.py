@@ -9,6 +9,6 @@ class Section:
     of: Literal["waves"]
 
 
-def evaluate(data, samples, timings, p, folder, spread):
+def evaluate(data, samples, timings, p, folder, frame_map):
     made = Reader(samples, "samples")
     return {name: {"mean_abs": float(abs(made.all(name)).mean()), **timings[name]} for name in timings}

@@ -8,7 +8,7 @@ from echoes.provenance import Header
 
 
 class Sampling:
-    def __init__(self, trained, data, p, spread):
+    def __init__(self, trained, data, p, frame_map):
         self._trained, self._p, self._samplers = trained, p, trained.samplers(p)
         self._numbers, self._seconds = np.arange(p.frames), {}
         self._cond = torch.from_numpy(data.labels(data.frames("test")[:1].repeat(p.frames)))

@@ -17,8 +17,8 @@ from echoes.dataset import catalog
 from echoes.dataset.frames import batches_of
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.models import autoencoders, elsewhere, families
-from echoes.models.elsewhere import Place, Spread
+from echoes.models import autoencoders, families, mapping
+from echoes.models.mapping import FrameMap, WorkerSettings
 from echoes.provenance import Header
 
 Encode = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # dense (B, C, *S) -> mean and std of its latents
@@ -32,11 +32,11 @@ class Extraction:
         self._moments = Moments()
         self._shape: tuple[int, ...] = ()
 
-    def batches(self, size: int, spread: Spread = elsewhere.here) -> Iterator[dict[str, np.ndarray]]:
+    def batches(self, size: int, frame_map: FrameMap = mapping.in_process) -> Iterator[dict[str, np.ndarray]]:
         """latents and std (B, Z, *S / factor) of all frames in order, and what belongs to them in their family."""
         every, train = np.arange(len(self._data)), set(self._data.frames("train").tolist())
         pieces = batches_of(every, size)
-        encoded = spread(self.encoded, partial(_encoded, self._vae_header.identity), pieces)
+        encoded = frame_map(self.encoded, partial(_encoded, self._vae_header.identity), pieces)
         for frames, batch in zip(tqdm(pieces, "extract", mininterval=1.0), encoded, strict=True):
             inside = [i for i, frame in enumerate(frames) if int(frame) in train]
             if inside:
@@ -73,15 +73,15 @@ class Extraction:
         return posterior.mean.cpu().numpy(), posterior.std.cpu().numpy()
 
 
-def _encoded(identity: str, place: Place, frames: np.ndarray) -> dict[str, np.ndarray]:
+def _encoded(identity: str, worker: WorkerSettings, frames: np.ndarray) -> dict[str, np.ndarray]:
     """`Extraction.encoded` on a worker. identity: of the autoencoder."""
-    with place.computing():
-        return _opened(identity, place).encoded(frames)
+    with worker.computing():
+        return _opened(identity, worker).encoded(frames)
 
 
 @lru_cache(maxsize=1)
-def _opened(identity: str, place: Place) -> Extraction:
-    path = place.data / "vae.safetensors"
-    vae, header = autoencoders.load(path, elsewhere.CPU)
-    place.require(path, header, identity)
-    return Extraction(vae, catalog.read(place.data / "grids.zarr"), header)
+def _opened(identity: str, worker: WorkerSettings) -> Extraction:
+    path = worker.data / "vae.safetensors"
+    vae, header = autoencoders.load(path, mapping.CPU)
+    worker.require(path, header, identity)
+    return Extraction(vae, catalog.read(worker.data / "grids.zarr"), header)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from echoes.distillation.consistency import ConsistencyModel
     from echoes.latentstore import LatentStore
     from echoes.models.conditions import Conditions
-    from echoes.models.elsewhere import Spread
     from echoes.models.extraction import Encode
+    from echoes.models.mapping import FrameMap
     from echoes.models.sampler import Sampler
 
 # Family, as grids.zarr tells it -> its package.
@@ -92,7 +92,7 @@ class Validation(Protocol):
 class Evaluation(Protocol):
     """The report of evaluate.json, and figures in a folder. Section: the dataclass of `<track>.evaluate`.
 
-    spread  how frames are gone through, where it goes through frames.
+    frame_map  how frames are gone through, where it goes through frames.
     """
 
     @property
@@ -104,7 +104,7 @@ class Evaluation(Protocol):
         timings: Mapping[str, Mapping[str, float]],
         p: Any,
         folder: Path,
-        spread: "Spread",
+        frame_map: "FrameMap",
         /,
     ) -> dict[str, Any]: ...
 
@@ -138,7 +138,7 @@ def validation(family: str) -> Validation:
 
 
 def sampling(family: str) -> Any:
-    """A module with a class `Sampling`: (trained, data, params, spread) -> what writes samples and tells timings."""
+    """A module with a class `Sampling`: (trained, data, params, frame_map) -> what writes samples and tells timings."""
     return _module(family, "sampling")
 
 

@@ -16,7 +16,7 @@ from echoes.errors import InputError
 from echoes.evaluation import spectrograms
 from echoes.models import evaluation_classifiers as classifiers
 from echoes.models import trained
-from echoes.models.elsewhere import here
+from echoes.models.mapping import in_process
 from echoes.models.microdoppler import evaluation, figures, sieve
 from echoes.models.microdoppler.comparison import Comparison, Samples, SpectrogramEvaluation, Stored, alike
 from echoes.models.microdoppler.sampling import Sampling
@@ -208,7 +208,9 @@ def test_pictures_in_colour_are_compared_too(tmp_path):
         running.write(writer)
     (tmp_path / "figures").mkdir()
     short = params.build(SpectrogramEvaluation, {**SECTION, "judge": tracks.SCHEDULE}, "people.evaluate")
-    report = evaluation.evaluate(grids, tmp_path / "samples.zarr", running.timings(), short, tmp_path / "figures", here)
+    report = evaluation.evaluate(
+        grids, tmp_path / "samples.zarr", running.timings(), short, tmp_path / "figures", in_process
+    )
     assert report["compared"] == 10
 
 

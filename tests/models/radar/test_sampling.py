@@ -16,7 +16,7 @@ from echoes.evaluation import ensembles, radar_frames, realism
 from echoes.inference import Enhancer, RadarGenerator, columns
 from echoes.inference.enhancer import RadarFrame
 from echoes.models import trained
-from echoes.models.elsewhere import here
+from echoes.models.mapping import in_process
 from echoes.models.radar import baselines, clouds, comparison, evaluation
 from echoes.models.radar.comparison import CELLS, POINTS, CloudEvaluation
 from echoes.models.radar.sampling import FUSED, Sampling
@@ -228,7 +228,7 @@ def test_the_report_has_the_same_keys_for_every_method_and_survives_as_metrics(m
 
 
 def test_the_table_of_frames_agrees_with_the_means_of_the_report(made, track, tmp_path):
-    report = evaluation.evaluate(track.grids, made.path, made.timings, P, tmp_path, here)
+    report = evaluation.evaluate(track.grids, made.path, made.timings, P, tmp_path, in_process)
     assert {path.name for path in tmp_path.iterdir()} == {"birdseye.png", "error_over_range.png", comparison.TABLE}
     with (tmp_path / comparison.TABLE).open() as file:
         rows = list(csv.DictReader(file))

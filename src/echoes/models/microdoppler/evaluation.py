@@ -6,8 +6,8 @@ from typing import Any
 
 from echoes.compute.device import best_device
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.models import elsewhere
-from echoes.models.elsewhere import Spread
+from echoes.models import mapping
+from echoes.models.mapping import FrameMap
 from echoes.models.microdoppler import figures
 from echoes.models.microdoppler.comparison import Comparison, SpectrogramEvaluation
 
@@ -20,10 +20,10 @@ def evaluate(
     timings: Mapping[str, Mapping[str, float]],
     p: SpectrogramEvaluation,
     folder: Path,
-    spread: Spread,
+    frame_map: FrameMap,
 ) -> dict[str, Any]:
     """The report; draws its figures into `folder`. It is about sets and not about frames, so that nothing is spread."""
-    elsewhere.tell_unused("evaluate", spread, "spectrograms are compared as sets")
+    mapping.tell_unused("evaluate", frame_map, "spectrograms are compared as sets")
     comparison = Comparison(data, samples, p, best_device())
     report = comparison.report(timings)
     figures.draw(comparison, p.panels, folder)

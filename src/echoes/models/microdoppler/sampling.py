@@ -14,8 +14,8 @@ from echoes.arrays import Writer
 from echoes.choices.rules import in_force
 from echoes.dataset.frames import batches_of
 from echoes.dataset.spectrograms import Spectrograms
-from echoes.models import elsewhere, sampler
-from echoes.models.elsewhere import Place, Spread
+from echoes.models import mapping, sampler
+from echoes.models.mapping import FrameMap, WorkerSettings
 from echoes.models.microdoppler.reconstruction import reconstruct
 from echoes.models.trained import SampleParams, Trained, load
 from echoes.provenance import Header
@@ -26,8 +26,10 @@ VAE_BOUND = "vae_bound"
 class Sampling:
     """Generates the same labels with each method, in the shares in which the training recordings have them."""
 
-    def __init__(self, trained: Trained, data: Spectrograms, p: SampleParams, spread: Spread = elsewhere.here) -> None:
-        self._trained, self._data, self._p, self._spread = trained, data, p, spread
+    def __init__(
+        self, trained: Trained, data: Spectrograms, p: SampleParams, frame_map: FrameMap = mapping.in_process
+    ) -> None:
+        self._trained, self._data, self._p, self._frame_map = trained, data, p, frame_map
         trained.tile(p.tiles)
         self._samplers = trained.samplers(p)
         self.labels = data.labels(repeated(data.frames("train"), p.frames))
@@ -76,7 +78,7 @@ class Sampling:
     def _each(self, method: str, batches: list[np.ndarray]) -> Iterator[np.ndarray]:
         """What a method makes of each batch, in their order."""
         remote = partial(_produced, self._trained.header.identity, self._p, method)
-        produced = self._spread(partial(self.produced, method), remote, batches)
+        produced = self._frame_map(partial(self.produced, method), remote, batches)
         times = self._milliseconds[method] = []
         for numbers, (made, seconds) in zip(tqdm(batches, f"sample {method}", mininterval=1.0), produced, strict=True):
             times += [1000 * seconds / len(numbers)] * len(numbers)
@@ -97,16 +99,16 @@ def repeated(frames: np.ndarray, count: int) -> np.ndarray:
 
 
 def _produced(
-    identity: str, p: SampleParams, method: str, place: Place, numbers: np.ndarray
+    identity: str, p: SampleParams, method: str, worker: WorkerSettings, numbers: np.ndarray
 ) -> tuple[np.ndarray, float]:
     """`Sampling.produced` on a worker. identity: of the consistency model."""
-    with place.computing():
-        return _opened(identity, p, place).produced(method, numbers)
+    with worker.computing():
+        return _opened(identity, p, worker).produced(method, numbers)
 
 
 @lru_cache(maxsize=1)
-def _opened(identity: str, p: SampleParams, place: Place) -> Sampling:
-    data = Spectrograms(place.data / "grids.zarr")
-    trained = load(place.data, data, elsewhere.CPU)
-    place.require(place.data / "cd.safetensors", trained.header, identity)
+def _opened(identity: str, p: SampleParams, worker: WorkerSettings) -> Sampling:
+    data = Spectrograms(worker.data / "grids.zarr")
+    trained = load(worker.data, data, mapping.CPU)
+    worker.require(worker.data / "cd.safetensors", trained.header, identity)
     return Sampling(trained, data, p)

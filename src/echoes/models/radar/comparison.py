@@ -23,8 +23,8 @@ from echoes.evaluation.clouds import evaluate_frame
 from echoes.evaluation.points import Region, evaluate_points, restrict
 from echoes.evaluation.realism import Numbers
 from echoes.metric_order import in_order
-from echoes.models import elsewhere
-from echoes.models.elsewhere import Place, Spread
+from echoes.models import mapping
+from echoes.models.mapping import FrameMap, WorkerSettings
 from echoes.models.radar import clouds
 from echoes.models.radar.clouds import POINT_COLUMNS, Cloud
 from echoes.provenance import require_parent
@@ -103,10 +103,12 @@ class Samples:
 Frames = dict[str, list[dict[str, float]]]  # protocol -> the numbers of each frame
 
 
-def measured(samples: Samples, grids: Grids, p: CloudEvaluation, spread: Spread = elsewhere.here) -> dict[str, Frames]:
+def measured(
+    samples: Samples, grids: Grids, p: CloudEvaluation, frame_map: FrameMap = mapping.in_process
+) -> dict[str, Frames]:
     """Method -> the numbers of each frame under both protocols, and of a radar that is made under the third."""
     remote = partial(_of_frame, samples.path.absolute(), samples.header.identity, p)
-    frames = spread(partial(of_frame, samples, grids, p), remote, range(len(samples.frames)))
+    frames = frame_map(partial(of_frame, samples, grids, p), remote, range(len(samples.frames)))
     every = list(tqdm(frames, "evaluate", len(samples.frames), mininterval=1.0))
     protocols = (CELLS, POINTS, *((RETURNS,) if grids.task.makes_radar else ()))
     return {method: {of: [frame[method][of] for frame in every] for of in protocols} for method in samples.methods}
@@ -130,18 +132,18 @@ def of_frame(samples: Samples, grids: Grids, p: CloudEvaluation, i: int) -> dict
 
 
 def _of_frame(
-    path: Path, identity: str, p: CloudEvaluation, place: Place, i: int
+    path: Path, identity: str, p: CloudEvaluation, worker: WorkerSettings, i: int
 ) -> dict[str, dict[str, dict[str, float]]]:
     """`of_frame` on a worker. path, identity: of the samples."""
-    with place.computing():
-        return of_frame(*_opened(path, identity, place), p, i)
+    with worker.computing():
+        return of_frame(*_opened(path, identity, worker), p, i)
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path, identity: str, place: Place) -> tuple[Samples, Grids]:
-    grids = Grids(place.data / "grids.zarr")
+def _opened(path: Path, identity: str, worker: WorkerSettings) -> tuple[Samples, Grids]:
+    grids = Grids(worker.data / "grids.zarr")
     samples = Samples(path, grids)
-    place.require(path, samples.header, identity)
+    worker.require(path, samples.header, identity)
     return samples, grids
 
 

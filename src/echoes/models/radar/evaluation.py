@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from echoes.dataset.grids import Grids
-from echoes.models.elsewhere import Spread
+from echoes.models.mapping import FrameMap
 from echoes.models.radar import comparison
 from echoes.models.radar.comparison import CloudEvaluation
 from echoes.reports import figures
@@ -19,11 +19,11 @@ def evaluate(
     timings: Mapping[str, Mapping[str, float]],
     p: CloudEvaluation,
     folder: Path,
-    spread: Spread,
+    frame_map: FrameMap,
 ) -> dict[str, Any]:
     """The report; draws its figures into `folder`."""
     samples = comparison.Samples(path, grids)
-    found = comparison.measured(samples, grids, p, spread)
+    found = comparison.measured(samples, grids, p, frame_map)
     sets = comparison.as_sets(samples, grids, p.seed)
     report = comparison.report(samples, grids, found, sets, timings, p)
     comparison.write_table(samples, grids, found, folder / comparison.TABLE)

@@ -18,9 +18,9 @@ from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import ensembles
 from echoes.evaluation.reliability import Reliability
-from echoes.models import elsewhere, sampler, students
+from echoes.models import mapping, sampler, students
 from echoes.models.conditions import unmirrored
-from echoes.models.elsewhere import Place, Spread
+from echoes.models.mapping import FrameMap, WorkerSettings
 from echoes.models.radar import baselines, clouds, encoded, fusing, reconstruction, returns
 from echoes.models.radar.clouds import Cloud, Made, from_decoded
 from echoes.models.radar.fusing import Fusing, Produced
@@ -49,11 +49,11 @@ class Sampling:
         trained: Trained,
         grids: Grids,
         p: SampleParams,
-        spread: Spread = elsewhere.here,
+        frame_map: FrameMap = mapping.in_process,
         thresholds: Mapping[str, float] | None = None,
     ) -> None:
         """thresholds: those of another one of the same track; None where they are to be found."""
-        self._trained, self._grids, self._p, self._spread = trained, grids, p, spread
+        self._trained, self._grids, self._p, self._frame_map = trained, grids, p, frame_map
         trained.tile(p.tiles)
         drawn = trained.samplers(p)
         mean = replace(drawn["ldm"], steps=sampler.regressing(p.sigmas.high), guidance=UNGUIDED)
@@ -111,7 +111,7 @@ class Sampling:
         """The clouds of `frames` in order; takes the milliseconds per frame down as it goes."""
         settled = tuple(self.thresholds.items())
         remote = partial(_produced, self._trained.header.identity, self._p, settled, method)
-        produced = self._spread(partial(self.produced, method), remote, self._batches)
+        produced = self._frame_map(partial(self.produced, method), remote, self._batches)
         times = self._milliseconds[method] = []
         batches = tqdm(self._batches, f"sample {method}", mininterval=1.0)
         for frames, (made, seconds, judged) in zip(batches, produced, strict=True):
@@ -285,17 +285,19 @@ def _produced(
     p: SampleParams,
     thresholds: tuple[tuple[str, float], ...],
     method: str,
-    place: Place,
+    worker: WorkerSettings,
     frames: np.ndarray,
 ) -> tuple[list[Made], float, list[Reliability]]:
     """`Sampling.produced` on a worker. identity: of the consistency model."""
-    with place.computing():
-        return _opened(identity, p, thresholds, place).produced(method, frames)
+    with worker.computing():
+        return _opened(identity, p, thresholds, worker).produced(method, frames)
 
 
 @lru_cache(maxsize=1)
-def _opened(identity: str, p: SampleParams, thresholds: tuple[tuple[str, float], ...], place: Place) -> Sampling:
-    grids = Grids(place.data / "grids.zarr")
-    trained = load(place.data, grids, elsewhere.CPU)
-    place.require(place.data / "cd.safetensors", trained.header, identity)
+def _opened(
+    identity: str, p: SampleParams, thresholds: tuple[tuple[str, float], ...], worker: WorkerSettings
+) -> Sampling:
+    grids = Grids(worker.data / "grids.zarr")
+    trained = load(worker.data, grids, mapping.CPU)
+    worker.require(worker.data / "cd.safetensors", trained.header, identity)
     return Sampling(trained, grids, p, thresholds=dict(thresholds))

@@ -13,7 +13,7 @@ from echoes.compute.parallel import ordered
 from echoes.compute.precision import kind
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
-from echoes.models import autoencoders, elsewhere, trained
+from echoes.models import autoencoders, mapping, trained
 from echoes.models.extraction import Extraction
 from echoes.models.radar import comparison
 from echoes.models.radar.comparison import CloudEvaluation
@@ -25,47 +25,47 @@ NOBODY = Workers(1, "tcp://127.0.0.1:1")
 
 
 def test_without_a_scheduler_frames_stay_in_this_process(track):
-    assert elsewhere.spread("sample", track.data, Workers(2, ""), "auto", CPU) is elsewhere.here
-    assert list(elsewhere.here(str, lambda place, item: None, [1, 2])) == ["1", "2"]
+    assert mapping.frame_map("sample", track.data, Workers(2, ""), "auto", CPU) is mapping.in_process
+    assert list(mapping.in_process(str, lambda worker, item: None, [1, 2])) == ["1", "2"]
 
 
 def test_where_there_is_a_gpu_the_scheduler_has_no_effect_and_a_line_says_so(track, caplog):
-    assert elsewhere.spread("sample", track.data, NOBODY, "auto", torch.device("cuda")) is elsewhere.here
+    assert mapping.frame_map("sample", track.data, NOBODY, "auto", torch.device("cuda")) is mapping.in_process
     told = "sample: runtime.workers.scheduler has no effect, as this machine has a GPU"
     assert [record.getMessage() for record in caplog.records] == [told]
 
 
 def test_a_stage_that_has_no_use_for_a_cluster_says_so_where_one_was_asked_for(track, caplog):
-    elsewhere.tell_unused("evaluate", elsewhere.here, "spectrograms are compared as sets")
+    mapping.tell_unused("evaluate", mapping.in_process, "spectrograms are compared as sets")
     assert caplog.records == []
-    chosen = elsewhere.spread("evaluate", track.data, NOBODY, "float32", CPU)
-    elsewhere.tell_unused("evaluate", chosen, "spectrograms are compared as sets")
+    chosen = mapping.frame_map("evaluate", track.data, NOBODY, "float32", CPU)
+    mapping.tell_unused("evaluate", chosen, "spectrograms are compared as sets")
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage().startswith("evaluate: runtime.workers.scheduler has no effect, as spectrograms")
 
 
 def test_a_worker_that_sees_another_artifact_refuses_it(track):
-    place = elsewhere.Place(track.data, "float32", 1)
+    worker = mapping.WorkerSettings(track.data, "float32", 1)
     vae = autoencoders.load(track.data / "vae.safetensors", CPU)[1]
-    place.require(track.data / "vae.safetensors", vae, vae.identity)
+    worker.require(track.data / "vae.safetensors", vae, vae.identity)
     with pytest.raises(InputError, match=r"^runtime\.workers\.scheduler: expected workers that see the vae 0000 at "):
-        place.require(track.data / "vae.safetensors", vae, "0000")
+        worker.require(track.data / "vae.safetensors", vae, "0000")
 
 
-def dying(cluster, place, marker):
+def dying(cluster, worker, marker):
     """How frames are gone through on a cluster of which a worker dies at the second piece, once."""
 
-    def spread(local, remote, items):
+    def frame_map(local, remote, items):
         def once(number, item):
             if number == 1 and not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            return remote(place, item)
+            return remote(worker, item)
 
         return ordered(lambda pair: once(*pair), enumerate(items), Workers(0, cluster))
 
-    return spread
+    return frame_map
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +83,13 @@ def numbers(found):
 
 @pytest.mark.slow
 def test_a_cluster_of_which_workers_die_leaves_the_bytes_of_one_process(track, cluster, tmp_path):
-    place = elsewhere.Place(track.data, elsewhere.PRECISIONS[kind("auto", CPU)], torch.get_num_threads())
+    worker = mapping.WorkerSettings(track.data, mapping.PRECISIONS[kind("auto", CPU)], torch.get_num_threads())
     vae, header = autoencoders.load(track.data / "vae.safetensors", CPU)
     models = trained.load(track.data, track.grids, CPU)
     p = params.build(trained.SampleParams, {**tracks.SAMPLE, "frames": 4, "batch": 2}, "radar.sample")
     made = {}
     for name in ("here", "cluster"):
-        of = lambda stage, name=name: elsewhere.here if name == "here" else dying(cluster, place, tmp_path / stage)
+        of = lambda stage, name=name: mapping.in_process if name == "here" else dying(cluster, worker, tmp_path / stage)
         extraction, latents = Extraction(vae, track.grids, header), tmp_path / f"latents-{name}"
         latentstore.write(latents, "zarr", extraction.batches(2, of("extract")), lambda e=extraction: e.header({}))
         running, path = Sampling(models, track.grids, p, of("sample")), tmp_path / f"samples-{name}.zarr"

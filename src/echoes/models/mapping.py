@@ -31,7 +31,7 @@ _alone = threading.RLock()  # the threads of a worker share the models, and torc
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerSettings:
     """What a worker needs to know to compute as this process does, on processors of the same kind.
 
     data       folder of the track, absolute: all see it at the same path.
@@ -59,47 +59,51 @@ class Place:
             )
 
 
-class Spread(Protocol):
+class FrameMap(Protocol):
     """How a stage goes through its items: gives the result for each, in their order.
 
     local   item -> result, in this process.
-    remote  (place, item) -> the same result on a worker; it can be pickled.
+    remote  (worker, item) -> the same result on a worker; it can be pickled.
     """
 
     def __call__(
-        self, local: Callable[[Item], Result], remote: Callable[[Place, Item], Result], items: Iterable[Item], /
+        self,
+        local: Callable[[Item], Result],
+        remote: Callable[[WorkerSettings, Item], Result],
+        items: Iterable[Item],
+        /,
     ) -> Iterator[Result]: ...
 
 
-def here(
-    local: Callable[[Item], Result], remote: Callable[[Place, Item], Result], items: Iterable[Item], /
+def in_process(
+    local: Callable[[Item], Result], remote: Callable[[WorkerSettings, Item], Result], items: Iterable[Item], /
 ) -> Iterator[Result]:
     """One after the other in this process."""
     return map(local, items)
 
 
-def tell_unused(stage: str, chosen: Spread, why: str) -> None:
+def tell_unused(stage: str, chosen: FrameMap, why: str) -> None:
     """A line where a cluster was asked for that a stage has no use for."""
-    if chosen is not here:
+    if chosen is not in_process:
         LOG.warning("%s: runtime.workers.scheduler has no effect, as %s", stage, why)
 
 
-def spread(stage: str, data: Path, workers: Workers, precision: Precision, device: torch.device) -> Spread:
+def frame_map(stage: str, data: Path, workers: Workers, precision: Precision, device: torch.device) -> FrameMap:
     """Over the cluster that `workers` names, if any. A GPU of this machine keeps its networks, and a line says so.
 
     data       folder of the track.
     precision  of the stage; device: that the stage computes on.
     """
     if not workers.scheduler:
-        return here
+        return in_process
     if device.type != "cpu":
         LOG.warning("%s: runtime.workers.scheduler has no effect, as this machine has a GPU", stage)
-        return here
-    place = Place(data.absolute(), PRECISIONS[kind(precision, device)], torch.get_num_threads())
+        return in_process
+    worker = WorkerSettings(data.absolute(), PRECISIONS[kind(precision, device)], torch.get_num_threads())
 
     def on_cluster(
-        local: Callable[[Item], Result], remote: Callable[[Place, Item], Result], items: Iterable[Item], /
+        local: Callable[[Item], Result], remote: Callable[[WorkerSettings, Item], Result], items: Iterable[Item], /
     ) -> Iterator[Result]:
-        return ordered(partial(remote, place), items, workers)
+        return ordered(partial(remote, worker), items, workers)
 
     return on_cluster
