@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from echoes.errors import InputError
-from echoes.readers import astyx, generated, mcap, raflow, vod
+from echoes.readers import astyx, generated, mcap, raflow, visible, vod
 from echoes.readers.cloud_files import FORMATS
 from echoes.readers.street import scenario
 
@@ -74,8 +74,7 @@ def guess(root: Path) -> tuple[str, str]:
 def _told(root: Path, paths: Iterator[Path]) -> str:
     """The first of the files, below the root; empty where there is none, hidden ones left out."""
     found = (path.relative_to(root) for path in paths if path.is_file())
-    shown = (path for path in found if not any(part.startswith((".", "__MACOSX")) for part in path.parts))
-    return next((path.as_posix() for path in shown), "")
+    return next((path.as_posix() for path in found if not visible.is_hidden(path)), "")
 
 
 def _begins(path: Path, with_bytes: bytes) -> bool:
