@@ -67,7 +67,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tracks_of = {"radar": tracks.radar, "people": tracks.people}
         tracks_of[track](folder / "data" / track, raw=files.digest(raw), latents=SECTIONS[track]["latents"])
     document = {track: {"source": SOURCES[track], **SECTIONS[track]} for track in SECTIONS}
-    document["init_from"] = dict.fromkeys(SECTIONS, "scratch")
+    document |= {
+        "init_from": dict.fromkeys(SECTIONS, "scratch"),
+        "runtime": {"workers": {"processes": 1, "scheduler": ""}},
+    }
     (folder / "params.yaml").write_text(yaml.safe_dump(document))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

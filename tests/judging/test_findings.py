@@ -63,11 +63,13 @@ def test_a_clock_that_jumps_back_is_told() -> None:
 
 def test_of_clouds_that_share_a_stamp_it_is_told_how_many_are_left_out_and_another_clock_proposed() -> None:
     listed = [replace(ENTRIES[0], repeated=11), *ENTRIES[1:]]
-    (warning,) = findings(listed, SANE, DOPPLER).warnings
-    assert warning.startswith("stamps: 11 of 19 radar clouds left out, as a later one has the same stamp; does its ")
-    assert "`stamps: receipt`" in warning
-    (few,) = findings([replace(ENTRIES[0], repeated=1), *ENTRIES[1:]], SANE, DOPPLER).warnings
-    assert few == "stamps: 1 of 9 radar clouds left out, as a later one has the same stamp"
+    (warning,) = findings(listed, SANE, DOPPLER).found
+    assert warning.text.startswith(
+        "stamps: 11 of 19 radar clouds left out, as a later one has the same stamp; does its "
+    )
+    assert "`stamps: receipt`" in warning.text
+    (few,) = findings([replace(ENTRIES[0], repeated=1), *ENTRIES[1:]], SANE, DOPPLER).found
+    assert few.text == "stamps: 1 of 9 radar clouds left out, as a later one has the same stamp"
 
 
 def test_the_estimated_velocity_is_the_recorded_one() -> None:

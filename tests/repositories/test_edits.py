@@ -30,7 +30,7 @@ EDITS = {
     "distillation/consistency.py": each("distill_cd", "sample"),
     "diffusion/dopri5.py": each("sample"),  # which no track selects
     "rasters/ground.py": each("voxelize"),
-    "judging/findings.py": {"voxelize@radar"},
+    "judging/findings.py": each("voxelize"),
     "readers/mars.py": set(),  # of none of these tracks
     "readers/simulated.py": {"voxelize@radar"},
     "readers/people/gait.py": {"voxelize@microdoppler"},
