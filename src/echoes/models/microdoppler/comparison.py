@@ -1,5 +1,6 @@
 """samples.zarr of a micro-Doppler track against the real test split: what evaluate reports."""
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,11 +76,19 @@ def recorded(data: Spectrograms, frames: np.ndarray) -> Stored:
     return Stored((len(frames), data.channels, *data.shape), lambda places: data.target_batch(frames[places]))
 
 
-def as_powers(data: Spectrograms, stored: Stored) -> Stored:
-    """Spectrograms as they are looked at: complex ones as powers (N, 1, F, T)."""
-    if data.stft is None:
-        return stored
-    return Stored((len(stored), 1, *stored.shape[2:]), lambda places: data.powers(stored[places]))
+def unpacked(data: Spectrograms, stored: Stored, folder: Path) -> Stored:
+    """Spectrograms as they are looked at, complex ones as powers (N, 1, F, T), in a file of `folder` without a name.
+
+    Classifiers ask for rows in no order, and one row of a compressed array costs the chunk that it lies in.
+    """
+    shape = (len(stored), stored.shape[1] if data.stft is None else 1, *stored.shape[2:])
+    with tempfile.TemporaryFile(dir=folder) as file:
+        rows = np.memmap(file, np.float32, "w+", shape=shape)
+    first = 0
+    for part in classifiers.batches(stored):
+        rows[first : first + len(part)] = data.powers(part)
+        first += len(part)
+    return Stored(shape, lambda places: np.asarray(rows[places]))
 
 
 class Samples:
@@ -128,9 +137,9 @@ class Comparison:
         stored = {"real": (recorded(data, test), data.labels(test))}
         stored |= {name: (samples.of(name), samples.labels) for name in samples.generated}
         stored["vae_bound"] = (samples.of("vae_bound"), data.labels(test))
-        self.spectrograms = {name: (as_powers(data, x), labels) for name, (x, labels) in stored.items()}
+        self.spectrograms = {name: (unpacked(data, x, path.parent), labels) for name, (x, labels) in stored.items()}
         self._phases = {name: _phases(x, data) for name, (x, _) in stored.items()}
-        trained_on = (as_powers(data, recorded(data, train)), data.labels(train))
+        trained_on = (unpacked(data, recorded(data, train), path.parent), data.labels(train))
         self._features = self._fit(*trained_on, "conv", "features")
         self._judge = self._fit(*trained_on, "tokens", "judge")
         self._limits = sieve.of_training(data)
