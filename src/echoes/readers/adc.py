@@ -37,7 +37,7 @@ from echoes.errors import InputError
 from echoes.readers import fmcw, folders, npy
 from echoes.readers.chirps import FrameParams
 from echoes.readers.frames import MOVED
-from echoes.readers.recordings import RecordingEntry, Signal
+from echoes.readers.recordings import RecordingEntry, Signal, check_samples
 
 LANES = 2
 WORD = np.dtype("<i2")  # of a capture
@@ -226,9 +226,7 @@ def _fits(shape: Sequence[int], axes: Sequence[str], sizes: dict[str, int]) -> b
 def _checked(found: np.ndarray, path: Path) -> np.ndarray:
     with np.errstate(invalid="ignore", over="ignore"):  # what a cast complains of is refused below
         found = found.astype(np.complex128 if np.iscomplexobj(found) else np.float64)
-    sane = (np.abs(found.real) <= MAX_VALUE) & (np.abs(found.imag) <= MAX_VALUE)
-    if not sane.all():
-        raise InputError(f"{path}: expected finite samples, got {found[~sane][0]} ({MAX_VALUE:g} is the most)")
+    check_samples(found, MAX_VALUE, path)
     return found
 
 

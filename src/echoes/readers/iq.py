@@ -26,7 +26,7 @@ from scipy.io import loadmat, whosmat
 from echoes.errors import InputError
 from echoes.readers import folders, hdf5, npy, wav
 from echoes.readers.frames import MOVED
-from echoes.readers.recordings import RecordingEntry, Signal
+from echoes.readers.recordings import RecordingEntry, Signal, check_samples
 
 PIECE = 1 << 20  # samples at a time
 MAX_VALUE = 1e12  # of a part of a sample
@@ -81,9 +81,7 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     """One recording as it is."""
     path = root / recorded.key
     samples = _format(path).samples(path, source)
-    sane = (np.abs(samples.real) <= MAX_VALUE) & (np.abs(samples.imag) <= MAX_VALUE)
-    if not sane.all():
-        raise InputError(f"{path}: expected finite samples, got {samples[~sane][0]} ({MAX_VALUE:g} is the most)")
+    check_samples(samples, MAX_VALUE, path)
     if source.iq == "swapped":
         samples = samples.imag + 1j * samples.real
     return Signal(samples, source.rate_hz, speed_of_light / source.frequency_hz)

@@ -9,8 +9,11 @@ A reader is a module with a frozen `Source` dataclass (its section of params.yam
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from echoes.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,10 @@ class Picture:
     """
 
     values: np.ndarray
+
+
+def check_samples(samples: np.ndarray, most: float, path: Path) -> None:
+    """Raises InputError naming the file for a sample that is not finite, or has a part beyond `most`."""
+    sane = (np.abs(samples.real) <= most) & (np.abs(samples.imag) <= most)
+    if not sane.all():
+        raise InputError(f"{path}: expected finite samples, got {samples[~sane][0]} ({most:g} is the most)")
