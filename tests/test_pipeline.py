@@ -27,6 +27,7 @@ NUMBERS = params.document(imports.ROOT / "params.yaml")
 TRACKS = [name for name in NUMBERS if name not in ("tracks", "init_from", "folds", "augment", "runtime")]
 SPECTROGRAMS = [name for name in TRACKS if NUMBERS[name]["grid"]["raster"] != "voxels"]
 ITEM = "${item.track}"
+RUN = "env PYTHONPATH=src GOMP_SPINCOUNT=1000 python"
 
 
 def script(stage: str) -> Path:
@@ -79,14 +80,14 @@ def test_the_stages_are_those_of_the_design_in_their_order():
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_its_script_for_each_track_of_the_list(stage):
     assert PIPELINE[stage]["matrix"] == {"track": "${tracks}"}
-    assert PIPELINE[stage]["cmd"] == f"env PYTHONPATH=src python stages/{stage}.py {ITEM}"
+    assert PIPELINE[stage]["cmd"] == f"{RUN} stages/{stage}.py {ITEM}"
     assert set(NUMBERS["tracks"]) <= set(TRACKS)
 
 
 def test_every_track_starts_from_scratch_or_from_the_models_of_another_as_dvc_sees_them():
     stage = PIPELINE[INITIALIZE]
     assert stage["foreach"] == "${init_from}"
-    assert stage["cmd"] == "env PYTHONPATH=src python stages/initialize.py ${key}"
+    assert stage["cmd"] == f"{RUN} stages/initialize.py ${{key}}"
     assert stage["deps"][:2] == [f"data/${{item}}/{name}" for name in initial.WEIGHTS]
     assert stage["params"] == ["init_from.${key}"]
     assert stage["outs"] == ["data/${key}/init"]
@@ -97,7 +98,7 @@ def test_every_track_starts_from_scratch_or_from_the_models_of_another_as_dvc_se
 def test_the_folds_of_a_track_are_made_of_all_its_sections_by_all_stages():
     stage = PIPELINE[FOLDS]
     assert stage["matrix"] == {"track": "${folds}"}
-    assert stage["cmd"] == f"env PYTHONPATH=src python stages/folds.py {ITEM}"
+    assert stage["cmd"] == f"{RUN} stages/folds.py {ITEM}"
     assert stage["params"] == [f"init_from.{ITEM}", *(one for name in STAGES for one in PIPELINE[name]["params"])]
     assert paths(FOLDS, "deps") == [f"data/raw/{ITEM}", f"data/{ITEM}/init", "stages", "src/echoes"]
     assert set(loads(FOLDS)) == {"split", "evaluate"}
@@ -107,7 +108,7 @@ def test_the_folds_of_a_track_are_made_of_all_its_sections_by_all_stages():
 def test_what_was_generated_is_tried_for_the_tracks_of_a_list_that_is_empty_as_shipped():
     stage = PIPELINE[AUGMENT]
     assert stage["matrix"] == {"track": "${augment}"}
-    assert stage["cmd"] == f"env PYTHONPATH=src python stages/augment.py {ITEM}"
+    assert stage["cmd"] == f"{RUN} stages/augment.py {ITEM}"
     assert paths(AUGMENT, "metrics") == [f"metrics/{ITEM}/augment.json"]
     assert NUMBERS[AUGMENT] == []
 

@@ -11,6 +11,9 @@ from echoes.errors import InputError
 
 # Commands are imported where they run: torch and the readers take seconds, and `--help` shall not.
 
+# As in dvc.yaml: threads that wait for each other soon sleep. Read when torch is loaded, which nothing above does.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
 
 class OneLine(TyperGroup):
     """Tells what the user can mend in one line, without a traceback."""
