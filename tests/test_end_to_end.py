@@ -97,9 +97,14 @@ def small_params(track: str) -> dict:
     for stage in ("vae", "ldm", "cd"):
         section[stage]["schedule"] |= {"steps": 3, "batch": 2, "warmup": 1}
     if track == "radar":
-        unet = section["ldm"]["architecture"]["regression"]["unet"]
-        unet["heads"] = 2
-        unet["size"] |= {"channels": [8, 16], "attention": ["none", "full"]}
+        networks = section["ldm"]["architecture"]
+        networks["unet"] |= {"heads": 2}
+        networks["unet"]["size"] |= {"channels": [16, 32], "blocks": 1}
+        networks["condition"] |= {"width": 16, "blocks": 1, "features": 8}
+        networks["regression"]["unet"] |= {"heads": 2}
+        networks["regression"]["unet"]["size"] |= {"channels": [8, 16], "attention": ["none", "full"]}
+    else:
+        section["vae"]["loss"]["alignment"]["trained"] |= {"steps": 3, "warmup": 1}
     section["sample"] |= {"radar": {"frames": 2, "batch": 2}, "microdoppler": {"frames": 33, "batch": 16}}[track]
     section["sample"]["sigmas"]["steps"] = 4
     section["evaluate"] |= {"resamples": 50 if track == "radar" else 40, "panels": 1}
