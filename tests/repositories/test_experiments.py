@@ -103,7 +103,7 @@ def test_an_experiment_beside_the_workspace_leaves_the_workspace_alone(checkout:
     assert list(experiments(checkout)) == ["beside"]
 
 
-def test_the_grid_of_the_docs_on_two_workers_is_four_results_equal_to_one_by_one(
+def test_the_grid_of_the_docs_on_two_workers_is_four_results_as_if_run_alone(
     checkout: Repository, built: Repository, tmp_path: Path
 ) -> None:
     queued = checkout.run("bash", "-e", "-c", documented("queue start"))
@@ -121,13 +121,13 @@ def test_the_grid_of_the_docs_on_two_workers_is_four_results_equal_to_one_by_one
 
     (tmp_path / "alone").mkdir()
     alone = built.copy(tmp_path / "alone")  # with a cache of its own: nothing that the queue has made is looked up
-    for (ldm, cd), expected in made.items():
+    for ldm, cd in ((5e-4, 2e-4), (2e-3, 8e-4)):  # the corners: each value of both parameters once
         name = f"one-{ldm}-{cd}"
         said = alone.dvc(
             "exp", "run", "--name", name, "-S", f"radar.ldm.schedule.lr={ldm}", "-S", f"radar.cd.schedule.lr={cd}"
         )
         assert "stages/distill_cd.py" in said
-        assert artifacts(alone, experiments(alone)[name]["rev"]) == expected
+        assert artifacts(alone, experiments(alone)[name]["rev"]) == made[ldm, cd]
 
 
 def test_a_queue_runs_the_code_that_was_queued_and_its_status_tells_what_failed(checkout: Repository) -> None:
