@@ -23,10 +23,10 @@ repro: .venv/runtime
 	@echoes results
 
 test: .venv/dev
-	pytest -n auto
+	pytest -n auto --dist worksteal --durations 15
 
 test-slow: .venv/dev
-	pytest -n auto -m slow
+	pytest -n auto --dist worksteal --durations 15 -m slow
 
 fuzz: .venv/dev
 	pytest -n auto tests/fuzz --fuzz-cases 25000
