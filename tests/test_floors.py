@@ -8,7 +8,7 @@ from echoes import imports
 
 FLOORS = [
     {"errors"},
-    {"files", "urls", "imports", "tasks"},
+    {"files", "urls", "imports", "memory", "tasks"},
     {"formats"},
     {"params", "grids", "seeds", "batch_noise", "terms", "provenance", "metrics", "metric_order"},
     {"compute"},

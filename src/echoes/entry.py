@@ -3,19 +3,15 @@
 import json
 import logging
 import os
-import re
-import resource
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from echoes import metrics, params
+from echoes import memory, metrics, params
 from echoes.errors import InputError
 
 PIPELINE = Path("dvc.yaml")
-# Of /proc/self/status; some sandboxes lack it. What getrusage tells is the parent's where that had more.
-PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
 
 def run(main: Callable[[str], None]) -> None:
@@ -36,15 +32,8 @@ def run(main: Callable[[str], None]) -> None:
         print(f"{stage}: {error}", file=sys.stderr)
         sys.exit(2)
     if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts, the first
-        costs = {"seconds": time.monotonic() - began_s, "peak_memory_mb": peak_memory_mb()}
+        costs = {"seconds": time.monotonic() - began_s, "peak_memory_mb": memory.peak_mb()}
         metrics.write(Path("logs", sys.argv[1], f"{stage}.json"), costs)
-
-
-def peak_memory_mb() -> float:
-    """The most memory that this process has had so far [MB]."""
-    found = PEAK.search(Path("/proc/self/status").read_text())
-    kib = int(found[1]) if found else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return kib * 1024 / 1e6
 
 
 def require_listed(stage: str, track: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from echoes.training.clock import Clock
 
-# Linux tells a process the most memory of the one that started it, so what is held has to exceed that first.
+# Where Linux tells a process the most memory of the one that started it, what is held has to exceed that first.
 GROWS = """
 import torch
 from pathlib import Path

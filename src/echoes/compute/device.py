@@ -1,11 +1,12 @@
 """Where to compute, and how much memory it takes."""
 
-import resource
 from collections.abc import Iterator
 from typing import Protocol
 
 import torch
 from torch import nn
+
+from echoes import memory
 
 
 class Parameterized(Protocol):
@@ -23,7 +24,7 @@ def peak_memory_mb(device: torch.device) -> float:
     """Most memory so far [MB]: of the tensors on a GPU, of the whole process where the processor computes."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6  # Linux tells KiB
+    return memory.peak_mb()
 
 
 def device_of(module: Parameterized) -> torch.device:
