@@ -1,7 +1,7 @@
 """One loop for every model: a generator, so averages, curves and previews live in the caller's `for`."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from signal import Signals
 from typing import Any, Protocol
 
@@ -109,13 +109,9 @@ def train(
             added: dict[str, float] = {}
             for _ in range(share.stop - share.start):
                 part, batch = next(batches)
-                torch.manual_seed(seeds.number(schedule.seed, name, "step", step))
-                with batch_noise.rows(part.start, part.stop, part.total):
-                    with cast, terms.listening() as noted:
-                        losses = loss(batch)
-                    _require_finite("loss", losses, part)
+                with _losses(name, loss, batch, part, schedule, cast) as (losses, noted):
                     mean = losses.sum() / part.total
-                    scaler.scale(mean).backward()
+                    scaler.scale(mean).backward()  # may recompute: with the noise of the part
                 value += mean.item()
                 added = _added(added, noted, part.total)
             distributed.sum_gradients(p for p in trained if not shares.is_share(p))
@@ -148,19 +144,31 @@ def _measured(
     device, step, value = device_of(module), schedule.steps - 1, 0.0
     added: dict[str, float] = {}
     accumulate, share = _share(schedule)
+    cast = autocast(device, schedule.precision)
     for part in microbatches(step, frames, schedule, name, accumulate, share):
-        torch.manual_seed(seeds.number(schedule.seed, name, "step", step))
-        with (
-            batch_noise.rows(part.start, part.stop, part.total),
-            autocast(device, schedule.precision),
-            terms.listening() as noted,
-        ):
-            losses = loss(load(part))
-        _require_finite("loss", losses, part)
-        value += losses.sum().item() / part.total
+        with _losses(name, loss, load(part), part, schedule, cast) as (losses, noted):
+            value += losses.sum().item() / part.total
         added = _added(added, noted, part.total)
     value, *values = distributed.summed([value, *added.values()], device)
     yield step, {"loss": value, **dict(zip(added, values, strict=True))}
+
+
+@contextmanager
+def _losses(
+    name: str,
+    loss: Callable[[Any], Tensor],
+    batch: Any,
+    part: MicroBatch,
+    schedule: Schedule,
+    cast: torch.autocast,
+) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+    """(n,) the loss of each sample of a part, and the terms that it noted; within, the noise is that of the part."""
+    torch.manual_seed(seeds.number(schedule.seed, name, "step", part.step))
+    with batch_noise.rows(part.start, part.stop, part.total):
+        with cast, terms.listening() as noted:
+            losses = loss(batch)
+        _require_finite("loss", losses, part)
+        yield losses, noted
 
 
 def _scaler(half: torch.dtype, device: torch.device, trained: list[nn.Parameter]) -> torch.amp.GradScaler:
