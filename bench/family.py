@@ -7,7 +7,6 @@ latents that are there; nothing of the track changes. Prints a row for each: wei
 memory and what validation measures. A choice that the track cannot take is told by the line that refuses it.
 """
 
-import copy
 import json
 import os
 import shutil
@@ -23,6 +22,8 @@ import machine
 import pandas as pd
 import yaml
 from safetensors import safe_open
+
+from echoes.commands import presets
 
 PLACE = Path(".dvc", "tmp", "family")
 NEEDED = {
@@ -97,15 +98,9 @@ def row(numbers: Mapping[str, Any], track: str, steps: int, variant: Variant) ->
 
 def changed(numbers: Mapping[str, Any], track: str, steps: int, variant: Variant) -> dict[str, Any]:
     """params.yaml with a variant of the track, trained for so many steps."""
-    made: dict[str, Any] = {**copy.deepcopy(dict(numbers)), "tracks": [track]}
     counts = {"steps": steps, "warmup": min(5, steps // 2)}
     short = {f"{part}.schedule.{key}": value for part in SECTIONS.values() for key, value in counts.items()}
-    for path, value in {**short, **variant.changes}.items():
-        *above, last = (int(word) if word.lstrip("-").isdigit() else word for word in path.split("."))
-        place: Any = made[track]
-        for word in above:
-            place = place[word]
-        place[last] = value
+    made: dict[str, Any] = presets.replaced(numbers, track, {**short, **variant.changes}) | {"tracks": [track]}
     made["runtime"] = {**made["runtime"], "previews": 0, "checkpoint": {"steps": 0, "minutes": 0.0}}
     return made
 

@@ -1,10 +1,12 @@
 """The benchmarks' own arithmetic: what oneDNN says is understood, and how a stage grows is what it was made to."""
 
+import json
 import sys
 from importlib import import_module
 
 import pytest
 
+import tracks
 from echoes import imports
 
 # As a library of version 3 and one of version 2 tell it.
@@ -24,7 +26,7 @@ def bench():
     """Name -> the script, imported as its neighbours import it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(imports.ROOT / "bench"), *sys.path])
-        return {name: import_module(name) for name in ("machine", "scale")}
+        return {name: import_module(name) for name in ("family", "machine", "scale")}
 
 
 def test_the_first_implementation_of_each_primitive_and_precision_is_told(bench):
@@ -41,6 +43,28 @@ def test_the_first_implementation_of_each_primitive_and_precision_is_told(bench)
 def test_a_sleeping_thread_wakes_up_after_it_was_called(bench):
     wakeup = bench["machine"].wakeups_us()
     assert 0 < wakeup["median"] <= wakeup["p99"]
+
+
+def leaves(value, path=""):
+    """Dotted key -> what stands there, of mappings and lists in each other."""
+    if not isinstance(value, dict | list):
+        return {path.removeprefix("."): value}
+    inner = value.items() if isinstance(value, dict) else enumerate(value)
+    return {at: leaf for key, one in inner for at, leaf in leaves(one, f"{path}.{key}").items()}
+
+
+def test_a_variant_changes_what_it_names_of_its_track_and_the_length_of_trainings(bench):
+    section = json.loads(json.dumps({"vae": tracks.VAE, "ldm": tracks.LDM}))  # nothing in it twice
+    numbers = {"tracks": ["a", "b"], "runtime": {"previews": 1}, "a": section}
+    before, last = leaves(numbers), len(tracks.UNET["size"]["attention"]) - 1
+    for variant in bench["family"].VARIANTS:
+        made = leaves(bench["family"].changed(numbers, "a", 7, variant))
+        moved = {key.removeprefix("a."): value for key, value in made.items() if value != before.get(key)}
+        wanted = {key.replace(".-1", f".{last}"): value for key, value in variant.changes.items()}
+        assert made["a.ldm.schedule.steps"] == 7
+        assert {key for key in moved if ".architecture." in key} <= wanted.keys()
+        assert all(made[f"a.{key}"] == value for key, value in wanted.items())
+    assert leaves(numbers) == before
 
 
 def rows(stage: str, seconds, memory) -> list[dict]:

@@ -71,15 +71,22 @@ def leaves(overlay: Mapping[str, Any], section: Mapping[str, Any]) -> tuple[dict
 
 
 def replaced(document: Mapping[str, Any], track: str, values: Mapping[str, Any]) -> Any:
-    """A copy of params.yaml with other values, dotted key -> value, in the section of a track."""
+    """A copy of params.yaml with other values, dotted key -> value, in the section of a track.
+
+    Of a list, a key names the place, from its end where that is negative.
+    """
     made = copy.deepcopy(dict(document))
     for key, value in values.items():
         *above, last = key.split(".")
         inner = made[track]
         for name in above:
-            inner = inner[name]
-        inner[last] = value
+            inner = inner[_place(inner, name)]
+        inner[_place(inner, last)] = value
     return made
+
+
+def _place(inner: Any, name: str) -> str | int:
+    return int(name) if isinstance(inner, list) else name
 
 
 def _require_networks(track: str, path: Path) -> None:
