@@ -27,7 +27,7 @@ from echoes.rasters.sweeps import Sweeps
 from echoes.readers.catalog import READERS
 from echoes.readers.splits import ByStretch
 from echoes.voxelization import clouds
-from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.sections import Split
 
 SECONDS = 0.5

@@ -36,7 +36,7 @@ from echoes.tasks import Task
 from echoes.training.ema import Ema
 from echoes.training.loop import train
 from echoes.training.schedule import StageSchedule
-from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.sections import Layout
 
 WARM, RUNS = 3, 7

@@ -27,6 +27,7 @@ from echoes.rasters.ground import NoGround
 from echoes.readers import ego_motion, simulated
 from echoes.readers.frames import Entry
 from echoes.voxelization import pairs
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.views import Shown, View
 
 CPU = torch.device("cpu")
@@ -148,7 +149,7 @@ def test_the_spread_over_samples_is_told_and_written(train, project: Path) -> No
 
 def test_the_cells_are_those_of_voxelize(project: Path, source) -> None:
     root = project / STREET
-    layout = params.load(pairs.GridParams, "radar.grid")
+    layout = params.load(GridParams, "radar.grid")
     for motion in ("none", "recorded", "estimated"):
         chosen = replace(source, ego_motion=motion)
         entry = simulated.index(root, chosen)[4]
@@ -180,7 +181,7 @@ def test_a_frame_without_points_in_the_grid_has_no_cells(project: Path, source) 
         return replace(frame, radar=frame.radar + np.float32([1000, 0, 0, 0, 0]))
 
     root = project / STREET
-    layout = params.load(pairs.GridParams, "radar.grid")
+    layout = params.load(GridParams, "radar.grid")
     entry = simulated.index(root, source)[0]
     nothing = enhance.prepared(far, root, source, layout.grid(), None, layout.ground, (entry, (), False))
     assert nothing.radar is nothing.truth is None

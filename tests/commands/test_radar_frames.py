@@ -21,7 +21,7 @@ from echoes.inference import RadarGenerator, columns
 from echoes.models.radar.returns import COLUMNS
 from echoes.readers import ego_motion, generated, simulated
 from echoes.voxelization import pairs
-from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.views import Shown, View
 
 STREET, TRACK = "data/raw/radar_from_lidar", "radar_from_lidar"

@@ -17,10 +17,11 @@ from echoes.errors import InputError
 from echoes.rasters.ground import NoGround
 from echoes.readers import astyx, ego_motion
 from echoes.readers.splits import ByTime
-from echoes.voxelization import clouds, pairs
+from echoes.voxelization import clouds
+from echoes.voxelization.cloud_params import GridParams
 
 ROOT = Path(__file__).resolve().parents[2]
-LAYOUT = params.load(pairs.GridParams, "astyx.grid", ROOT / "params.yaml")
+LAYOUT = params.load(GridParams, "astyx.grid", ROOT / "params.yaml")
 SPLIT = ByTime("time", block_s=1.0, purge_s=0.3, val=0.2, test=0.2, seed=0)
 
 

@@ -17,7 +17,7 @@ from echoes.readers import ego_motion
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame
 from echoes.voxelization import pairs
-from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.views import Shown, View
 
 GRID = {

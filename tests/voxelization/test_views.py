@@ -11,7 +11,8 @@ from echoes.errors import InputError
 from echoes.judging.judge import FRAMES
 from echoes.readers import ego_motion
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization.views import Augmentation, View, disturbed, rotated, shown, subsampled
+from echoes.voxelization.cloud_params import Augmentation
+from echoes.voxelization.views import View, disturbed, rotated, shown, subsampled
 
 ENTRIES = [Entry("drive", float(i), f"drive/{i}") for i in range(5)]
 SPLITS = ["train", "purged", "val", "train", "test"]

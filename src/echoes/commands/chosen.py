@@ -13,7 +13,7 @@ from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.rasters.ground import Ground
 from echoes.readers.catalog import READERS, family_of
-from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.cloud_params import GridParams
 
 EVERY_CORE = Workers(0, "")  # of a machine without params.yaml
 

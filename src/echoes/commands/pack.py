@@ -23,7 +23,7 @@ from echoes.provenance import Header
 from echoes.rasters.ground import Ground
 from echoes.readers.catalog import SeveralSources
 from echoes.reports import tables
-from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.cloud_params import GridParams
 
 
 @dataclass(frozen=True)

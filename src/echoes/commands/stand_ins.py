@@ -23,7 +23,7 @@ from echoes.rasters.complex_stft import ComplexStftParams
 from echoes.readers.recordings import RecordingEntry
 from echoes.tasks import POINTS
 from echoes.voxelization.cloud_grids import FrameCells, GridsWriter
-from echoes.voxelization.pairs import GridParams
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.sections import Layout
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams

@@ -22,6 +22,7 @@ from echoes.readers.splits import ByFewRecordings, ByRecording, ByUser, stretche
 from echoes.readers.splits import Split as SequenceSplit
 from echoes.voxelization import pairs, returns, skipped, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.mixing import assigned
 from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.statistics import Statistics
@@ -32,7 +33,7 @@ FINDINGS = judged.FINDINGS
 
 def require(track: str, reader: str, layout: Layout, split: Split) -> None:
     """Raises InputError for the grid or the split of another family."""
-    if not isinstance(layout, pairs.GridParams):
+    if not isinstance(layout, GridParams):
         raise InputError(f"{track}.grid.raster: expected voxels for the reader {reader}, got {layout.raster}")
     if isinstance(split, ByRecording | ByFewRecordings | ByUser):
         wanted = "sequence, time or stretch"
@@ -42,7 +43,7 @@ def require(track: str, reader: str, layout: Layout, split: Split) -> None:
 def write(
     root: Path,
     source: CloudSource,
-    layout: pairs.GridParams,
+    layout: GridParams,
     split: SequenceSplit,
     workers: Workers,
     writer: Writer,

@@ -3,72 +3,24 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 
 from echoes.dataset.frames import UNPAIRED
 from echoes.errors import InputError
-from echoes.grids import Grid, Range
+from echoes.grids import Grid
 from echoes.judging.judge import measured
 from echoes.judging.measurements import Measurements
 from echoes.rasters import ground, visibility, voxels
 from echoes.rasters.cells import pack
-from echoes.rasters.ground import NoGround, Plane, PlaneGround
-from echoes.rasters.scaling import Scaling
-from echoes.rasters.sweeps import Sweeps
+from echoes.rasters.ground import Plane
 from echoes.readers.frames import Entry, Frame
-from echoes.tasks import TASKS, Task, aged
 from echoes.voxelization import returns
 from echoes.voxelization.cloud_grids import FrameCells
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.returns import Returns, Seen
-from echoes.voxelization.views import Augmentation, Shown, View, disturbed, rotated
-
-
-@dataclass(frozen=True)
-class GridParams:
-    """The section `<track>.grid`: the cells of space, and what they hold.
-
-    task          which cloud goes in and which is to come out.
-    ground        how the ground is taken out of the LiDAR's returns.
-    radius_m      a target cell takes Doppler and power from the nearest radar point within this distance.
-    sweeps        radar frames whose returns go in; `count: 1` for the frame's own.
-    scaling       physical units <-> network range.
-    augmentation  altered copies of the training frames.
-    """
-
-    RENAMED: ClassVar = {"copies": "augmentation"}
-
-    raster: Literal["voxels"]
-    task: Literal["enhance", "radar_from_lidar"]
-    z: Range
-    y: Range
-    x: Range
-    ground: NoGround | PlaneGround
-    radius_m: float
-    sweeps: Sweeps
-    scaling: Scaling
-    augmentation: Augmentation
-
-    def __post_init__(self) -> None:
-        if self.sweeps.count > 1 and TASKS[self.task].given != "radar":
-            raise InputError(f"sweeps.count: expected 1 for task: {self.task}, to which no radar goes in")
-
-    def grid(self) -> Grid:
-        return Grid.of(self.z, self.y, self.x)
-
-    def roles(self) -> Task:
-        """What goes in and what is to come out."""
-        task = TASKS[self.task]
-        return task if self.swept() is None else aged(task)
-
-    def swept(self) -> Sweeps | None:
-        """The frames whose returns go in; None for the frame's own alone."""
-        return self.sweeps if self.sweeps.count > 1 else None
-
-    def ground_m(self) -> float:
-        """How far above its plane the ground reaches that is taken out of the target; a radar keeps its returns."""
-        return ground.height_of(self.ground) if self.roles().enhances else 0.0
+from echoes.voxelization.views import Shown, View, disturbed, rotated
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from echoes.readers.frames import Entry
 from echoes.readers.recordings import RecordingEntry
 from echoes.readers.splits import BySequence, ByStretch, ByUser, LabelledSplit, assign_labelled, assign_users
 from echoes.voxelization import crops, spectrograms
+from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.crops import Crops
-from echoes.voxelization.pairs import GridParams
 from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams

@@ -2,49 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
 import numpy as np
 
 from echoes import seeds
 from echoes.dataset.frames import UNPAIRED
-from echoes.errors import InputError
 from echoes.judging.judge import FRAMES, evenly
 from echoes.readers.frames import Entry, Frame
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Altered copies of each training frame; validation and test frames stay as they are.
-
-    copies            of each frame.
-    max_rotation_rad  a copy is turned about the vertical axis by up to this angle either way: what the sensors would
-                      have seen with another heading, but for the borders of their fields of view.
-    min_fraction      a copy keeps at least this share of the radar's points, as a weaker radar would.
-    power_db          standard deviation of what is added to all powers of a copy alike: another calibration.
-    noise_m           standard deviation of what is added to each coordinate of the radar's points.
-    fade              a copy loses up to this share of the radar's points at the range of its farthest one, and less
-                      the nearer they are: rain, or a weaker transmitter.
-    """
-
-    RENAMED: ClassVar = {"count": "copies", "most_rad": "max_rotation_rad", "least_share": "min_fraction"}
-
-    copies: int
-    max_rotation_rad: float
-    min_fraction: float
-    power_db: float
-    noise_m: float
-    fade: float
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name in ("copies", "max_rotation_rad", "power_db", "noise_m"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name}: expected 0 or more, got {getattr(self, name)}")
-        if not 0 < self.min_fraction <= 1:
-            raise InputError(f"min_fraction: expected more than 0 and at most 1, got {self.min_fraction}")
-        if not 0 <= self.fade <= 1:
-            raise InputError(f"fade: expected 0 to 1, got {self.fade}")
+from echoes.voxelization.cloud_params import Augmentation
 
 
 @dataclass(frozen=True)
