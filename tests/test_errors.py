@@ -1,6 +1,6 @@
 """Messages are one line that a terminal shows, whatever came."""
 
-from echoes.errors import LONGEST, InputError
+from echoes.errors import LONGEST, InputError, one_line
 
 
 def test_a_message_is_one_line_without_what_steers_a_terminal():
@@ -18,3 +18,8 @@ def test_a_message_without_end_keeps_its_start_and_its_end():
 def test_a_message_that_was_raised_before_stays_as_it_is():
     error = InputError("a\nb: " + "x" * 5000)
     assert str(InputError(str(error))) == str(error)
+
+
+def test_what_a_library_says_is_told_in_one_line_and_by_its_name_where_that_is_nothing():
+    assert one_line(ValueError("a bad\n  header\t\n")) == "a bad header"
+    assert one_line(MemoryError(" ")) == one_line(MemoryError()) == "MemoryError"

@@ -14,7 +14,7 @@ from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
 from zarr.storage import FsspecStore
 
 from echoes import files, provenance, urls
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.provenance import Header
 from echoes.urls import Url
 
@@ -194,7 +194,7 @@ class Reader:
                 and all(shard // chunk * ENTRY_BYTES <= size for size in stored)
             )
         except FOREIGN as error:
-            raise InputError(f"{self.path}/{name}: expected an array, got {_line(error)}") from error
+            raise InputError(f"{self.path}/{name}: expected an array, got {one_line(error)}") from error
         if not known:
             raise InputError(f"{self.path}/{name}: expected numbers in shards of whole rows, got others")
         if not held:
@@ -217,7 +217,7 @@ class Reader:
             raise
         except (RuntimeError, ValueError, OSError) as error:
             raise InputError(
-                f"{self.path}/{name}: expected whole chunks, got a damaged one ({_line(error)})"
+                f"{self.path}/{name}: expected whole chunks, got a damaged one ({one_line(error)})"
             ) from error
         require_finite(decoded, self.path / name)
         return decoded
@@ -259,7 +259,3 @@ def require_finite(array: np.ndarray, path: Path | Url) -> None:
         finite = array.dtype.kind != "f" or bool(np.isfinite(array).all())
     if not finite:
         raise InputError(f"{path}: expected finite numbers, got NaN or an infinity")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -1,4 +1,4 @@
-"""The one error a user can cause and mend."""
+"""The one error a user can cause and mend, and what other errors say in it."""
 
 LONGEST = 2000  # characters of a message
 
@@ -18,3 +18,8 @@ class InputError(ValueError):
         if len(line) > LONGEST:
             line = f"{line[: LONGEST * 3 // 4]} ... {line[-LONGEST // 5 :]}"
         super().__init__(line)
+
+
+def one_line(error: BaseException) -> str:
+    """What an exception of a library says, its lines joined; its name where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 
 LOCK, OLD = ".lock", ".old"  # beside what is being written, in the folder of a writer
 FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))  # some libraries pass on the words, not the number
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[Path]:
             remove(holder / OLD)  # else it would come back while another writer swaps
     except Exception as error:
         if any(words in str(error) for words in FULL):
-            raise InputError(f"{path}: expected room on its disk, got {' '.join(str(error).split())}") from error
+            raise InputError(f"{path}: expected room on its disk, got {one_line(error)}") from error
         raise
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 
 
 class _Loader(yaml.SafeLoader):
@@ -87,7 +87,7 @@ def parse(content: bytes, path: Path) -> Any:
 
 
 def _broken(error: Exception, path: Path) -> InputError:
-    return InputError(f"{path}: expected YAML, got {' '.join(str(error).split()) or type(error).__name__}")
+    return InputError(f"{path}: expected YAML, got {one_line(error)}")
 
 
 def _check_extent(content: bytes, path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import fsspec
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 
 TOGETHER = 16  # requests at once
 TRIES, PAUSE_S = 5, 0.5  # the pause doubles: 7.5 s in all
@@ -59,7 +59,7 @@ class Url:
         try:
             return fsspec.url_to_fs(self.text)[0]
         except (ImportError, ValueError) as error:  # a protocol whose package is missing, or that nobody knows
-            raise InputError(f"{self}: expected a URL that can be read, got {_line(error)}") from error
+            raise InputError(f"{self}: expected a URL that can be read, got {one_line(error)}") from error
 
 
 def asked(place: Url, ask: Callable[[], Result]) -> Result:
@@ -74,14 +74,10 @@ def asked(place: Url, ask: Callable[[], Result]) -> Result:
             if isinstance(error, FileNotFoundError) or not _of_network(error):
                 raise
             if isinstance(error, FINAL) or number == TRIES - 1:
-                raise InputError(f"{place}: expected an answer, got {_line(error)}") from error
+                raise InputError(f"{place}: expected an answer, got {one_line(error)}") from error
         time.sleep(PAUSE_S * 2**number)
     raise AssertionError("the last try has answered or raised")
 
 
 def _of_network(error: Exception) -> bool:
     return isinstance(error, OSError) or type(error).__module__.split(".")[0] in LIBRARIES
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

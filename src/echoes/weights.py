@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from echoes import files, provenance
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.provenance import Header
 
 PART = "tensors"
@@ -80,7 +80,7 @@ def rebuilt(build: Callable[[], Module], tensors: dict[str, Tensor], path: Path)
         with torch.device("meta"), _parameters_up_to(len(tensors)):
             claimed = build()
     except UNBUILDABLE as error:
-        raise InputError(f"{path}: expected params of a network, got {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: expected params of a network, got {one_line(error)}") from error
     state = claimed.state_dict()
     _require_same(state, tensors, path)
     constants = sum(b.nbytes for name, b in claimed.named_buffers() if name not in state)

@@ -14,7 +14,7 @@ from echoes import metrics
 from echoes.choices import track as choices
 from echoes.choices.rules import leaves
 from echoes.commands import differences, sections, verify, worst, yaml_text
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.readers.catalog import family_of
 from echoes.reports import curves, page, tables
 
@@ -125,7 +125,7 @@ def _curve(path: Path) -> list[tuple[float, float]]:
             _, *rows = csv.reader(file, delimiter="\t")
         return [(float(row[0]), float(row[-1]) if row[-1] else math.nan) for row in rows]
     except (OSError, ValueError, IndexError, csv.Error) as error:
-        raise InputError(f"{path}: expected steps and values, got {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: expected steps and values, got {one_line(error)}") from error
 
 
 def provenance(track: Track) -> str:

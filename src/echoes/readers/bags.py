@@ -22,7 +22,7 @@ from rosbags.interfaces import Connection
 from rosbags.rosbag1 import ReaderError
 from rosbags.typesys import TypesysError
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.readers import bags1, bags2, bounded, ros_clouds, ros_types, visible
 from echoes.readers.ros_clouds import Columns
 from echoes.readers.ros_cursors import Cursor
@@ -148,9 +148,8 @@ def _reading(path: Path) -> Iterator[Any]:
     except InputError:
         raise
     except DAMAGE as error:
-        what = " ".join(str(error).split()) or type(error).__name__
         kind = "a ROS 1 bag" if path.suffix == ".bag" else "a ROS 2 bag"
-        raise InputError(f"{path}: expected {kind}, got: {what}") from error
+        raise InputError(f"{path}: expected {kind}, got: {one_line(error)}") from error
 
 
 @lru_cache(maxsize=8)

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from pypcd4 import PointCloud
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.readers import float_rows
 
 Columns = dict[str, np.ndarray]  # name -> (N,) numbers
@@ -53,8 +53,7 @@ def read(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
     try:
         found = reader(path, layout, wanted)
     except Exception as error:  # of a damaged file each library raises what it likes
-        told = " ".join(str(error).split())[:LONGEST] or type(error).__name__
-        raise InputError(f"{path}: expected {kind}, got {told}") from error
+        raise InputError(f"{path}: expected {kind}, got {one_line(error)[:LONGEST]}") from error
     if missing := [name for name in wanted if name not in found]:
         if not any(len(values) for values in found.values()):
             return {name: np.zeros(0) for name in wanted}

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from echoes import params
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.readers import cloud_files
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import MAX_VALUE, RADAR_COLUMNS, TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
@@ -139,7 +139,7 @@ def _rows_of(path: Path, modified_ns: int, size: int) -> Mapping[str, Listed]:
     except InputError:
         raise
     except (OSError, ValueError, OverflowError, RecursionError) as error:  # a whole number may have any length
-        raise InputError(f"{path}: expected what echoes generate writes, got {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: expected what echoes generate writes, got {one_line(error)}") from error
     rows = {row.radar: row for row in found.frames}
     if len(rows) < len(found.frames):
         raise InputError(f"{path}: expected each radar frame once, got some twice")

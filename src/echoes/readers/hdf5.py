@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 
 PACKED = 1100  # deflate makes a byte of so many at most
 SMALL_BYTES = 1 << 16  # that any file may claim
@@ -27,7 +27,7 @@ def opened(path: Path) -> Iterator[h5py.File]:
         with h5py.File(path, "r") as file:
             yield file
     except (OSError, KeyError, RuntimeError) as error:  # no HDF5, cut off, or a damaged part
-        raise InputError(f"{path}: expected a whole HDF5 file, got: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: expected a whole HDF5 file, got: {one_line(error)}") from error
 
 
 def member(group: Any, name: str, origin: str | Path) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from echoes import params
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.readers import colormaps, folders
 from echoes.readers.frames import MOVED
 from echoes.readers.recordings import Picture, RecordingEntry
@@ -108,4 +108,4 @@ def _opened(path: Path, size: tuple[int, int]) -> Image.Image:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path}: expected a whole PNG or JPEG, got: {' '.join(str(error).split())}")
+    return InputError(f"{path}: expected a whole PNG or JPEG, got: {one_line(error)}")

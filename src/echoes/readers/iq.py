@@ -23,7 +23,7 @@ import numpy as np
 from scipy.constants import speed_of_light
 from scipy.io import loadmat, whosmat
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.readers import folders, hdf5, npy, wav
 from echoes.readers.frames import MOVED
 from echoes.readers.recordings import RecordingEntry, Signal, check_samples
@@ -168,8 +168,7 @@ def _matlab_shapes(path: Path, source: Source) -> list[tuple[int, ...]]:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    told = " ".join(str(error).split()) or type(error).__name__
-    return InputError(f"{path}: expected a whole file of MATLAB, got: {told}")
+    return InputError(f"{path}: expected a whole file of MATLAB, got: {one_line(error)}")
 
 
 def _names(path: Path, source: Source) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from pypcd4 import PointCloud
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 from echoes.readers import float_rows, visible
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
@@ -90,7 +90,7 @@ def _rows(path: Path) -> np.ndarray:
         found = _stored(path)
     except Exception as error:  # of a damaged file each library raises what it likes
         told = f"the fields {', '.join(FIELDS)}" if path.suffix == ".pcd" else f"(N, {len(FIELDS)}) numbers"
-        raise InputError(f"{path}: expected {told}, got {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: expected {told}, got {one_line(error)}") from error
     if found.dtype.kind not in "iuf":
         raise InputError(f"{path}: expected numbers, got {found.dtype}")
     if found.ndim != 2 or found.shape[1] != len(FIELDS):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from echoes.errors import InputError
+from echoes.errors import InputError, one_line
 
 # What NumPy's parser of a header, a Python literal, and mapping a file of fewer bytes than it says raise.
 BROKEN = (ValueError, OSError, EOFError, TypeError, ArithmeticError, MemoryError, RecursionError, tokenize.TokenError)
@@ -17,4 +17,4 @@ def opened(path: Path) -> np.ndarray:
         with np.errstate(over="raise"):  # a size beyond 64 bits
             return np.lib.format.open_memmap(path, mode="r")  # of .npy only: np.load takes .npz and pickles too
     except BROKEN as error:
-        raise InputError(f"{path}: expected a whole .npy file, got: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: expected a whole .npy file, got: {one_line(error)}") from error
