@@ -71,6 +71,13 @@ def test_numbers_of_another_shape_are_refused(tmp_path, shape):
         lidar.read(tmp_path, SOURCE, lidar.index(tmp_path, SOURCE)[0])
 
 
+def test_a_file_that_is_cut_off_is_refused(tmp_path):
+    path = write(tmp_path, "a", 1, ".npy")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"^\S+0001\.npy: expected a whole \.npy file, got: "):
+        lidar.read(tmp_path, SOURCE, lidar.index(tmp_path, SOURCE)[0])
+
+
 def test_what_is_no_recording_of_a_lidar_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"no such folder"):
         lidar.index(tmp_path / "none", SOURCE)

@@ -24,7 +24,7 @@ import numpy as np
 from pypcd4 import PointCloud
 
 from echoes.errors import InputError, one_line
-from echoes.readers import float_rows
+from echoes.readers import float_rows, npy
 
 Columns = dict[str, np.ndarray]  # name -> (N,) numbers
 
@@ -52,6 +52,8 @@ def read(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
     kind, reader = FORMATS[path.suffix.lower()]
     try:
         found = reader(path, layout, wanted)
+    except InputError:
+        raise
     except Exception as error:  # of a damaged file each library raises what it likes
         raise InputError(f"{path}: expected {kind}, got {one_line(error)[:LONGEST]}") from error
     if missing := [name for name in wanted if name not in found]:
@@ -133,7 +135,7 @@ def _pcd(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
 
 
 def _npy(path: Path, layout: Sequence[str], wanted: Collection[str]) -> Columns:
-    stored = np.lib.format.open_memmap(path, mode="r")  # of .npy only: np.load takes .npz and pickles too
+    stored = npy.opened(path)
     if not stored.dtype.names:
         return _named(stored, layout)
     _check_unused(layout)

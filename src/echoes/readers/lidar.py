@@ -16,7 +16,7 @@ import numpy as np
 from pypcd4 import PointCloud
 
 from echoes.errors import InputError, one_line
-from echoes.readers import float_rows, visible
+from echoes.readers import float_rows, npy, visible
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import TARGET_COLUMNS, EgoMotion, Entry, Frame, check_points
 from echoes.readers.pairing import Padding, reflectivity, unpadded
@@ -88,6 +88,8 @@ def _rows(path: Path) -> np.ndarray:
     """(N, 4) float64, its values not yet checked."""
     try:
         found = _stored(path)
+    except InputError:
+        raise
     except Exception as error:  # of a damaged file each library raises what it likes
         told = f"the fields {', '.join(FIELDS)}" if path.suffix == ".pcd" else f"(N, {len(FIELDS)}) numbers"
         raise InputError(f"{path}: expected {told}, got {one_line(error)}") from error
@@ -100,7 +102,7 @@ def _rows(path: Path) -> np.ndarray:
 
 def _stored(path: Path) -> np.ndarray:
     if path.suffix == ".npy":
-        return np.lib.format.open_memmap(path, mode="r")  # of .npy only: np.load takes .npz and pickles too
+        return npy.opened(path)
     if path.suffix == ".pcd":
         return np.asarray(PointCloud.from_path(path).numpy(FIELDS))
     return float_rows.load(path, len(FIELDS))
