@@ -23,7 +23,8 @@ from echoes import latentstore, params, weights
 from echoes.autoencoder import backbone, pretrained
 from echoes.autoencoder.autoencoder_kl import AutoencoderKl, KlShape
 from echoes.autoencoder.loss_weights import TeacherFile
-from echoes.autoencoder.pretrained import CompVisFile
+from echoes.autoencoder.pretrained_compvis import CompVisFile
+from echoes.autoencoder.pretrained_tensors import IN_COMPVIS, named
 from echoes.dataset import catalog
 from echoes.dataset.grids import Grids
 from echoes.dataset.spectrograms import Spectrograms
@@ -102,7 +103,7 @@ def _latent_diffusion() -> dict[str, torch.Tensor]:
     """An autoencoder of one level, by the names of a checkpoint."""
     shape = KlShape("shape", 1, (4,), 1, (True,), True, 2, 3, 3, True, True, 1.0, 0.0)
     state = AutoencoderKl(shape).state_dict()
-    return {pretrained.named(name, pretrained.IN_COMPVIS): tensor for name, tensor in state.items()}
+    return {named(name, IN_COMPVIS): tensor for name, tensor in state.items()}
 
 
 def read_grids(root: Path) -> Any:

@@ -7,7 +7,8 @@ from echoes.autoencoder import bottlenecks, pretrained
 from echoes.autoencoder.autoencoder_kl import AutoencoderKl, KlShape
 from echoes.autoencoder.fsq import FsqConfig
 from echoes.autoencoder.patches import PatchConfig, Patches
-from echoes.autoencoder.pretrained import CompVisFile, DiffusersFolder
+from echoes.autoencoder.pretrained_compvis import CompVisFile
+from echoes.autoencoder.pretrained_diffusers import DiffusersFolder
 from echoes.autoencoder.vae import SIZES, AttentionConfig, Vae, VaeConfig
 from echoes.autoencoder.vq import VqConfig
 from echoes.compute.tiles import Tiles
