@@ -10,7 +10,7 @@ import pytest
 from echoes import params
 from echoes.errors import InputError
 from echoes.readers import catalog, mixed, simulated
-from echoes.voxelization import returns
+from echoes.voxelization import accumulation
 
 ROOT = Path(__file__).resolve().parents[2]
 DOPPLER = {"span_mps": 40.0, "static_mps": 0.5, "static_share": 0.2, "max_speed_mps": 30.0}
@@ -76,7 +76,7 @@ def test_a_frame_is_that_of_its_own_reader(root):
 def test_the_doppler_of_a_frame_is_put_over_ground_as_its_own_source_says(root):
     source = built()  # the town knows no velocity of its own, the suburb has recorded one
     for entry in (mixed.index(root, source)[0], mixed.index(root, source)[-1]):
-        velocity = returns.over_ground(mixed.read(root, source, entry), source, entry)[1]
+        velocity = accumulation.over_ground(mixed.read(root, source, entry), source, entry)[1]
         assert np.isfinite(velocity).all() == (source.name_of(entry) == "suburb")
 
 

@@ -38,7 +38,7 @@ from echoes.rasters.sweeps import Sweeps
 from echoes.readers import clocks
 from echoes.readers.catalog import READERS
 from echoes.readers.frames import Entry
-from echoes.voxelization import returns
+from echoes.voxelization import accumulation
 
 Item = TypeVar("Item")
 
@@ -87,9 +87,9 @@ def enhance(model: Model, root: Path, output: Path, wanted: Wanted, overwrite: b
     entries = listed(root, source)
     enhancer = loaded(model.folder, wanted)
     reading.require_ego_motion(enhancer.ego_motion)
-    returns.require_motion(source, entries, enhancer.sweeps, f"{reading.section}grid.sweeps.count")
+    accumulation.require_motion(source, entries, enhancer.sweeps, f"{reading.section}grid.sweeps.count")
     judged = set(evenly(len(entries), FRAMES))
-    earlier = returns.earlier(entries, enhancer.sweeps)
+    earlier = accumulation.earlier(entries, enhancer.sweeps)
     listing = [(entry, past, i in judged) for i, (entry, past) in enumerate(zip(entries, earlier, strict=True))]
     work = partial(prepared, READERS[source.reader].read, root, source, enhancer.grid, enhancer.sweeps, reading.ground)
     against, unlike, judge = AgainstLidar(enhancer.grid.diagonal_m), Recording(enhancer.seen), Judge(source, entries)
@@ -153,7 +153,7 @@ def prepared(
     entry, past, judged = wanted
     frame = read(root, source, entry)
     of_itself = measured(frame, source, entry) if judged else None
-    found = returns.of_frames([(frame, entry), *((read(root, source, e), e) for e in past)], source, swept)
+    found = accumulation.of_frames([(frame, entry), *((read(root, source, e), e) for e in past)], source, swept)
     if not grid.cells(found.points)[1].any():
         return Prepared(None, found.velocity, None, of_itself)
     radar = RadarFrame(found.cells(grid), found.points)

@@ -20,7 +20,7 @@ from echoes.readers.catalog import CLOUDS, CloudSource
 from echoes.readers.frames import Entry
 from echoes.readers.splits import ByFewRecordings, ByRecording, ByUser, stretches
 from echoes.readers.splits import Split as SequenceSplit
-from echoes.voxelization import pairs, returns, skipped, stamps
+from echoes.voxelization import accumulation, pairs, skipped, stamps
 from echoes.voxelization.cloud_grids import GridsWriter
 from echoes.voxelization.cloud_params import GridParams
 from echoes.voxelization.mixing import assigned
@@ -56,9 +56,9 @@ def write(
     grid, reader = layout.grid(), CLOUDS[source.reader]
     listed = reader.index(root, source)
     jumps, usable = stamps.clock_jumps(listed), stamps.usable(listed, root)
-    returns.require_motion(source, usable, layout.swept(), "grid.sweeps.count")
+    accumulation.require_motion(source, usable, layout.swept(), "grid.sweeps.count")
     splits = assigned(usable, source, split)
-    before = dict(zip(listed, returns.earlier(listed, layout.swept()), strict=True))
+    before = dict(zip(listed, accumulation.earlier(listed, layout.swept()), strict=True))
     chosen = shown(usable, splits, [before[entry] for entry in usable], layout.augmentation)
     stretch_of = dict(zip(usable, stretches(usable, split).tolist(), strict=True))
     work = partial(pairs.prepare, reader.read, root, source, layout)

@@ -16,10 +16,10 @@ from echoes.rasters import ground, visibility, voxels
 from echoes.rasters.cells import pack
 from echoes.rasters.ground import Plane
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization import returns
+from echoes.voxelization import accumulation
+from echoes.voxelization.accumulation import Returns, Seen
 from echoes.voxelization.cloud_grids import FrameCells
 from echoes.voxelization.cloud_params import GridParams
-from echoes.voxelization.returns import Returns, Seen
 from echoes.voxelization.views import Shown, View, disturbed, rotated
 
 
@@ -89,7 +89,7 @@ def _pair(seen: Sequence[Seen], plane: Plane | None, source: Any, params: GridPa
     if unpaired:
         found = Returns(frame.radar, np.full(3, np.nan), None if params.swept() is None else ())
     else:
-        found = returns.of_frames(seen, source, params.swept())
+        found = accumulation.of_frames(seen, source, params.swept())
     radar = found.points
     if not unpaired and not grid.cells(radar)[1].any():
         return None

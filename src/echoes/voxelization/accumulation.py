@@ -1,4 +1,4 @@
-"""The returns of a frame as the networks of a track take them: Doppler over ground, and those of earlier frames."""
+"""Ego-motion out of Doppler, and sweeps accumulated: the returns of a frame as the networks of a track take them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from echoes.rasters import voxels
 from echoes.rasters.sweeps import Sweeps
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame
-from echoes.voxelization import returns
+from echoes.voxelization import accumulation
 
 GRID = Grid.of(z=Range(-2.0, 6.0, 8), y=Range(-16.0, 16.0, 32), x=Range(0.0, 32.0, 32))
 VELOCITY = np.array([8.0, 0.5, 0.0])
@@ -40,13 +40,13 @@ def seen(stamp):
 
 def test_earlier_frames_are_the_newest_of_the_same_sequence_and_not_too_old():
     listed = entries([0.0, 0.1, 0.2, 0.3, 0.9]) + entries([1.0, 1.1], "other")
-    numbers = [[e.key for e in before] for before in returns.earlier(listed, THREE)]
+    numbers = [[e.key for e in before] for before in accumulation.earlier(listed, THREE)]
     assert numbers == [[], ["drive/0"], ["drive/1", "drive/0"], ["drive/2", "drive/1"], [], [], ["other/0"]]
-    assert returns.earlier(listed, None) == [()] * 7
+    assert accumulation.earlier(listed, None) == [()] * 7
 
 
 def test_static_scatterers_of_earlier_frames_fall_on_those_of_the_present_one():
-    found = returns.of_frames([seen(0.2), seen(0.1), seen(0.0)], source(), THREE)
+    found = accumulation.of_frames([seen(0.2), seen(0.1), seen(0.0)], source(), THREE)
     assert [sweep.age_s for sweep in found.earlier] == pytest.approx([0.1, 0.2])
     alone = voxels.radar_cells(found.points, GRID)
     cells = found.cells(GRID)
@@ -55,13 +55,13 @@ def test_static_scatterers_of_earlier_frames_fall_on_those_of_the_present_one():
 
 
 def test_a_frame_alone_has_no_age():
-    found = returns.of_frames([seen(0.2)], source(), None)
+    found = accumulation.of_frames([seen(0.2)], source(), None)
     assert found.earlier is None
     np.testing.assert_array_equal(found.cells(GRID).features, voxels.radar_cells(found.points, GRID).features)
 
 
 def test_where_a_sequence_begins_the_cells_are_those_of_the_frame_with_age_0():
-    found = returns.of_frames([seen(0.2)], source(), THREE).cells(GRID)
+    found = accumulation.of_frames([seen(0.2)], source(), THREE).cells(GRID)
     assert not found.features[:, -1].any()
 
 
@@ -69,12 +69,14 @@ def test_frames_whose_velocity_cannot_be_estimated_are_left_out():
     frame, entry = seen(0.1)
     lost = frame.radar.copy()
     lost[:, 3] = seeds.rng(0, "noise").uniform(-40, 40, len(lost))
-    found = returns.of_frames([seen(0.2), (replace(frame, radar=lost), entry), seen(0.0)], source("estimated"), THREE)
+    found = accumulation.of_frames(
+        [seen(0.2), (replace(frame, radar=lost), entry), seen(0.0)], source("estimated"), THREE
+    )
     assert [sweep.age_s for sweep in found.earlier] == pytest.approx([0.2])
 
 
 def test_earlier_frames_need_doppler_over_ground():
     with pytest.raises(InputError, match=r"^radar\.grid\.sweeps\.count: expected 1 where source\.ego_motion is none"):
-        returns.require_motion(source("none"), entries([0.0]), THREE, "radar.grid.sweeps.count")
-    returns.require_motion(source("none"), entries([0.0]), None, "radar.grid.sweeps.count")
-    returns.require_motion(source(), entries([0.0]), THREE, "radar.grid.sweeps.count")
+        accumulation.require_motion(source("none"), entries([0.0]), THREE, "radar.grid.sweeps.count")
+    accumulation.require_motion(source("none"), entries([0.0]), None, "radar.grid.sweeps.count")
+    accumulation.require_motion(source(), entries([0.0]), THREE, "radar.grid.sweeps.count")
