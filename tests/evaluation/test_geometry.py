@@ -1,14 +1,19 @@
 """Distances between point sets and overlaps of cells: by hand, and against the plain definition."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial import cKDTree
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from echoes.evaluation import geometry
 from echoes.evaluation.bands import BANDS_M, band_of, within
 from echoes.evaluation.cells import iou
+from echoes.seeds import rng
 
 FAR_M = 73.0
 clouds = st.integers(1, 12).flatmap(lambda n: arrays(np.float64, (n, 3), elements=st.integers(-20, 20).map(float)))
@@ -23,6 +28,29 @@ def test_nearest_distance_of_a_three_four_five_triangle_is_five():
 def test_nearest_distances_agree_with_all_pairs(points, others):
     pairs = np.linalg.norm(points[:, None] - others[None], axis=2)
     np.testing.assert_allclose(geometry.nearest_m(points, others, FAR_M), pairs.min(axis=1))
+
+
+@pytest.mark.parametrize("others", ["walls", "lattice", "copies"])
+def test_nearest_distances_of_large_clouds_agree_with_scipy(others):
+    r = rng(0, others)
+    points = r.normal(0.0, 20.0, (3000, 3))
+    cloud = {
+        "walls": r.normal(0.0, 20.0, (5000, 3)) * [1, 1, 0] + [0, 0, 1.5],
+        "lattice": np.stack(np.meshgrid(*[np.arange(-8.0, 8.0)] * 3), axis=-1).reshape(-1, 3),
+        "copies": np.repeat(r.normal(0.0, 20.0, (3, 3)), 2000, axis=0),
+    }[others]
+    wanted = cKDTree(cloud).query(points)[0]
+    np.testing.assert_allclose(geometry.nearest_m(points, cloud, FAR_M), wanted, rtol=1e-12)
+
+
+def test_a_search_starts_no_threads():
+    tasks = Path("/proc/self/task")
+    cloud = rng(0, "threads").normal(0.0, 20.0, (5000, 3))
+    with threadpool_limits(4, "openmp"):
+        before = len(list(tasks.iterdir()))
+        geometry.nearest_m(cloud, cloud, FAR_M)
+        assert len(list(tasks.iterdir())) == before
+        assert {library["num_threads"] for library in threadpool_info() if library["user_api"] == "openmp"} == {4}
 
 
 def test_the_nearest_point_of_an_empty_set_is_far_away():

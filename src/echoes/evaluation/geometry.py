@@ -10,19 +10,29 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-from scipy.spatial import cKDTree
+from pykdtree.kdtree import KDTree
+from threadpoolctl import ThreadpoolController
 
 from echoes.evaluation.bands import BANDS_M, within
 
 RADII_M = (0.5, 1.0)  # of precision, recall and F1
 ROUNDING_M = 1e-9  # cell centres form a lattice: distances equal to a radius are common, rounding must not decide
 
+_openmp = ThreadpoolController().select(user_api="openmp")
+
 
 def nearest_m(points: np.ndarray, others: np.ndarray, far_m: float) -> np.ndarray:
-    """(N,) float64 distance [m] of each of (N, 3) points to the nearest of (M, 3) others; far_m if M = 0."""
+    """(N,) float64 distance [m] of each of (N, 3) points to the nearest of (M, 3) others; far_m if M = 0.
+
+    In one thread: those of OpenMP do not survive a fork, and workers have a core each.
+    """
     if not len(points) or not len(others):
         return np.full(len(points), far_m)
-    return np.asarray(cKDTree(others).query(points)[0])
+    for array in (points, others):
+        assert np.isfinite(array).all(), "artifacts hold finite numbers"
+    with _openmp.limit(limits=1):
+        found: np.ndarray = KDTree(others).query(points)[0]
+    return found
 
 
 def distances(of_predicted: np.ndarray, of_target: np.ndarray) -> dict[str, float]:
