@@ -3,17 +3,15 @@
     python bench/voxelize.py
 
 200 000 radar returns, spread evenly -> (4, 32, 128, 128): occupancy, mean power, mean Doppler, Doppler variance. The
-functions take turns, so that all see the same load of the machine, each once unmeasured to warm the caches and once
-measured; printed is the median of each.
+functions take turns, so that all see the same load of the machine; printed is the median of each.
 """
 
-from collections.abc import Callable, Sequence
-from statistics import median
-from time import perf_counter
+from functools import partial
 from typing import Literal
 
 import machine
 import numpy as np
+from turns import seconds
 
 from echoes.grids import Grid, Range
 from echoes.rasters import voxels
@@ -25,8 +23,6 @@ RUNS = 50
 TARGET = 2.5  # times as fast as argsort + reduceat
 GRID = Grid.of(z=Range(-3.0, 5.0, 32), y=Range(-25.0, 25.0, 128), x=Range(0.0, 50.0, 128))
 SIZE = int(np.prod(GRID.shape))
-
-Voxelize = Callable[[np.ndarray], np.ndarray]
 
 
 def compiled(points: np.ndarray) -> np.ndarray:
@@ -87,28 +83,23 @@ def inside(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return flat[within], points[within]
 
 
-def medians_ms(voxelize: Sequence[Voxelize], points: np.ndarray) -> list[float]:
-    times_ms: list[list[float]] = [[] for _ in voxelize]
-    for _ in range(RUNS):
-        for function, taken_ms in zip(voxelize, times_ms, strict=True):
-            function(points)
-            started = perf_counter()
-            function(points)
-            taken_ms.append((perf_counter() - started) * 1e3)
-    return [median(taken_ms) for taken_ms in times_ms]
+def returns() -> np.ndarray:
+    """(RETURNS, 5) x, y, z [m], Doppler [m/s], power [dB], spread evenly over the grid."""
+    r = rng(0, "bench", "voxelize")
+    space = r.uniform([0.0, -25.0, -3.0], [50.0, 25.0, 5.0], (RETURNS, 3))
+    measured = np.stack([r.normal(0, 8, RETURNS), r.normal(60, 10, RETURNS)], axis=1)
+    return np.concatenate([space, measured], axis=1).astype(np.float32)
 
 
 def main() -> None:
     machine.tell()
-    r = rng(0, "bench", "voxelize")
-    space = r.uniform([0.0, -25.0, -3.0], [50.0, 25.0, 5.0], (RETURNS, 3))
-    measured = np.stack([r.normal(0, 8, RETURNS), r.normal(60, 10, RETURNS)], axis=1)
-    points = np.concatenate([space, measured], axis=1).astype(np.float32)
+    points = returns()
     ours, *peers = voxelize = [compiled, argsort_reduceat, quicksort_reduceat, bincount]
     for peer in peers:
         np.testing.assert_allclose(peer(points), ours(points), rtol=1e-5, atol=1e-6)  # and warms up
-    ours_ms, *peers_ms = medians_ms(voxelize, points)
-    print(f"{RETURNS} returns -> {(4, *GRID.shape)}, median of {RUNS} runs")
+    taken = seconds([partial(function, points) for function in voxelize], RUNS)
+    ours_ms, *peers_ms = 1000 * np.median(taken, axis=0)
+    print(f"{RETURNS} returns -> {(4, *GRID.shape)}, median of {len(taken)} runs")
     print(f"{ours.__name__:20} {ours_ms:6.2f} ms")
     for peer, peer_ms in zip(peers, peers_ms, strict=True):
         print(f"{peer.__name__:20} {peer_ms:6.2f} ms   {peer_ms / ours_ms:4.1f} x ours")

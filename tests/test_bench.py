@@ -1,9 +1,10 @@
-"""The benchmarks' own arithmetic: what oneDNN says is understood, and how a stage grows is what it was made to."""
+"""The benchmarks' own arithmetic: what oneDNN says is understood, work takes turns, a stage grows as it was made to."""
 
 import json
 import sys
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 import tracks
@@ -26,7 +27,8 @@ def bench():
     """Name -> the script, imported as its neighbours import it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(imports.ROOT / "bench"), *sys.path])
-        return {name: import_module(name) for name in ("family", "machine", "scale")}
+        names = ("family", "machine", "peers", "scale", "turns")
+        return {name: import_module(name) for name in names}
 
 
 def test_the_first_implementation_of_each_primitive_and_precision_is_told(bench):
@@ -93,3 +95,33 @@ def test_the_table_has_a_row_for_each_stage_and_its_columns_everywhere(bench):
     assert len(lines) == 2 + len(bench["scale"].STAGES)
     assert {line.count("|") for line in lines} == {9}
     assert "| voxelize | 10.0, 300 | 20.0, 300 | 40.0, 300 | 10 | 1 |" in text
+
+
+def test_work_takes_turns_and_every_other_round_goes_backwards(bench):
+    order = []
+    taken = bench["turns"].seconds([lambda: order.append("a"), lambda: order.append("b")], 3)
+    assert "".join(order) == "ab" + "aabb" + "bbaa" + "aabb"  # warmed, then each right after itself
+    assert taken.shape == (3, 2)
+    assert (taken > 0).all()
+
+
+def test_a_ratio_is_the_median_of_those_within_a_turn(bench):
+    turns = bench["turns"]
+    taken = np.array([[1.0, 2.0], [10.0, 30.0], [100.0, 400.0]])  # a machine that slows down
+    works = [turns.Work("ours", print, ""), turns.Work("theirs", print, "old")]
+    row = turns.told("", works, taken).splitlines()[-1]
+    assert row == "| theirs | 30000 | 3 | 2.5 to 3.5 | old |"
+
+
+def test_a_peer_that_is_missing_has_a_row_that_says_so(bench):
+    turns = bench["turns"]
+    absent = turns.optional("theirs", lambda: import_module("no_such_package"))
+    told = turns.table("", [turns.Work("ours", lambda: None, ""), absent], 1)
+    assert told.splitlines()[-1] == "| theirs | - | - | - | not installed: No module named 'no_such_package' |"
+
+
+def test_every_part_of_the_peers_has_its_module_and_no_other_is_taken(bench):
+    peers = bench["peers"]
+    assert all((imports.ROOT / "bench" / f"peer_{part}.py").is_file() for part in peers.PARTS)
+    with pytest.raises(SystemExit, match="got clods"):
+        peers.main("clods")
