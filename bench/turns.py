@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-LEAST, LIMIT_S = 3, 30.0  # rounds that are always made, and seconds after which no more are begun
+LEAST, LIMIT_S = 3, 15.0  # rounds that are always made, and seconds after which no more are begun
 SHORT_S = 0.05  # work that takes less is done once right before, unmeasured: another one has emptied the caches
 
 
