@@ -32,6 +32,7 @@ for _name, _text in {
 }.items():
     for _store in (STORE, STORE2):
         _store.register(get_types_from_msg(_text, _name))
+STORE.register(get_types_from_msg("geometry_msgs/TransformStamped[] transforms\n", "tf2_msgs/msg/TFMessage"))
 TRACKS = "own_msgs/msg/Tracks", STORE2.types["own_msgs/msg/Track"]
 CODES = {"i1": 1, "u1": 2, "i2": 3, "u2": 4, "i4": 5, "u4": 6, "f4": 7, "f8": 8}
 CLOUD, CLOUD2 = "sensor_msgs/msg/PointCloud", "sensor_msgs/msg/PointCloud2"
@@ -161,3 +162,17 @@ def twist(stamp_s, linear, angular=(0.0, 0.0, 0.0)):
     vector = types["geometry_msgs/msg/Vector3"]
     told = types["geometry_msgs/msg/Twist"](linear=vector(*linear), angular=vector(*angular))
     return types["geometry_msgs/msg/TwistStamped"](header=header(stamp_s), twist=told)
+
+
+def transforms(*told):
+    """tf2_msgs/TFMessage of (stamp_s, parent, child, translation, quaternion x y z w)."""
+    types = STORE2.types
+    vector, quaternion = types["geometry_msgs/msg/Vector3"], types["geometry_msgs/msg/Quaternion"]
+    stamped, transform = types["geometry_msgs/msg/TransformStamped"], types["geometry_msgs/msg/Transform"]
+    listed = []
+    for stamp_s, parent, child, translation, rotation in told:
+        moved = transform(translation=vector(*map(float, translation)), rotation=quaternion(*map(float, rotation)))
+        head = header(stamp_s)
+        head.frame_id = parent
+        listed.append(stamped(header=head, child_frame_id=child, transform=moved))
+    return types["tf2_msgs/msg/TFMessage"](transforms=listed)

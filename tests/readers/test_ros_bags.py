@@ -21,6 +21,7 @@ from echoes.readers.ego_motion import directions
 
 SOURCE, RADAR, LIDAR, START_S = street.SOURCE, street.RADAR, street.LIDAR, street.START_S
 MOTION = {
+    "by": "topic",
     "topic": "/odom",
     "stamps": "header",
     "offset_s": 0.0,

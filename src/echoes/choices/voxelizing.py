@@ -21,7 +21,7 @@ DOPPLER = (
 READERS = {
     "simulated": DOPPLER,
     "astyx": DOPPLER,
-    "ros": DOPPLER,
+    "ros": (*DOPPLER, only("motion.sensor", [None], "motion.rotation", "motion.translation_m")),
     "generated": DOPPLER,
     "clouds": (*DOPPLER, unless("lidar", None, "stamp_tolerance_s"), unless("stamps.by", "number", "join_s")),
     "images": (only("colour", ["colormap"], "colormap"),),

@@ -23,9 +23,10 @@ from rosbags.rosbag1 import ReaderError
 from rosbags.typesys import TypesysError
 
 from echoes.errors import InputError, one_line
-from echoes.readers import bags1, bags2, bounded, ros_clouds, ros_types, visible
+from echoes.readers import bags1, bags2, bounded, ros_clouds, ros_tf, ros_types, visible
 from echoes.readers.ros_clouds import Columns
 from echoes.readers.ros_cursors import Cursor
+from echoes.readers.ros_tf import Transform
 
 # What a damaged bag makes the library, the decompressors, `sqlite3` and `struct` raise.
 DAMAGE = (
@@ -72,20 +73,28 @@ def topics(path: Path) -> list[str]:
         return sorted({connection.topic for connection in bag.connections})
 
 
-def messages(path: Path, clouds: Collection[str], others: Collection[str] = ()) -> dict[str, list[Message]]:
-    """Topic -> its messages in the order of receipt, of those topics that the bag has.
+def messages(
+    path: Path, clouds: Collection[str], others: Collection[str] = (), frames: Collection[str] = ()
+) -> dict[str, list[Message]]:
+    """Topic -> its messages in the order of receipt, of those topics that the bag has. Reads it from end to end.
 
-    clouds  topics with lists of points. Reads the bag once from end to end.
+    clouds  topics with lists of points.
+    frames  topics with lists of transforms, which have the stamp of their first one; those without any are passed over.
     """
     with _reading(path) as bag:
-        connections = [connection for connection in bag.connections if connection.topic in {*clouds, *others}]
+        connections = [connection for connection in bag.connections if connection.topic in {*clouds, *others, *frames}]
         for connection in connections:
-            _check(connection, connection.topic in clouds, path)
+            if connection.topic in frames:
+                _check_transforms(connection, path)
+            else:
+                _check(connection, connection.topic in clouds, path)
         found: dict[str, list[Message]] = {connection.topic: [] for connection in connections}
         for connection, time, raw in bag.messages(connections) if connections else ():
             if not 0 <= time < LAST_NS:
                 raise ValueError(f"a message on {connection.topic} was received at {time} ns")
             cursor = _cursor(connection, raw, path, time)
+            if connection.topic in frames and not cursor.number("I"):
+                continue
             stamp_ns, cursor.place = cursor.stamp_ns(), 0
             empty = connection.topic in clouds and ros_clouds.is_empty(connection, cursor)
             found[connection.topic].append(Message(time, stamp_ns, empty))
@@ -101,6 +110,26 @@ def numbers(path: Path, topic: str, message: Message) -> dict[str, float]:
     """The numbers of one message, by the way to each, as `twist.twist.linear.x`."""
     read = lambda connection, cursor: ros_types.content(cursor, connection.msgtype, ros_types.types_of(connection))
     return _one(path, topic, message, False, read).numbers
+
+
+def links(path: Path, topic: str) -> set[tuple[str, str]]:
+    """Parent and child of all transforms of a topic; none where the bag has no such topic."""
+    return {(each.parent, each.child) for _, each in _transforms(path, topic)}
+
+
+def transforms(path: Path, topic: str, between: Collection[tuple[str, str]]) -> list[tuple[int, Transform]]:
+    """When each was received [ns], and the transforms of a topic between some parents and children."""
+    return [(time, each) for time, each in _transforms(path, topic) if (each.parent, each.child) in between]
+
+
+def _transforms(path: Path, topic: str) -> Iterator[tuple[int, Transform]]:
+    with _reading(path) as bag:
+        connections = [connection for connection in bag.connections if connection.topic == topic]
+        for connection in connections:
+            _check_transforms(connection, path)
+        for connection, time, raw in bag.messages(connections) if connections else ():
+            if connection.topic == topic:
+                yield from ((time, each) for each in ros_tf.transforms(_cursor(connection, raw, path, time)))
 
 
 def _one(path: Path, topic: str, message: Message, cloud: bool, read: Callable[[Connection, Cursor], T]) -> T:
@@ -125,13 +154,24 @@ def _one(path: Path, topic: str, message: Message, cloud: bool, read: Callable[[
 
 
 def _check(connection: Connection, cloud: bool, path: Path) -> None:
-    form = getattr(connection.ext, "serialization_format", CDR)
-    if form != CDR:
-        raise InputError(f"{path}: expected messages in {CDR} on {connection.topic}, got {form}")
+    _check_form(connection, path)
     if cloud:
         ros_clouds.check(connection, str(path))
     elif not ros_types.has_header(connection.msgtype, ros_types.types_of(connection)):
-        raise InputError(f"{path}: expected a header on {connection.topic}, got {connection.msgtype}")
+        told = ", which `motion: {by: tf, ...}` reads" if ros_tf.tells(connection) else ""
+        raise InputError(f"{path}: expected a header on {connection.topic}, got {connection.msgtype}{told}")
+
+
+def _check_transforms(connection: Connection, path: Path) -> None:
+    _check_form(connection, path)
+    if not ros_tf.tells(connection):
+        raise InputError(f"{path}: expected tf2_msgs/TFMessage on {connection.topic}, got {connection.msgtype}")
+
+
+def _check_form(connection: Connection, path: Path) -> None:
+    form = getattr(connection.ext, "serialization_format", CDR)
+    if form != CDR:
+        raise InputError(f"{path}: expected messages in {CDR} on {connection.topic}, got {form}")
 
 
 def _cursor(connection: Connection, raw: bytes, path: Path, received_ns: int) -> Cursor:

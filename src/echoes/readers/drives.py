@@ -77,14 +77,19 @@ class _Bag:
         return (min(x[0].received_ns for x in held), max(x[-1].received_ns for x in held)) if held else (inf, -inf)
 
 
-def found(root: Path, clouds: Collection[str], others: Collection[str], join_s: float) -> list[Drive]:
-    """The drives of a recording, in the order of the names of their first bags. Reads every bag once."""
+def found(
+    root: Path, clouds: Collection[str], others: Collection[str], frames: Collection[str], join_s: float
+) -> list[Drive]:
+    """The drives of a recording, in the order of the names of their first bags. Reads every bag once.
+
+    clouds, others, frames  topics, as `bags.messages` tells them apart.
+    """
     paths = bags.found(root)
     if not paths:
         raise InputError(f"{root}: expected *.bag files in it or below, got none, and no *.db3 or *.mcap either")
     folders: dict[Path, list[_Bag]] = {}
     for path in paths:
-        one = _Bag(path.relative_to(root).as_posix(), bags.messages(path, clouds, others))
+        one = _Bag(path.relative_to(root).as_posix(), bags.messages(path, clouds, others, frames))
         folders.setdefault(bags.folder(path), []).append(one)
     drives = [_drive(group) for held in folders.values() for group in _joined(held, join_s * 1e9)]
     return sorted(drives, key=lambda drive: drive.bags)

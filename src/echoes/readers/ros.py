@@ -17,8 +17,9 @@ p_lidar = R p_radar + T is `maps: radar_to_lidar`. It holds for the points as th
 radar and, by the extrinsics, the LiDAR. A recording without the LiDAR's topic can still be enhanced. Pairs are refused
 where a clock jumped back and it is not known which clouds share one.
 
-With `motion` a frame has the velocity of the radar, its pose, or both (ros_motion.py), in between of two messages; none
-beyond the first and the last.
+With `motion` a frame has the velocity of the radar, its pose, or both, in between of two messages; none beyond the
+first and the last. `by: topic` reads messages that tell it (ros_motion.py), `by: tf` the transforms between frames
+(ros_frames.py), which are put together when the frames are listed.
 """
 
 import json
@@ -30,13 +31,13 @@ from typing import Any
 import numpy as np
 
 from echoes.errors import InputError
-from echoes.readers import bags, clocks, drives, ros_motion
+from echoes.readers import bags, clocks, drives, ros_frames, ros_motion
 from echoes.readers.bags import Message
 from echoes.readers.drives import Drive, Stamped
 from echoes.readers.frames import RADAR_COLUMNS, TARGET_COLUMNS, Entry, Frame, check_points
 from echoes.readers.pairing import CLOCKS_S, OTHER_CLOCK, Row, lidar_to_radar, reflectivity, too_far, unpadded
 from echoes.readers.power import decibels
-from echoes.readers.ros_source import LidarTopic, MotionTopic, RadarTopic, Source, directed
+from echoes.readers.ros_source import LidarTopic, MotionFrames, MotionTopic, RadarTopic, Source, directed
 
 STILL = "no motion is recorded around it"
 
@@ -46,8 +47,9 @@ def index(root: Path, source: Source) -> list[Entry]:
 
     Reads every bag once: the stamp of a header stands in the message itself.
     """
-    others = [source.motion.topic] if source.motion else []
-    found = drives.found(root, (source.radar.topic, source.lidar.topic), others, source.join_s)
+    others = [source.motion.topic] if isinstance(source.motion, MotionTopic) else []
+    frames = [source.motion.topic] if isinstance(source.motion, MotionFrames) else []
+    found = drives.found(root, (source.radar.topic, source.lidar.topic), others, frames, source.join_s)
     if any(drive.topics.get(source.radar.topic) for drive in found):
         found = [drive for drive in found if any(drive.topics.values())]  # bags of something else
     sequences = _sequences(root, found, source.radar.topic)
@@ -63,9 +65,7 @@ def read(root: Path, source: Source, entry: Entry) -> Frame:
     radar, turn = _radar(root, source.radar, places["radar"]), directed(source.radar.axes)
     radar[:, :3] = radar[:, :3] @ turn.T
     radar = check_points(radar, RADAR_COLUMNS, f"{root / places['radar'][0]}: {source.radar.topic}")
-    velocity, pose = None, None
-    if source.motion and (known := places["motion"]):
-        velocity, pose = _moved(root, source.motion, known)
+    velocity, pose = _motion(root, source.motion, places["motion"])
     if entry.refused or entry.offset_s is None:
         return Frame(entry.sequence, entry.stamp, radar, ego_velocity=velocity, pose=pose)
     target, origin = _lidar(root, source, turn, places["lidar"])
@@ -81,7 +81,6 @@ def _sequences(root: Path, found: Sequence[Drive], topic: str) -> list[str]:
 
 def _entries(root: Path, source: Source, drive: Drive, name: str) -> list[Entry]:
     radar, lidar = (drives.runs(drive, topic, root) for topic in (source.radar, source.lidar))
-    moved = drives.runs(drive, source.motion, root) if source.motion else []
     where = root / drive.bags[0]
     if source.radar.topic not in drive.topics:
         known = {topic: None for each in drive.bags for topic in bags.topics(root / each)}
@@ -95,10 +94,10 @@ def _entries(root: Path, source: Source, drive: Drive, name: str) -> list[Entry]
     if lidar:
         lidar_to_radar(root / source.extrinsics)
     entries = []
-    clouds = zip(radar, drives.partners(radar, lidar), drives.partners(radar, moved), strict=True)
-    for run, others, states in clouds:
-        gap_s = source.motion.max_gap_s if source.motion else 0.0
-        pairs = zip(run, drives.nearest(run, others), drives.around(run, states, gap_s), strict=True)
+    for run, others, moved in zip(
+        radar, drives.partners(radar, lidar), _moved(root, source, drive, radar), strict=True
+    ):
+        pairs = zip(run, drives.nearest(run, others), moved, strict=True)
         apart_s = drives.apart_s(run, others)
         listed = [_entry(source, name, *three, apart_s) for three in pairs]
         entries += [replace(entry, refused=OTHER_CLOCK) for entry in listed] if lidar and not others else listed
@@ -110,16 +109,12 @@ def _entry(
     sequence: str,
     radar: Stamped,
     lidar: Stamped | None,
-    moved: tuple[Stamped, Stamped] | None,
+    moved: Sequence[Any] | None,
     apart_s: float,
 ) -> Entry:
     """A radar cloud with what was recorded around it; apart_s: the radar's clock minus the LiDAR's."""
-    places: dict[str, Any] = {"radar": _place(radar), "lidar": _place(lidar) if lidar else None, "motion": None}
+    places = {"radar": _place(radar), "lidar": _place(lidar) if lidar else None, "motion": moved}
     refused = STILL if source.motion and not moved and source.ego_motion == "recorded" else ""
-    if moved:
-        before, after = moved
-        share = (radar.time_ns - before.time_ns) / max(1, after.time_ns - before.time_ns)
-        places["motion"] = [_place(before), _place(after), share]
     offset_s = (lidar.time_ns - radar.time_ns) / 1e9 if lidar else None
     if offset_s is not None and (far := too_far(offset_s, source.stamp_tolerance_s)):
         refused = f"{far}{_clocks(source, offset_s, apart_s)}"
@@ -174,8 +169,39 @@ def _radar(root: Path, source: RadarTopic, place: Sequence[Any]) -> np.ndarray:
     return np.column_stack([*xyz, rows[:, 3:]])
 
 
-def _moved(root: Path, source: MotionTopic, known: Sequence[Any]) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Velocity and pose of the radar between two messages."""
+def _moved(
+    root: Path, source: Source, drive: Drive, radar: Sequence[Sequence[Stamped]]
+) -> Sequence[Sequence[Sequence[Any] | None]]:
+    """What `_motion` makes the motion at each radar cloud of; None where it is not known."""
+    match source.motion:
+        case MotionTopic():
+            states = drives.partners(radar, drives.runs(drive, source.motion, root))
+            around = [drives.around(*both, source.motion.max_gap_s) for both in zip(radar, states, strict=True)]
+            return [
+                [_between(*each) if each[1] else None for each in zip(run, pairs, strict=True)]
+                for run, pairs in zip(radar, around, strict=True)
+            ]
+        case MotionFrames():
+            return ros_frames.motions(root, drive, source.motion, directed(source.radar.axes), radar)
+    return [[None] * len(run) for run in radar]
+
+
+def _between(radar: Stamped, around: tuple[Stamped, Stamped]) -> list[Any]:
+    """The places of the two messages around a cloud, and how much of the time between them has passed."""
+    before, after = around
+    share = (radar.time_ns - before.time_ns) / max(1, after.time_ns - before.time_ns)
+    return [_place(before), _place(after), share]
+
+
+def _motion(
+    root: Path, source: MotionTopic | MotionFrames | None, known: Sequence[Any] | None
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Velocity and pose of the radar, of what `_moved` found."""
+    if source is None or known is None:
+        return None, None
+    if isinstance(source, MotionFrames):
+        rows, velocity = known
+        return None if velocity is None else np.array(velocity), np.vstack([rows, (0, 0, 0, 1)])
     *places, share = known
     before, after = (
         ros_motion.motion(

@@ -57,7 +57,7 @@ class Cursor:
         return self.values(dtype, self.number("I"))
 
     def stamp_ns(self) -> int:
-        """The stamp of the header that the message begins with [ns]."""
+        """The stamp of the header that begins here [ns]."""
         _, seconds, nanoseconds = struct.unpack("<III", self.take(12))
         return int(seconds) * 10**9 + int(nanoseconds)
 

@@ -69,10 +69,12 @@ class LidarTopic:
 
 
 @dataclass(frozen=True)
-class MotionTopic:
-    """Where it is told how the vehicle moves, and how the radar is mounted: p_vehicle = rotation p_radar + translation.
+class Moving:
+    """How the messages that tell how the vehicle moves are put in time, and how the radar is mounted on it.
 
-    max_gap_s  messages farther apart tell nothing of the time between them.
+    max_gap_s      messages farther apart tell nothing of the time between them.
+    rotation       radar, with x forward, y left and z up, -> vehicle: p_vehicle = rotation p_radar + translation.
+    translation_m  x, y, z of the radar in the vehicle's frame.
     """
 
     same_stamp: ClassVar[SameStamp] = "last"
@@ -97,6 +99,39 @@ class MotionTopic:
 
 
 @dataclass(frozen=True)
+class MotionTopic(Moving):
+    """A topic that tells it: Odometry, TwistStamped or PoseStamped."""
+
+    by: Literal["topic"]
+
+
+@dataclass(frozen=True)
+class MotionFrames(Moving):
+    """Transforms between frames that tell it, on `topic` (/tf), and on `static` those that never change.
+
+    static  their topic, /tf_static.
+    parent  frame of the world, such as odom. One that jumps, as map does where a loop is closed, tells no velocity.
+    child   frame of the vehicle, such as base_link.
+    sensor  frame of the radar's points as it gives them, where transforms tell how it is mounted on the vehicle; null
+            where `rotation` and `translation_m` do.
+    """
+
+    by: Literal["tf"]
+    static: str
+    parent: str
+    child: str
+    sensor: str | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("parent", "child"):
+            if not getattr(self, name):
+                raise InputError(f"{name}: expected the name of a frame, got none")
+        if self.parent == self.child:
+            raise InputError(f"child: expected another frame than parent, got {self.child} twice")
+
+
+@dataclass(frozen=True)
 class Source:
     """Where the frames come from, in params.yaml."""
 
@@ -107,7 +142,7 @@ class Source:
     doppler: Doppler
     radar: RadarTopic
     lidar: LidarTopic
-    motion: MotionTopic | None
+    motion: MotionTopic | MotionFrames | None
     extrinsics: str  # file in the folder of the recording
     stamp_tolerance_s: float
     join_s: float  # a bag that begins so soon after another one, in its folder, goes on with its drive
