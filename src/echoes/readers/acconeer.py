@@ -31,7 +31,7 @@ from scipy.constants import speed_of_light
 from echoes.errors import InputError
 from echoes.readers import folders, hdf5
 from echoes.readers.frames import MOVED
-from echoes.readers.recordings import RecordingEntry, Signal
+from echoes.readers.recordings import RecordingEntry, Signal, clipped
 
 FREQUENCY_HZ = 60.5e9
 FASTEST_HZ = 1e12  # of a clock or a rate
@@ -72,6 +72,14 @@ def index(root: Path, source: Source) -> list[RecordingEntry]:
     return recorded
 
 
+def is_one(path: Path) -> bool:
+    """Whether a file is HDF5 with sessions in it."""
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with hdf5.opened(path) as file:
+        return "sessions" in hdf5.names(file)
+
+
 def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     """One entry."""
     file_name, _, name = recorded.key.rpartition("#")
@@ -86,7 +94,8 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     samples = real - 1j * imag
     slow = samples.reshape(-1, samples.shape[2]) if source.slow_time == "sweeps" else samples.mean(axis=1)
     strongest = np.argmax(slow.var(axis=0))
-    return Signal(slow[:, strongest].astype(np.complex64), rate_hz, speed_of_light / FREQUENCY_HZ)
+    at_limit = clipped(samples)
+    return Signal(slow[:, strongest].astype(np.complex64), rate_hz, speed_of_light / FREQUENCY_HZ, at_limit)
 
 
 def _entries(file: h5py.File, path: Path) -> list[str]:

@@ -37,13 +37,14 @@ from echoes.errors import InputError
 from echoes.readers import fmcw, folders, npy
 from echoes.readers.chirps import FrameParams
 from echoes.readers.frames import MOVED
-from echoes.readers.recordings import RecordingEntry, Signal, check_samples
+from echoes.readers.recordings import RecordingEntry, Signal, check_samples, clipped
 
 LANES = 2
 WORD = np.dtype("<i2")  # of a capture
 INNER = ("chirps", "antennas", "samples", "lanes", "iq")  # the order that the axes of a frame are brought into
 PAUSE = 0.1  # of the time between two chirps of a transmitter: longer than that, a pause between frames is one
 MAX_VALUE = 1e9  # of a sample, which are 16 bits mostly
+MOST_FRAMES = 16  # of which it is told whether they reach the limits of the converter
 AxisName = Literal["frames", "chirps", "antennas", "samples", "lanes", "iq"]
 # What `echoes track` writes where no track has this reader.
 EXAMPLE = """\
@@ -179,7 +180,8 @@ def index(root: Path, source: Source) -> list[RecordingEntry]:
 
 def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     """The strongest mover of a file, over its chirps or its frames."""
-    found = fmcw.slow_time(Recording(root / recorded.key, source))
+    stored = Recording(root / recorded.key, source)
+    found = fmcw.slow_time(stored)
     if source.slow_time == "frames":
         found = found.mean(axis=1, keepdims=True)
     if source.slow_time == "padded":
@@ -187,7 +189,8 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     first = np.round(np.arange(len(found)) * source.step).astype(np.int64)
     samples = np.zeros(source.size(len(found)), np.complex64)
     samples[first[:, None] + np.arange(source.samples_per_frame)] = found
-    return Signal(samples, 1 / source.interval_s, speed_of_light / source.frame.frequency_hz)
+    at_limit = clipped(np.stack(list(itertools.islice(stored, MOST_FRAMES))))
+    return Signal(samples, 1 / source.interval_s, speed_of_light / source.frame.frequency_hz, at_limit)
 
 
 def _capture(path: Path, source: Source) -> np.ndarray:

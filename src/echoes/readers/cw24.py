@@ -29,7 +29,7 @@ from scipy.signal import resample_poly
 from echoes.errors import InputError
 from echoes.readers import folders, visible, wav
 from echoes.readers.frames import MOVED
-from echoes.readers.recordings import RecordingEntry, Signal
+from echoes.readers.recordings import RecordingEntry, Signal, clipped
 
 LABELS, COLUMNS, CLOSEST = "labels.csv", ("file", "class"), "t_cpa_s_approx"
 LONGEST_NAME = 255  # bytes, of a file
@@ -73,11 +73,12 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     common = math.gcd(rate_hz, recorded_hz)
     if recorded_hz // common > MAX_TAPS:
         raise InputError(f"{path}: expected a rate with a common factor with {rate_hz} Hz, got {recorded_hz} Hz")
-    samples = resample_poly(wav.samples(path, 1)[:, 0], rate_hz // common, recorded_hz // common)
+    stored = wav.samples(path, 1)[:, 0]
+    samples = resample_poly(stored, rate_hz // common, recorded_hz // common)
     if part:
         start_s, stop_s = map(float, part.split("-"))
         samples = samples[round(start_s * rate_hz) : round(stop_s * rate_hz)]
-    return Signal(samples.astype(np.float32), float(rate_hz), wavelength_m)
+    return Signal(samples.astype(np.float32), float(rate_hz), wavelength_m, clipped(stored))
 
 
 def rate(source: Source) -> int:

@@ -26,7 +26,7 @@ from scipy.io import loadmat, whosmat
 from echoes.errors import InputError, one_line
 from echoes.readers import folders, hdf5, npy, wav
 from echoes.readers.frames import MOVED
-from echoes.readers.recordings import RecordingEntry, Signal, check_samples
+from echoes.readers.recordings import RecordingEntry, Signal, check_samples, clipped
 
 PIECE = 1 << 20  # samples at a time
 MAX_VALUE = 1e12  # of a part of a sample
@@ -84,7 +84,7 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     check_samples(samples, MAX_VALUE, path)
     if source.iq == "swapped":
         samples = samples.imag + 1j * samples.real
-    return Signal(samples, source.rate_hz, speed_of_light / source.frequency_hz)
+    return Signal(samples, source.rate_hz, speed_of_light / source.frequency_hz, clipped(samples))
 
 
 class Format(NamedTuple):

@@ -15,6 +15,9 @@ import numpy as np
 
 from echoes.errors import InputError
 
+WITHIN = 0.005  # of the range of the samples: what is so near to a limit is just within it
+PILED = 3.0  # times as many samples as just within it are at a limit that cuts them off
+
 
 @dataclass(frozen=True)
 class RecordingEntry:
@@ -39,11 +42,13 @@ class Signal:
                   float32 for a sensor with one channel, which does not know the sign of a velocity.
     rate_hz       samples per second.
     wavelength_m  of the carrier; the radial velocity [m/s], positive = receding, is -frequency * wavelength_m / 2.
+    clipped       share of the samples, as they were stored, that lie at the limits of what could be (see `clipped`).
     """
 
     samples: np.ndarray
     rate_hz: float
     wavelength_m: float
+    clipped: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -78,3 +83,29 @@ def check_samples(samples: np.ndarray, most: float, path: Path) -> None:
     sane = (np.abs(samples.real) <= most) & (np.abs(samples.imag) <= most)
     if not sane.all():
         raise InputError(f"{path}: expected finite samples, got {samples[~sane][0]} ({most:g} is the most)")
+
+
+def clipped(stored: np.ndarray) -> float:
+    """The share of samples (any shape, as they are in a file) at which an amplifier or a converter was at its limit.
+
+    There they pile up: the largest or the smallest value is taken far more often than those just within. Of complex
+    samples, that of the part which has more.
+    """
+    parts = (stored.real, stored.imag) if np.iscomplexobj(stored) else (stored,)
+    return max((_piled(part.reshape(-1)) for part in parts), default=0.0)
+
+
+def _piled(values: np.ndarray) -> float:
+    """Of real values (N,)."""
+    if not len(values) or (span := float(values.max()) - float(values.min())) == 0:
+        return 0.0
+    found = 0
+    for side in (values.astype(np.float64), -values.astype(np.float64)):
+        top = side.max()
+        within = side[(side < top) & (side > top - WITHIN * span)]
+        below = within if len(within) else side[side < top]
+        next_to_it = max(len(within), np.count_nonzero(below == below.max()))
+        at_limit = len(side) - np.count_nonzero(side < top)
+        if top != 0 and at_limit > PILED * next_to_it:  # nothing is 0, not a limit
+            found += at_limit
+    return found / len(values)
