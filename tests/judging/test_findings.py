@@ -10,7 +10,8 @@ import pytest
 from tests.readers.test_ego_motion import scene
 
 from echoes.judging import doppler_span
-from echoes.judging.findings import FINDINGS, Findings, findings
+from echoes.judging.findings import FINDINGS, findings
+from echoes.judging.found import Findings
 from echoes.judging.measurements import Measurements, measure
 from echoes.readers import simulated
 from echoes.readers.ego_motion import Doppler

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from echoes.judging.judge import Judge, by_name, evenly, measured
+from echoes.judging.found import by_name
+from echoes.judging.judge import Judge, evenly, measured
 from echoes.readers import mixed, simulated
 from echoes.readers.ego_motion import Doppler
 from echoes.readers.frames import Entry, Frame

@@ -30,7 +30,8 @@ EDITS = {
     "distillation/consistency.py": each("distill_cd", "sample"),
     "diffusion/dopri5.py": each("sample"),  # which no track selects
     "rasters/ground.py": each("voxelize"),
-    "judging/findings.py": {"voxelize@radar"},  # of a recording of spectrograms nothing is found
+    "judging/findings.py": {"voxelize@radar"},  # those of spectrograms are apart
+    "judging/signals.py": {"voxelize@microdoppler"},
     "voxelization/cloud_params.py": each("voxelize"),  # which either family may have in its section, if to be refused
     "voxelization/pairs.py": {"voxelize@radar"},
     "readers/mars.py": set(),  # of none of these tracks

@@ -1,5 +1,6 @@
 """A track of micro-Doppler is voxelized whole: crops, labels, statistics, and a row of each recording."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from echoes import arrays, files, params, seeds
 from echoes.compute.workers import Workers
 from echoes.dataset.spectrograms import Spectrograms
 from echoes.errors import InputError
+from echoes.judging.stops import Inspect
 from echoes.readers import cw24, mars, simulated_people
 from echoes.readers.recordings import RecordingEntry
 from echoes.readers.splits import ByRecording, ByTime, ByUser
@@ -187,6 +189,36 @@ def test_a_label_of_which_nothing_moves_is_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=message):
         voxelized(tmp_path, root, ceiling_db=40.0, quiet_db=30.0)
     assert not (tmp_path / "stamps.csv").exists()
+
+
+def test_what_is_found_of_recordings_is_told_and_stands_in_the_statistics(tmp_path, caplog):
+    root = tmp_path / "raw"
+    wave_file(root / "walk" / "a.wav", (60.0, 0.5))
+    shutil.copy(root / "walk" / "a.wav", root / "walk" / "b.wav")
+    statistics, _ = voxelized(tmp_path, root, quiet_db=None)
+    assert statistics["findings"] == {
+        "duplicates": "1 of 2 recordings are those of another name: walk/a.wav = walk/b.wav"
+    }
+    assert [record.message for record in caplog.records if "[duplicates]" in record.message]
+    inspect = Inspect(("duplicates",))
+    inspect.require_known(recordings.FINDINGS, "cw24.inspect")
+    with pytest.raises(InputError, match=r"^cw24.inspect.stop_at: voxelize stops at duplicates \(1 of 2 "):
+        inspect.require_sane(statistics["findings"], "cw24.inspect")
+
+
+def test_a_recording_that_is_shorter_than_a_crop_is_left_out_and_told(tmp_path):
+    root = tmp_path / "raw"
+    wave_file(root / "walk" / "a.wav", (60.0, 0.5))
+    wave_file(root / "walk" / "b.wav", (1.0, 0.5))
+    statistics, found = voxelized(tmp_path, root, quiet_db=None)
+    assert list(statistics["findings"]) == ["short_recordings"]
+    assert statistics["recordings"] == 2
+    assert {number for number, _ in found} == {0}
+    rows = (tmp_path / "stamps.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[2:4] for row in rows] == [["60.000", rows[0].split(",")[3]], ["1.000", "0"]]
+    (root / "walk" / "a.wav").unlink()
+    with pytest.raises(InputError, match=r"^walk/b.wav: expected a recording of 1\.28 s or more"):
+        voxelized(tmp_path, root, quiet_db=None)
 
 
 RADAR = {

@@ -28,7 +28,7 @@ from echoes.evaluation.points import Region
 from echoes.grids import Grid
 from echoes.inference import columns
 from echoes.inference.enhancer import Choice, Enhancer, RadarFrame
-from echoes.judging.findings import warnings
+from echoes.judging.found import warnings
 from echoes.judging.judge import FRAMES, Judge, evenly, measured
 from echoes.judging.measurements import Measurements
 from echoes.models.radar import readout

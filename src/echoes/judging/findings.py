@@ -1,13 +1,13 @@
 """Measurements of a recording -> the lines of a report, and warnings where it is not sane."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 
 from echoes.judging import doppler_span
 from echoes.judging.alignment import MOUNTINGS
+from echoes.judging.found import Findings
 from echoes.judging.measurements import Measurements
 from echoes.readers import clocks
 from echoes.readers.ego_motion import Doppler
@@ -56,42 +56,9 @@ FINDINGS = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """name: one of FINDINGS; text: what was found, with its numbers."""
-
-    name: str
-    text: str
-
-
-@dataclass
-class Findings:
-    """(name, text) of each line of the report, and what is not sane."""
-
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    found: list[Finding] = field(default_factory=list)
-
-    def say(self, name: str, text: str) -> None:
-        self.lines.append((name, text))
-
-    def warn(self, name: str, text: str) -> None:
-        assert name in FINDINGS, name
-        self.found.append(Finding(name, text))
-
-    def text(self) -> str:
-        width = max(len(name) for name, _ in self.lines)
-        lines = [f"{name.ljust(width)}  {text}".rstrip() for name, text in self.lines]
-        return "\n".join([*lines, "", *(warnings(self.found) or ["no warnings"])])
-
-
-def warnings(found: Sequence[Finding]) -> list[str]:
-    """A line for each finding, with its name behind it."""
-    return [f"WARNING: {finding.text} [{finding.name}]" for finding in found]
-
-
 def findings(entries: Sequence[Entry], measurements: Sequence[Measurements], doppler: Doppler) -> Findings:
     """entries: all frames of the recording; measurements: of those that were read, at least one."""
-    found = Findings()
+    found = Findings(FINDINGS)
     _stamps(entries, found)
     _offsets(entries, found)
     _points(measurements, found)

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from echoes.judging.findings import Finding, findings
+from echoes.judging.findings import findings
+from echoes.judging.found import Finding
 from echoes.judging.measurements import Measurements, measure
 from echoes.readers.catalog import CloudSource, SeveralSources, sensor_of
 from echoes.readers.frames import Entry, Frame
@@ -44,9 +45,3 @@ class Judge:
 
     def _name(self, entry: Entry) -> str:
         return self._source.name_of(entry) if isinstance(self._source, SeveralSources) else ""
-
-
-def by_name(found: Sequence[Finding]) -> dict[str, str]:
-    """Name -> what was found under it."""
-    names = dict.fromkeys(finding.name for finding in found)
-    return {name: "; ".join(finding.text for finding in found if finding.name == name) for name in names}

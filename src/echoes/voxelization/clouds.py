@@ -15,7 +15,8 @@ from echoes.compute.parallel import ordered
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.judging import findings as judged
-from echoes.judging.judge import Judge, by_name
+from echoes.judging.found import by_name, warnings
+from echoes.judging.judge import Judge
 from echoes.readers.catalog import CLOUDS, CloudSource
 from echoes.readers.frames import Entry
 from echoes.readers.splits import ByFewRecordings, ByRecording, ByUser, stretches
@@ -78,7 +79,7 @@ def write(
             else:
                 grids.append(pair.cells, view.split, stretch_of[view.entry])
     findings = judge.found()
-    for warning in judged.warnings(findings):
+    for warning in warnings(findings):
         logging.warning("voxelize: %s", warning)
     skipped.require_frames(grids.frames, lost, reader.read, root, source)
     made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}

@@ -1,11 +1,13 @@
 """Micro-Doppler recordings of a track -> crops of spectrograms with labels, and what was measured on the way."""
 
 import csv
+import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -16,10 +18,13 @@ from echoes.compute.parallel import ordered
 from echoes.compute.workers import Workers
 from echoes.errors import InputError
 from echoes.evaluation import halves
+from echoes.judging import recordings as judged
+from echoes.judging.found import by_name, warnings
+from echoes.judging.signals import Traits, measure
 from echoes.rasters.spectrograms import CropLayout
 from echoes.readers.catalog import RECORDINGS, Source
 from echoes.readers.frames import Entry
-from echoes.readers.recordings import RecordingEntry
+from echoes.readers.recordings import Picture, RecordingEntry, Returns, Signal
 from echoes.readers.splits import BySequence, ByStretch, ByUser, LabelledSplit, assign_labelled, assign_users
 from echoes.voxelization import crops, spectrograms
 from echoes.voxelization.cloud_params import GridParams
@@ -28,7 +33,7 @@ from echoes.voxelization.sections import Layout, Split
 from echoes.voxelization.spectrogram_grids import SpectrogramsWriter
 from echoes.voxelization.spectrograms import SpectrogramParams
 
-FINDINGS: Mapping[str, str] = {}
+FINDINGS: Mapping[str, str] = judged.FINDINGS
 USER = "user"  # the kind of label that tells whose a recording is
 
 
@@ -50,28 +55,50 @@ def write(
     workers: Workers,
     writer: Writer,
     table: Path,
-) -> dict[str, float]:
-    """Write the crops of all recordings of `root` to `writer` and a row of each to `table`; gives the statistics."""
+) -> dict[str, Any]:
+    """Write the crops of all recordings of `root` to `writer` and a row of each to `table`.
+
+    Gives the statistics, and under `findings` what is not sane in the recordings, which is told, too. One that is too
+    short for a crop is left out.
+    """
     reader = RECORDINGS[source.reader]
     recorded: list[RecordingEntry] = reader.index(root, source)
     if not recorded:
         raise InputError(f"{root}: expected recordings, got none")
-    every = crops.entries(recorded, layout)
-    listed = moving(every, recorded, root, source, layout, workers)
-    chosen = divided(recorded, listed, layout, split)
+    used = [one for one in recorded if not judged.is_short(one, layout)] or recorded
+    every = crops.entries(used, layout)
+    listed = moving(every, used, root, source, layout, workers)
+    chosen = divided(used, listed, layout, split)
     purged = len(listed) - sum(len(one.numbers) for one in chosen)
     statistics = Statistics(len(recorded), len(every) - len(listed), purged)
     grids = SpectrogramsWriter(writer, layout.axes(), [one.recorded for one in chosen])
     require_comparable(chosen, grids.labels)
-    work = partial(spectrograms.prepare, reader.read, root, source, layout)
+    work = partial(_prepared, reader.read, root, source, layout)
+    traits: dict[str, Traits] = {}
     found = ordered(work, chosen, workers)
-    for rows, one in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+    for (rows, told), one in zip(tqdm(found, "voxelize", len(chosen), mininterval=1.0), chosen, strict=True):
+        traits[one.recorded.key] = told
         grids.append(one.recorded, [crops.start_s(k, layout) for k in one.numbers], one.splits, rows)
         statistics.take(layout.powers(rows), one)
     made_with = {"source": asdict(source), "grid": asdict(layout), "split": asdict(split)}
     grids.seal(made_with, layout.told(), {"raw": files.digest(root)})
     write_table(recorded, chosen, table)
-    return statistics.summary()
+    findings = judged.findings(recorded, traits, layout).found
+    for warning in warnings(findings):
+        logging.warning("voxelize: %s", warning)
+    return {**statistics.summary(), "findings": by_name(findings)}
+
+
+def _prepared(
+    read: Callable[[Path, Any, RecordingEntry], Signal | Returns | Picture],
+    root: Path,
+    source: Source,
+    layout: SpectrogramParams,
+    one: Crops,
+) -> tuple[np.ndarray, Traits]:
+    """The crops of a recording, and what it tells about itself."""
+    held = read(root, source, one.recorded)
+    return spectrograms.prepare(lambda *_: held, root, source, layout, one), measure(held)
 
 
 def moving(
