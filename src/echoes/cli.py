@@ -212,20 +212,30 @@ def inspect(
         str, typer.Option(help="Reader; parameters from the first track that has it. Guessed by the files if left out.")
     ] = "",
     track: Annotated[str, typer.Option(help="Track whose reader and parameters to take instead.")] = "",
-    frames: Annotated[int, typer.Option(min=1, help="Frames to read at most, evenly spread.")] = 200,
-    output: Annotated[Path, typer.Option(help="Picture of the radar over the LiDAR from above.")] = Path("inspect.png"),
+    frames: Annotated[int, typer.Option(min=1, help="Frames, or recordings, to read at most, evenly spread.")] = 200,
+    output: Annotated[Path, typer.Option(help="Picture: radar over LiDAR from above, or spectrograms.")] = Path(
+        "inspect.png"
+    ),
 ) -> None:
     """Is a recording sane? Report, picture and warnings.
 
     Points, rates, stamp differences, limits, one ego velocity against all Doppler and its sign, radar over
-    LiDAR: look at a recording before anything is trained on it. Warnings leave the status at 0.
+    LiDAR; of micro-Doppler labels, channels, limits, offset and image: look at a recording before anything is
+    trained on it. Warnings leave the status at 0.
     """
-    from echoes.commands import guessing, inspection, sources
+    from echoes.commands import guessing, inspection, recording_inspection, sources
+    from echoes.readers.catalog import RECORDINGS
 
     if not reader and not track:
         reader, why = guessing.guess(recording)
         typer.echo(f"inspect: {why}", err=True)
-    source = sources.chosen("inspect", reader, track, Path("params.yaml"))
+    path = Path("params.yaml")
+    name = sources.named(reader, track, path)
+    source = sources.of_track(reader, name, path)
+    if source.reader in RECORDINGS:
+        layout = recording_inspection.layout(name, path)
+        typer.echo(recording_inspection.inspect(recording, source, layout, frames, output))
+        return
     typer.echo(inspection.inspect(recording, source, frames, output))
 
 

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+from scipy.io import wavfile
 
 from echoes.commands import guessing
 from echoes.errors import InputError
@@ -14,6 +17,9 @@ FILES = {
     "ros": ("drives/loop.bag", b"#ROSBAG V2.0\n", "drives/loop.bag"),
     "vod": ("radar/training/velodyne/00012.bin", b"", "radar/training/velodyne/00012.bin"),
     "generated": ("generated.json", b"", "generated.json"),
+    "simulated_people": ("people.yaml", b"", "people.yaml"),
+    "mars": ("subject1/radar_data3.mat", b"", "subject1/radar_data3.mat"),
+    "images": ("walk/1.png", b"", "walk/1.png"),
     "clouds": ("radar/000012.ply", b"", "radar/000012.ply"),
 }
 
@@ -32,6 +38,27 @@ def test_a_reader_is_known_by_a_file_that_it_reads(tmp_path: Path, reader: str) 
     assert found == reader
     also = "; clouds may read it, too" if reader == "vod" else ""
     assert told == f"reader {reader}, as there is {FILES[reader][2]}{also}; --reader takes another one"
+
+
+@pytest.mark.parametrize(("channels", "reader"), [(1, "cw24"), (2, "iq")])
+def test_a_sound_file_is_known_by_its_channels(tmp_path: Path, channels: int, reader: str) -> None:
+    (tmp_path / "walk").mkdir()
+    wavfile.write(tmp_path / "walk" / "a.wav", 8000, np.zeros((100, channels), np.int16))
+    assert guessing.guess(tmp_path)[0] == reader
+
+
+def test_hdf5_is_known_by_what_it_holds(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_group("rec")
+    with pytest.raises(InputError, match="none that has such files"):
+        guessing.guess(tmp_path)
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_group("sessions")
+    assert guessing.guess(tmp_path)[0] == "acconeer"
+
+
+def test_pictures_of_a_camera_beside_clouds_are_no_spectrograms(tmp_path: Path) -> None:
+    assert guessing.guess(write(tmp_path, "clouds", "images"))[0] == "clouds"
 
 
 def test_files_that_only_have_the_names_and_hidden_ones_tell_nothing(tmp_path: Path) -> None:

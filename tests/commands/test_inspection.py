@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from matplotlib.image import imread
+from scipy.io import wavfile
 from typer.testing import CliRunner, Result
 
 from echoes import params
@@ -64,7 +66,7 @@ def assert_one_line(result: Result, message: str) -> None:
         (
             (STREET, "--reader", "sonar"),
             "--reader: expected one of simulated, astyx, raflow, ros, vod, clouds, lidar, generated, mixed, "
-            "got 'sonar'",
+            "simulated_people, mars, cw24, acconeer, adc, iq, images, got 'sonar'",
         ),
         ((STREET, "--track", "sonar"), "sonar: missing in params.yaml"),
         (
@@ -127,3 +129,66 @@ def test_real_recordings_fit_one_ego_velocity_that_points_forward(
     warnings = [line for line in lines if line.startswith("WARNING")]
     assert len(warnings) == 1
     assert warning in warnings[0]
+
+
+def sounds(root: Path, rate_hz: int = 8000) -> Path:
+    """Two people, and one of them twice under another name; a recording is too short."""
+    tone = lambda seconds, hz: np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)
+    for name, samples in {
+        "run/1": 0.5 * tone(3, 700),
+        "walk/1": 0.5 * tone(3, 300),
+        "walk/2": (2 * tone(3, 320)).clip(-1, 1),
+        "walk/copy": 0.5 * tone(3, 300),
+        "walk/short": tone(0.5, 300),
+    }.items():
+        path = root / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        wavfile.write(path, rate_hz, (32767 * samples).astype(np.int16))
+    return root
+
+
+def test_recordings_of_micro_doppler_are_inspected_too(project: Path) -> None:
+    result = run(str(sounds(project / "people")))
+    assert result.exit_code == 0, result.output
+    assert "inspect: reader cw24, as there is " in result.stderr
+    assert "reader cw24, 5 of 5 recordings read" in result.stdout
+    names = [line.rpartition("[")[2] for line in result.stdout.splitlines() if line.startswith("WARNING")]
+    assert names == ["short_recordings]", "single_recording]", "duplicates]", "clipped]"]
+    assert "walk/1.wav = walk/copy.wav" in result.stdout
+    assert result.stdout.endswith("up to 4 recordings of 2 labels, as the track would have them: inspect.png\n")
+    assert imread(project / "inspect.png").shape[2] == 4
+
+
+def test_a_grid_that_does_not_fit_takes_the_picture_and_not_the_report(project: Path) -> None:
+    numbers = params.document(project / "params.yaml")
+    numbers["cw24"]["grid"]["velocity"] = {"start": 0.0, "stop": 60.0, "size": 64}
+    (project / "params.yaml").write_text(yaml.safe_dump(numbers))
+    result = run(str(sounds(project / "people")), "--track", "cw24")
+    assert result.exit_code == 0, result.output
+    assert "[duplicates]" in result.stdout
+    assert (
+        "no picture: the grid of the track does not fit: run/1.wav: grid.velocity: expected at most " in result.stdout
+    )
+    assert not (project / "inspect.png").exists()
+
+
+def test_recordings_that_cannot_be_inspected_are_told_in_one_line(project: Path) -> None:
+    assert_one_line(
+        run("nowhere", "--reader", "mars"), "nowhere: no such folder; expected a recording for the reader mars"
+    )
+    assert_one_line(run(STREET, "--reader", "iq"), "params.yaml: expected a track with source.reader: iq, got none")
+    assert_one_line(
+        run(STREET, "--track", "cw24", "--reader", "mars"), "cw24.source.reader: expected mars as in --reader"
+    )
+    assert_one_line(run(STREET, "--reader", "mars"), "data/raw/radar: expected subject{S}/radar_data{M}.mat in it")
+
+
+@pytest.mark.parametrize(("folder", "single"), [("cw24-human-gpl3", 2), ("cw24-vehicles", 1), ("mars", 27)])
+def test_real_recordings_of_micro_doppler_are_sane_but_for_labels_with_one_of_them(
+    recordings: Path, project: Path, folder: str, single: int
+) -> None:
+    result = run(str(recordings / folder), "--frames", "40")
+    assert result.exit_code == 0, result.output
+    (warning,) = [line for line in result.stdout.splitlines() if line.startswith("WARNING")]
+    assert warning.startswith(f"WARNING: {single} of ")
+    assert warning.endswith("[single_recording]")

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from echoes.errors import InputError
-from echoes.readers import astyx, generated, mcap, raflow, visible, vod
+from echoes.readers import acconeer, astyx, generated, images, mars, mcap, raflow, visible, vod, wav
 from echoes.readers.cloud_files import FORMATS
+from echoes.readers.people import scenario as people
 from echoes.readers.street import scenario
 
 FIRST_BYTES = {".bag": b"#ROSBAG", ".db3": b"SQLite format 3\0", ".mcap": mcap.MAGIC}
@@ -42,16 +43,49 @@ def _clouds(root: Path) -> str:
     return _told(root, (path for suffix in FORMATS for path in root.rglob(f"*{suffix}")))
 
 
-# What a data set or a format is known by, and what any recording may have.
-KNOWN: dict[str, Callable[[Path], str]] = {
-    "simulated": _simulated,
-    "astyx": _astyx,
-    "raflow": _raflow,
-    "ros": _ros,
-    "vod": _vod,
-    "generated": _generated,
-}
-ANY: dict[str, Callable[[Path], str]] = {"clouds": _clouds}
+def _simulated_people(root: Path) -> str:
+    return _told(root, root.glob(people.FILE))
+
+
+def _mars(root: Path) -> str:
+    listed = root.glob("subject*/*.mat")
+    return _told(root, (path for path in listed if mars.NAME.fullmatch(path.relative_to(root).as_posix())))
+
+
+def _acconeer(root: Path) -> str:
+    named = (path for suffix in acconeer.SUFFIXES for path in root.rglob(f"*{suffix}"))
+    return _told(root, (path for path in named if acconeer.is_one(path)))
+
+
+def _cw24(root: Path) -> str:
+    return _told(root, (path for path in root.rglob("*.wav") if _channels(path) == 1))
+
+
+def _iq(root: Path) -> str:
+    return _told(root, (path for path in root.rglob("*.wav") if _channels(path) == 2))
+
+
+def _images(root: Path) -> str:
+    pictures = (path for suffix in images.TOLERANCE for path in root.rglob(f"*{suffix}"))
+    return _told(root, (path for path in pictures if path.parent != root))
+
+
+# What a data set or a format is known by; what a recording of a kind of signal is; and what any recording may have.
+TIERS: tuple[dict[str, Callable[[Path], str]], ...] = (
+    {
+        "simulated": _simulated,
+        "astyx": _astyx,
+        "raflow": _raflow,
+        "ros": _ros,
+        "vod": _vod,
+        "generated": _generated,
+        "simulated_people": _simulated_people,
+        "mars": _mars,
+    },
+    {"acconeer": _acconeer, "cw24": _cw24, "iq": _iq},
+    {"clouds": _clouds},
+    {"images": _images},
+)
 
 
 def guess(root: Path) -> tuple[str, str]:
@@ -61,12 +95,13 @@ def guess(root: Path) -> tuple[str, str]:
     """
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; expected a recording")
-    known, general = ({name: why for name, test in tests.items() if (why := test(root))} for tests in (KNOWN, ANY))
-    if len(fits := known or general) != 1:
+    found = [{name: why for name, test in tests.items() if (why := test(root))} for tests in TIERS]
+    fits = next(filter(None, found), {})
+    if len(fits) != 1:
         told = " or ".join(f"{name} ({why})" for name, why in fits.items()) or "none that has such files"
         raise InputError(f"{root}: expected the recording of one reader, got {told}; --reader says which")
     (reader,) = fits
-    others = [name for name in general if name != reader]
+    others = [name for tier in found for name in tier if tier is not fits]
     also = f"; {' or '.join(others)} may read it, too" if others else ""
     return reader, f"reader {reader}, as there is {fits[reader]}{also}; --reader takes another one"
 
@@ -82,3 +117,13 @@ def _begins(path: Path, with_bytes: bytes) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(len(with_bytes)) == with_bytes
+
+
+def _channels(path: Path) -> int:
+    """Of a WAV file; 0 for what is none."""
+    for channels in wav.WORDS:
+        try:
+            return wav.header(path, channels).channels
+        except InputError:
+            continue
+    return 0

@@ -12,15 +12,26 @@ from echoes.readers.frames import Entry
 
 
 def chosen(command: str, reader: str, track: str, path: Path) -> Any:
-    """The section `source` of `track` at `path`, or of the first track there with `reader`; one name may be empty.
+    """The section `source` of `track` at `path`, or of the first track there with `reader`, which is one of clouds.
 
-    Of a track of several sources, that of the sensor which it is for.
+    One name may be empty. Of a track of several sources, that of the sensor which it is for.
     """
     if reader:
         _check_clouds("--reader", reader)
     if not reader and not track:
         raise InputError(f"{command}: expected --reader ({', '.join(CLOUDS)}) or --track, got neither")
-    name = track or _with_reader(reader, path)
+    return of_track(reader, named(reader, track, path), path)
+
+
+def named(reader: str, track: str, path: Path) -> str:
+    """The name of the track whose sections are meant: `track`, or else the first one at `path` with `reader`."""
+    if reader and reader not in READERS:
+        raise unknown(reader, "--reader", READERS)
+    return track or _with_reader(reader, path)
+
+
+def of_track(reader: str, name: str, path: Path) -> Any:
+    """The section `source` of a track, which has to have `reader` where that is not empty."""
     source: Any = load(name, path)
     if reader and source.reader != reader:
         raise InputError(f"{name}.source.reader: expected {reader} as in --reader, got {source.reader}")
