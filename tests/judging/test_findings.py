@@ -225,6 +225,26 @@ def test_a_linear_power_is_warned_of_and_decibels_are_not(spread_db: float, told
     assert all(warning.endswith("is it linear, with `power: {unit: linear}`?") for warning in found)
 
 
+def turning(aside: float, sign: float, offset_mps: float = 0.0) -> list[Frame]:
+    """Frames of a radar ahead of the axle that turns to the left and to the right; sign -1: y points to the right."""
+    frames = []
+    for i, left in enumerate(aside * np.sin(np.linspace(0, 9, 14)) + offset_mps):
+        radar = scene((8.0, left, 0.0), 150, moving=0.2, noise_mps=0.05, seed=i).astype(np.float32)
+        radar[:, 1] *= sign
+        frames.append(Frame("a", 0.1 * i, radar, ego_velocity=np.array([8.0, left, 0.0])))
+    return frames
+
+
+def test_axes_to_the_right_are_told_while_the_radar_turns() -> None:
+    told = [warning for warning in warnings(turning(1.0, -1)) if "left and right" in warning]
+    start = r"axes: recorded and from Doppler are 1\.\d\d m/s apart to the side in \d+ turning frames, 0\.\d\d m/s "
+    assert len(told) == 1
+    assert re.match(start, told[0])
+    assert told[0].endswith("Axes forward, right, down are FRD")
+    for straight in (turning(1.0, 1), turning(0.2, -1), turning(0.2, -1, 2.0)):  # the last looks aside, and never turns
+        assert not any("left and right" in warning for warning in warnings(straight))
+
+
 def test_a_lidar_of_other_frames_does_not_fit() -> None:
     others = [replace(frame, target=other.target) for frame, other in zip(FRAMES, FRAMES[3:] + FRAMES[:3], strict=True)]
     (warning,) = warnings(others)

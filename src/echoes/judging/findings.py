@@ -20,6 +20,7 @@ OFFSET_S = 0.05  # half a period of 10 Hz: then another LiDAR frame would have b
 MOVING_MPS = 1.0  # slower, and the direction of the ego velocity tells nothing
 AGREE_MPS = 1.0  # between estimated and recorded ego velocity
 MAJORITY = 0.5
+ASIDE_MPS, TURNS = 0.3, 5  # of the ego velocity to one side, beyond what it mostly is, and frames with it: a turn
 # Measured on a simulated and on a real recording: distances of .6 and .8 m where radar and LiDAR fit, above 2 m
 # where they are of different frames, a third less once 5 degrees are undone; offsets below .2 m in x and y.
 FITS_M = 1.5
@@ -49,6 +50,7 @@ FINDINGS = {
     "doppler_sign": "by its Doppler the radar drives backwards",
     "sideways": "by its Doppler the radar drives sideways",
     "ego_velocity": "the recorded ego velocity is not that of the Doppler",
+    "left_right": "while it turns, the radar goes to the other side by its Doppler than by its recorded motion",
     "no_common_view": "radar and target hardly share a view",
     "mounting": "the radar fits the target better in another mounting",
     "alignment": "the radar is far from the target",
@@ -216,6 +218,7 @@ def _recorded(measurements: Sequence[Measurements], found: Findings) -> None:
     estimated, recorded = (np.stack(side)[:, :2] for side in zip(*pairs, strict=True))
     apart_mps = float(np.median(np.linalg.norm(estimated - recorded, axis=1)))
     flipped_mps = float(np.median(np.linalg.norm(estimated + recorded, axis=1)))
+    _sides(estimated[:, 1], recorded[:, 1], found)
     found.say("recorded", f"{apart_mps:.3f} m/s from the ego velocity of the Doppler (median, {len(pairs)} frames)")
     if apart_mps <= AGREE_MPS:
         return
@@ -227,6 +230,22 @@ def _recorded(measurements: Sequence[Measurements], found: Findings) -> None:
     found.warn(
         "ego_velocity", f"ego velocity: recorded and from Doppler are {apart_mps:.2f} m/s apart (median); {reason}"
     )
+
+
+def _sides(estimated: np.ndarray, recorded: np.ndarray, found: Findings) -> None:
+    """Ego velocities to the left (N,) [m/s] while the radar turns: axes to the right make it go to the other side.
+
+    What both have in all frames, such as that of a radar that looks aside, tells nothing of left and right.
+    """
+    ours, theirs = (side - np.median(side) for side in (estimated, recorded))
+    turns = np.abs(theirs) > ASIDE_MPS
+    if turns.sum() < TURNS:
+        return
+    apart_mps, swapped_mps = (float(np.median(np.abs(ours[turns] + sign * theirs[turns]))) for sign in (-1, 1))
+    if apart_mps > ASIDE_MPS and swapped_mps < apart_mps / 2:
+        told = f"recorded and from Doppler are {apart_mps:.2f} m/s apart to the side in {turns.sum()} turning frames"
+        hint = "does y point to the left? Axes forward, right, down are FRD"
+        found.warn("left_right", f"axes: {told}, {swapped_mps:.2f} m/s with left and right swapped; {hint}")
 
 
 def _alignment(measurements: Sequence[Measurements], found: Findings) -> None:
