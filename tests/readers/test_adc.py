@@ -124,6 +124,16 @@ def test_a_receding_target_in_a_capture_has_its_velocity_and_duration(tmp_path, 
     assert velocity_mps(signal) == pytest.approx(SPEED_MPS, rel=1e-2)
 
 
+def test_samples_beyond_the_converter_are_counted_over_all_channels(tmp_path):
+    wide = changed(frame={"chirps": 64})
+    cube = 900 * seeds.rng(0, "loud").standard_normal((64, 2, 16))
+    write(tmp_path / "whole.npy", np.round(cube) + 0j)
+    write(tmp_path / "cut.npy", np.round(cube).clip(-1000, 1000) + 0j)
+    cut, whole = (adc.read(tmp_path, wide, one).clipped for one in adc.index(tmp_path, wide))
+    assert cut == np.mean(np.abs(np.round(cube)) >= 1000)
+    assert whole == 0
+
+
 def test_one_sample_per_frame_is_taken_where_there_are_pauses_between_frames(tmp_path):
     source = changed(axes=TWO_LANES, slow_time="frames", frame={"chirp_s": 2e-5, "period_s": 2e-3})
     (tmp_path / "a.bin").write_bytes(captured(target(source, 40), TWO_LANES).tobytes())

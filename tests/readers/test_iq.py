@@ -194,3 +194,12 @@ def test_what_is_no_slow_time_signal_is_refused_in_one_line_that_names_the_file(
 def test_impossible_parameters_are_refused_by_name(name):
     with pytest.raises(InputError, match=f"^{name}: expected more than 0"):
         replace(SOURCE, **{name: 0.0})
+
+
+def test_samples_at_the_limits_of_a_file_are_counted(tmp_path):
+    loud = 3 * np.exp(2j * np.pi * 0.0371 * np.arange(5000))
+    for name, values in (("a.npy", loud), ("b.npy", loud.real.clip(-2, 2) + 1j * loud.imag)):
+        np.save(tmp_path / name, values)
+    whole, cut = (iq.read(tmp_path, SOURCE, one).clipped for one in iq.index(tmp_path, SOURCE))
+    assert whole == 0
+    assert cut == pytest.approx(np.mean(np.abs(loud.real) >= 2))

@@ -94,7 +94,7 @@ def read(root: Path, source: Source, recorded: RecordingEntry) -> Signal:
     samples = real - 1j * imag
     slow = samples.reshape(-1, samples.shape[2]) if source.slow_time == "sweeps" else samples.mean(axis=1)
     strongest = np.argmax(slow.var(axis=0))
-    at_limit = clipped(samples)
+    at_limit = clipped(samples[:, :, strongest])
     return Signal(slow[:, strongest].astype(np.complex64), rate_hz, speed_of_light / FREQUENCY_HZ, at_limit)
 
 
