@@ -104,8 +104,8 @@ def _piled(values: np.ndarray) -> float:
         top = side.max()
         within = side[(side < top) & (side > top - WITHIN * span)]
         below = within if len(within) else side[side < top]
-        next_to_it = max(len(within), np.count_nonzero(below == below.max()))
-        at_limit = len(side) - np.count_nonzero(side < top)
+        next_to_it = max(len(within), int(np.count_nonzero(below == below.max())))
+        at_limit = int(np.count_nonzero(side == top))
         if top != 0 and at_limit > PILED * next_to_it:  # nothing is 0, not a limit
             found += at_limit
     return found / len(values)

@@ -178,7 +178,7 @@ def _moved(
             states = drives.partners(radar, drives.runs(drive, source.motion, root))
             around = [drives.around(*both, source.motion.max_gap_s) for both in zip(radar, states, strict=True)]
             return [
-                [_between(*each) if each[1] else None for each in zip(run, pairs, strict=True)]
+                [_between(one, pair) if pair else None for one, pair in zip(run, pairs, strict=True)]
                 for run, pairs in zip(radar, around, strict=True)
             ]
         case MotionFrames():
