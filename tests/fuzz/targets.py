@@ -57,6 +57,8 @@ from readers import (
     test_mars,
     test_raflow,
     test_ros,
+    test_ros_bags,
+    test_ros_frames,
     test_simulated,
     test_simulated_people,
     test_vod,
@@ -118,6 +120,11 @@ def _bag2(storage: str) -> Callable[[Path], None]:
         test_ros.write_extrinsics(root)
 
     return write
+
+
+def _bag_transforms(root: Path) -> None:
+    listed = [message for message in test_ros_frames.tf_messages(np.arange(-1, 5) / 10) if message[0] != test_ros.LIDAR]
+    bag_recordings.write(root / "loop.bag", listed)
 
 
 def _two(found: Any) -> None:
@@ -334,6 +341,14 @@ READERS = (
             weight=0.5,
         )
         for form, layout in (("ply", []), ("csv", []), ("npy", list(test_clouds.RADAR)))
+    ),
+    Target(
+        "ros transforms",
+        _bag_transforms,
+        everything(ros, test_ros_bags.section(motion=test_ros_frames.TF)),
+        FRAMES,
+        {".bag": _bag_messages},
+        weight=0.5,
     ),
     Target("ros 2 sqlite3", _bag2("sqlite3"), everything(ros, test_ros.SOURCE), FRAMES, YAML),
     Target("ros 2 mcap", _bag2("mcap"), everything(ros, test_ros.SOURCE), FRAMES, YAML),
