@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from echoes.nets.layers import conv
-from echoes.nets.sparse import SubmanifoldBlock, SubmanifoldConv, rulebook
+from echoes.nets.sparse import Rulebook, SpconvCells, SubmanifoldBlock, SubmanifoldConv, active_cells, rulebook
+from echoes.nets.stem import SparseStem, StemConfig
 
 SIZES = {2: (5, 7), 3: (4, 5, 6)}
 
@@ -126,3 +127,51 @@ def test_sums_of_products_in_bfloat16_are_kept_in_the_precision_of_the_features(
         found = layer(features, rules)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, layer(features, rules), rtol=0.0, atol=0.03)
+
+
+def on_gpu():
+    """The GPU, where there is one and spconv with kernels for it."""
+    constants = pytest.importorskip("spconv.cppconstants", reason="the extra `spconv` is not installed")
+    if constants.CPU_ONLY_BUILD or not torch.cuda.is_available():
+        pytest.skip("spconv is there, but no GPU or no kernels for one")
+    return torch.device("cuda")
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_spconv_gives_the_same_numbers_by_the_same_weights(rank):
+    constants = pytest.importorskip("spconv.cppconstants", reason="the extra `spconv` is not installed")
+    device = torch.device("cpu") if constants.CPU_ONLY_BUILD else on_gpu()
+    torch.manual_seed(0)
+    rules = rulebook(scattered(rank, 0.3, 1).to(device))
+    cells, layer = SpconvCells(rules.shape, rules.where), SubmanifoldConv(rank, 3, 5).to(device)
+    features, state = torch.randn(len(rules.where[0]), 3, device=device), torch.get_rng_state()
+    expected = layer(features, rules)
+    for _ in range(2):  # the second time with the pairs of the first
+        torch.testing.assert_close(layer(features, cells), expected, rtol=1e-4, atol=1e-4)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_spconv_gives_the_same_gradients():
+    device, active = on_gpu(), scattered(3, 0.3, 1)
+    stem = SparseStem(3, 4, StemConfig("sparse", 8, 3))
+    for weight in stem.parameters():
+        nn.init.normal_(weight, std=0.2)
+    x = torch.randn(2, 4, *SIZES[3])
+    x[:, 0] = active
+    found = []
+    for where in (torch.device("cpu"), device):  # on the processor by our own kernels
+        put = x.to(where).requires_grad_()
+        stem.to(where).zero_grad()
+        stem(put).square().sum().backward()
+        found.append([put.grad.cpu(), *(weight.grad.cpu() for weight in stem.parameters())])
+    torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-3)
+
+
+def test_spconv_convolves_where_there_is_a_gpu_and_any_cell():
+    some = scattered(3, 0.3, 1).to(on_gpu())
+    assert isinstance(active_cells(some), SpconvCells)
+    assert isinstance(active_cells(some & False), Rulebook)
+
+
+def test_processors_convolve_by_the_rulebook():
+    assert isinstance(active_cells(scattered(3, 0.3, 1)), Rulebook)

@@ -1,37 +1,38 @@
-"""Submanifold sparse convolution (Graham et al. 2018): of the active cells of a grid, which stay the active ones."""
+"""Submanifold sparse convolution (Graham et al. 2018): of the active cells of a grid, which stay the active ones.
 
-from dataclasses import dataclass
+In plain torch; on a GPU by the kernels of spconv where that package is installed, to the same numbers.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
 from itertools import product
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 
 from echoes.nets.blocks import Block
 from echoes.nets.layers import CONV, zero
 
 KERNEL = 3  # cells along each axis
+KEY = "cells"  # under which the layers of spconv share their pairs
 
 
 @dataclass(frozen=True)
-class Rulebook:
-    """Which of the M active cells meet under which weight (Graham et al. 2018, Sec. 3.2), for all layers of a batch.
+class ActiveCells(ABC):
+    """The M active cells of a batch, and how their features are convolved.
 
-    shape           (B, *S) of the grids.
-    where           their indices along each of these axes, (M,) each.
-    source, target  (P,) indices of active cells: what the source holds is weighted and added to the target. First all
-                    pairs of the first offset of the kernel, and so on up to its centre, which pairs each cell with
-                    itself and is left out; then those of the opposite offsets, the same with source and target
-                    exchanged.
-    counts          pairs of each of these offsets.
+    shape  (B, *S) of the grids.
+    where  their indices along each of these axes, (M,) each.
     """
 
     shape: tuple[int, ...]
     where: tuple[Tensor, ...]
-    source: Tensor
-    target: Tensor
-    counts: tuple[int, ...]
 
     def take(self, x: Tensor) -> Tensor:
         """(B, C, *S) -> (M, C), the features of the active cells."""
@@ -42,6 +43,81 @@ class Rulebook:
         x = features.new_zeros(*self.shape, features.shape[1])
         x[self.where] = features
         return x.movedim(-1, 1)
+
+    @abstractmethod
+    def convolve(self, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        """(M, C) -> (M, out), by the weight of a dense convolution, (out, C, *kernel), and its bias, (out,)."""
+
+
+@dataclass(frozen=True)
+class Rulebook(ActiveCells):
+    """Which of the active cells meet under which weight (Graham et al. 2018, Sec. 3.2), for all layers of a batch.
+
+    source, target  (P,) indices of active cells: what the source holds is weighted and added to the target. First all
+                    pairs of the first offset of the kernel, and so on up to its centre, which pairs each cell with
+                    itself and is left out; then those of the opposite offsets, the same with source and target
+                    exchanged.
+    counts          pairs of each of these offsets.
+    """
+
+    source: Tensor
+    target: Tensor
+    counts: tuple[int, ...]
+
+    def convolve(self, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        weights = weight.flatten(2).permute(2, 1, 0).contiguous()  # (3^rank, C, out)
+        half = len(weights) // 2
+        sent = features.index_select(0, self.source).split(self.counts)
+        matrices = [*weights[:half].unbind(), *weights.flip(0)[:half].unbind()]
+        received = torch.cat([rows @ matrix for rows, matrix in zip(sent, matrices, strict=True)])
+        own = F.linear(features, weights[half].T, bias)
+        # Added in the precision of the features, whatever the products have.
+        return own.to(features.dtype).index_add(0, self.target, received.to(features.dtype))
+
+
+@dataclass(frozen=True)
+class SpconvCells(ActiveCells):
+    """The same by spconv 2, which pairs the cells itself.
+
+    pairs  what its first layer finds, for the other ones; empty at first.
+    """
+
+    pairs: dict[str, Any] = field(default_factory=dict)
+
+    def convolve(self, features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        from spconv.pytorch import SparseConvTensor, SubMConv2d, SubMConv3d  # here, because it is an extra
+
+        out, channels = weight.shape[:2]
+        with torch.device("meta"):  # no weights of its own, for which it would draw random numbers
+            layer: nn.Module = {2: SubMConv2d, 3: SubMConv3d}[weight.ndim - 2](channels, out, KERNEL, indice_key=KEY)
+        numbers = {"weight": weight.movedim(1, -1).contiguous().float(), "bias": bias.float()}  # (out, *kernel, C)
+        indices = torch.stack(self.where, 1).int()
+        # In float32, as within autocast it computes in float16, also where bfloat16 is asked for.
+        with torch.autocast(features.device.type, enabled=False):
+            cells = SparseConvTensor(features.float(), indices, self.shape[1:], self.shape[0], indice_dict=self.pairs)
+            found = functional_call(layer, numbers, (cells,))
+        self.pairs.update(found.indice_dict)
+        convolved: Tensor = found.features.to(features.dtype)
+        return convolved
+
+
+@cache
+def spconv_on_gpu() -> bool:
+    """Whether it is installed with kernels for a GPU, which the package for processors lacks."""
+    if find_spec("spconv") is None:
+        return False
+    from spconv.cppconstants import CPU_ONLY_BUILD  # here, because it is an extra
+
+    return not CPU_ONLY_BUILD
+
+
+def active_cells(active: Tensor) -> ActiveCells:
+    """Of a batch, (B, *S) bool: those of spconv on a GPU where it is installed, but for no cells, which it refuses."""
+    if active.is_cuda and spconv_on_gpu():
+        where = active.nonzero().unbind(1)
+        if len(where[0]):
+            return SpconvCells(tuple(active.shape), where)
+    return rulebook(active)
 
 
 def rulebook(active: Tensor) -> Rulebook:
@@ -72,18 +148,12 @@ class SubmanifoldConv(nn.Module):
     def __init__(self, rank: int, channels: int, out: int) -> None:
         super().__init__()
         dense = CONV[rank](channels, out, KERNEL)
+        assert dense.bias is not None
         self.weight, self.bias = dense.weight, dense.bias
 
-    def forward(self, features: Tensor, rules: Rulebook) -> Tensor:
+    def forward(self, features: Tensor, cells: ActiveCells) -> Tensor:
         """(M, C) -> (M, out)."""
-        weights = self.weight.flatten(2).permute(2, 1, 0).contiguous()  # (3^rank, C, out)
-        half = len(weights) // 2
-        sent = features.index_select(0, rules.source).split(rules.counts)
-        matrices = [*weights[:half].unbind(), *weights.flip(0)[:half].unbind()]
-        received = torch.cat([rows @ matrix for rows, matrix in zip(sent, matrices, strict=True)])
-        own = F.linear(features, weights[half].T, self.bias)
-        # Added in the precision of the features, whatever the products have.
-        return own.to(features.dtype).index_add(0, rules.target, received.to(features.dtype))
+        return cells.convolve(features, self.weight, self.bias)
 
 
 class SubmanifoldBlock(Block):
@@ -93,7 +163,7 @@ class SubmanifoldBlock(Block):
         super().__init__()
         self.norm, self.conv = nn.LayerNorm(channels), zero(SubmanifoldConv(rank, channels, channels))
 
-    def body(self, features: Tensor, rules: Rulebook) -> Tensor:
+    def body(self, features: Tensor, cells: ActiveCells) -> Tensor:
         """(M, C) -> (M, C)."""
-        out: Tensor = features + self.conv(F.silu(self.norm(features)), rules)
+        out: Tensor = features + self.conv(F.silu(self.norm(features)), cells)
         return out

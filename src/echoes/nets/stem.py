@@ -11,7 +11,7 @@ from echoes import params
 from echoes.errors import InputError
 from echoes.nets.blocks import Block
 from echoes.nets.layers import conv, zero
-from echoes.nets.sparse import SubmanifoldBlock, SubmanifoldConv, rulebook
+from echoes.nets.sparse import SubmanifoldBlock, SubmanifoldConv, active_cells
 
 SCENE = 3  # axes of a grid of which most cells are empty, with the occupancy as its first channel
 
@@ -66,11 +66,11 @@ class SparseStem(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, *S) -> (B, C + features, *S)."""
-        rules = rulebook(x[:, 0] > 0)
-        features = self.first(rules.take(x), rules)
+        cells = active_cells(x[:, 0] > 0)
+        features = self.first(cells.take(x), cells)
         for block in self.blocks:
-            features = block(features, rules)
-        return torch.cat([x, rules.put(features)], dim=1)
+            features = block(features, cells)
+        return torch.cat([x, cells.put(features)], dim=1)
 
 
 class DenseStem(nn.Module):
