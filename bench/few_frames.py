@@ -57,21 +57,25 @@ def augmented(name: str, **numbers: Any) -> Variant:
     return Variant(name, numbers, {}, {})
 
 
-AS_SHIPPED = {"copies": 7, **TURN, **THIN}
+def shipped(name: str, unet: Mapping[str, Any] | None = None, schedule: Mapping[str, Any] | None = None) -> Variant:
+    return Variant(name, {}, unet or {}, schedule or {}, mirror=False)
+
+
+ALTERED = {"copies": 7, **TURN, **THIN}
 VARIANTS = [
-    Variant("none, not even the mirror", {}, {}, {}, mirror=False),
+    shipped("none, not even the mirror (as shipped)"),
     augmented("mirror"),
     augmented("mirror, turn", copies=7, **TURN),
-    augmented("mirror, turn, thin (as shipped)", **AS_SHIPPED),
-    augmented("... and power 3 dB", **AS_SHIPPED, power_db=3.0),
-    augmented("... and noise .15 m", **AS_SHIPPED, noise_m=0.15),
-    augmented("... and fade .5", **AS_SHIPPED, fade=0.5),
-    augmented("... and power, noise, fade", **AS_SHIPPED, power_db=3.0, noise_m=0.15, fade=0.5),
-    Variant("shipped, channels halved", AS_SHIPPED, {"channels": [16, 32, 48]}, {}),
-    Variant("shipped, channels doubled", AS_SHIPPED, {"channels": [64, 128, 192]}, {}),
-    Variant("shipped, dropout .3", AS_SHIPPED, {"dropout": 0.3}, {}),
-    Variant("shipped, weight decay .1", AS_SHIPPED, {}, {"weight_decay": 0.1}),
-    Variant("shipped, half the steps", AS_SHIPPED, {}, {"steps": 200}),
+    augmented("mirror, turn, thin", **ALTERED),
+    augmented("... and power 3 dB", **ALTERED, power_db=3.0),
+    augmented("... and noise .15 m", **ALTERED, noise_m=0.15),
+    augmented("... and fade .5", **ALTERED, fade=0.5),
+    augmented("... and power, noise, fade", **ALTERED, power_db=3.0, noise_m=0.15, fade=0.5),
+    shipped("shipped, channels halved", unet={"channels": [16, 32, 48]}),
+    shipped("shipped, channels doubled", unet={"channels": [64, 128, 192]}),
+    shipped("shipped, dropout .3", unet={"dropout": 0.3}),
+    shipped("shipped, weight decay .1", schedule={"weight_decay": 0.1}),
+    shipped("shipped, half the steps", schedule={"steps": 200}),
 ]
 
 
