@@ -29,6 +29,7 @@ import trainings
 torch.set_num_threads(1)
 with distributed.joined():
     for name, asked in json.loads(sys.argv[1]).items():
+        distributed.of_first(0)  # which may still write the state that this one goes on from
         p, r = trainings.schedule(**asked["schedule"]), trainings.runtime(processes=2, **asked["runtime"])
         try:
             found = trainings.fit(p, r, {"grids": asked["of"]}, asked["stop"])
