@@ -74,6 +74,7 @@ def cluster():
 
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as running:
         yield running.scheduler_address
+        running.wait_for_workers(2, timeout=60)  # a nanny that starts one anew cannot be closed
 
 
 def numbers(found):
