@@ -9,21 +9,9 @@ from echoes.judging.recordings import FINDINGS, filled_mps, findings
 from echoes.judging.signals import Traits
 from echoes.readers.recordings import RecordingEntry
 from echoes.voxelization.spectrograms import SpectrogramParams
+from tracks import STFT
 
-GRID = {
-    "raster": "stft",
-    "velocity": {"start": -6.0, "stop": 6.0, "size": 32},
-    "time": {"start": 0.0, "stop": 0.8, "size": 16},
-    "hop_s": 0.4,
-    "window": "hann",
-    "window_s": 0.1,
-    "overlap": 0.75,
-    "notch_mps": 0.5,
-    "quiet_db": None,
-    "floor_db": -40.0,
-    "ceiling_db": 0.0,
-}
-LAYOUT = params.build(SpectrogramParams, GRID, "grid")
+LAYOUT = params.build(SpectrogramParams, STFT, "grid")
 RECORDED = [RecordingEntry(f"{name}/{i}", {"activity": name}, 2.0 + i) for name in ("run", "walk") for i in range(5)]
 SANE = Traits("", clipped=0.0, wavelength_m=0.0124, offset_db=-20.0, image_db=-40.0, folded=0.0, approaching=0.7)
 TRAITS = {one.key: replace(SANE, digest=one.key) for one in RECORDED}
@@ -78,7 +66,7 @@ def test_what_a_receiver_does_is_told_where_it_shows_in_many_recordings():
 
 def test_an_offset_is_told_where_the_notch_lets_it_through():
     assert found(offset_db=20.0) == {}
-    narrow = params.build(SpectrogramParams, GRID | {"notch_mps": 0.0, "window": "boxcar"}, "grid")
+    narrow = params.build(SpectrogramParams, STFT | {"notch_mps": 0.0, "window": "boxcar"}, "grid")
     assert filled_mps(20.0, 0.0124, LAYOUT) == pytest.approx(1.66 * 10 * 0.0062, rel=0.05)
     assert found(layout=narrow, offset_db=40.0)["dc_offset"].endswith("notch_mps = 0 lets it through")
     assert found(layout=narrow, offset_db=-1.0) == {}
@@ -98,7 +86,7 @@ def test_short_recordings_and_labels_with_a_single_one_are_told():
 def test_dark_pictures_are_told_with_the_bits_that_they_may_have():
     picture = params.build(
         SpectrogramParams,
-        {k: GRID[k] for k in ("velocity", "time", "floor_db", "ceiling_db")} | {"raster": "picture"},
+        {k: STFT[k] for k in ("velocity", "time", "floor_db", "ceiling_db")} | {"raster": "picture"},
         "grid",
     )
     still = {

@@ -34,6 +34,19 @@ from echoes.models.sampler import Decoder, Sampler, Steps
 from echoes.tasks import RADAR_FROM_LIDAR
 
 CPU = torch.device("cpu")
+STFT = {
+    "raster": "stft",
+    "velocity": {"start": -6.0, "stop": 6.0, "size": 32},
+    "time": {"start": 0.0, "stop": 0.8, "size": 16},
+    "hop_s": 0.4,
+    "window": "hann",
+    "window_s": 0.1,
+    "overlap": 0.75,
+    "notch_mps": 0.5,
+    "quiet_db": None,
+    "floor_db": -40.0,
+    "ceiling_db": 0.0,
+}
 STEM = {"convolution": "none", "channels": 4, "layers": 2}
 SCHEDULE = {
     "steps": 3,

@@ -12,20 +12,8 @@ from echoes.readers.recordings import Picture, RecordingEntry, Returns, Signal
 from echoes.voxelization import crops
 from echoes.voxelization.crops import Crops
 from echoes.voxelization.spectrograms import SpectrogramParams, prepare
+from tracks import STFT
 
-STFT = {
-    "raster": "stft",
-    "velocity": {"start": -6.0, "stop": 6.0, "size": 32},
-    "time": {"start": 0.0, "stop": 0.8, "size": 16},
-    "hop_s": 0.4,
-    "window": "hann",
-    "window_s": 0.1,
-    "overlap": 0.75,
-    "notch_mps": 0.5,
-    "quiet_db": None,
-    "floor_db": -40.0,
-    "ceiling_db": 0.0,
-}
 KEPT = {name: STFT[name] for name in ("velocity", "time", "floor_db", "ceiling_db")}
 DOPPLER_TIME = {
     **KEPT,

@@ -13,7 +13,7 @@ from echoes.commands.sources import workers
 from echoes.compute.parallel import ordered
 from echoes.errors import InputError
 from echoes.judging.judge import evenly
-from echoes.judging.recordings import findings, is_short
+from echoes.judging.recordings import findings, is_short, label
 from echoes.judging.signals import Traits, measure
 from echoes.readers.catalog import RECORDINGS, family_of
 from echoes.readers.recordings import Picture, RecordingEntry, Returns, Signal
@@ -64,12 +64,12 @@ def _drawn(root: Path, source: Any, recorded: Sequence[RecordingEntry], grid: Sp
     """Draw the crop in the middle of some recordings of each label; gives a line that says so, or why there is none."""
     rows: dict[str, dict[str, np.ndarray]] = {}
     usable = [one for one in recorded if not is_short(one, grid)]
-    labels = dict.fromkeys("/".join(one.labels.values()) for one in usable)
+    labels = dict.fromkeys(label(one) for one in usable)
     try:
-        for label in list(labels)[:MOST_LABELS]:
-            of_label = [one for one in usable if "/".join(one.labels.values()) == label]
+        for name in list(labels)[:MOST_LABELS]:
+            of_label = [one for one in usable if label(one) == name]
             shown = [_middle(root, source, one, grid) for one in of_label[:MOST_PICTURES]]
-            rows[label] = {"recorded": np.stack(shown)}
+            rows[name] = {"recorded": np.stack(shown)}
     except InputError as error:
         return f"no picture: the grid of the track does not fit: {error}"
     if not rows:

@@ -58,7 +58,7 @@ def findings(recorded: Sequence[RecordingEntry], traits: Mapping[str, Traits], l
 def _recordings(recorded: Sequence[RecordingEntry], layout: Layout, found: Findings) -> None:
     labels: dict[str, list[RecordingEntry]] = defaultdict(list)
     for one in recorded:
-        labels[_label(one)].append(one)
+        labels[label(one)].append(one)
     counts = [len(of_label) for of_label in labels.values()]
     found.say("recordings", f"{len(recorded)} of {len(labels)} labels, {min(counts)} to {max(counts)} of each")
     if isinstance(layout, CropLayout):
@@ -182,7 +182,8 @@ def is_short(one: RecordingEntry, layout: Layout) -> bool:
     return isinstance(layout, CropLayout) and (one.duration_s - layout.time.stop) / layout.hop_s < -WHOLE
 
 
-def _label(one: RecordingEntry) -> str:
+def label(one: RecordingEntry) -> str:
+    """Of all kinds together, such as 1/walk."""
     return "/".join(one.labels.values())
 
 
