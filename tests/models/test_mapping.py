@@ -3,9 +3,13 @@
 import logging
 import os
 import signal
+import subprocess
+import sys
+from contextlib import contextmanager
 
 import pytest
 import torch
+from distributed import Client
 
 import tracks
 from echoes import arrays, files, latentstore, params
@@ -68,13 +72,30 @@ def dying(cluster, worker, marker):
     return frame_map
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    from distributed import LocalCluster
+@contextmanager
+def cluster(folder, workers):
+    """Address of a scheduler with so many workers, as on machines of their own, at whose second death work is given up.
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as running:
-        yield running.scheduler_address
-        running.wait_for_workers(2, timeout=60)  # a nanny that starts one anew cannot be closed
+    Without nannies: one whose worker dies while it starts may start none in its place, or for minutes.
+    """
+    address = folder / "scheduler.json"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    of_both = ["--scheduler-file", str(address), "--no-dashboard"]
+    of_scheduler = ["scheduler", "--port", "0", *of_both]
+    of_workers = [["worker", "--no-nanny", "--nthreads", "1", *of_both]] * workers
+    started = [
+        subprocess.Popen([sys.executable, "-m", "dask", *command], env=env, cwd=folder, stderr=subprocess.DEVNULL)
+        for command in (of_scheduler, *of_workers)
+    ]
+    try:
+        with Client(scheduler_file=str(address), timeout="120s") as client:
+            client.wait_for_workers(workers, timeout=120)
+            running = client.scheduler.address
+        yield running
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def numbers(found):
@@ -83,31 +104,33 @@ def numbers(found):
 
 
 @pytest.mark.slow
-def test_a_cluster_of_which_workers_die_leaves_the_bytes_of_one_process(track, cluster, tmp_path):
+def test_a_cluster_of_which_workers_die_leaves_the_bytes_of_one_process(track, tmp_path):
     worker = mapping.WorkerSettings(track.data, mapping.PRECISIONS[kind("auto", CPU)], torch.get_num_threads())
     vae, header = autoencoders.load(track.data / "vae.safetensors", CPU)
     models = trained.load(track.data, track.grids, CPU)
     p = params.build(trained.SampleParams, {**tracks.SAMPLE, "frames": 4, "batch": 2}, "radar.sample")
-    made = {}
-    for name in ("here", "cluster"):
-        of = lambda stage, name=name: mapping.in_process if name == "here" else dying(cluster, worker, tmp_path / stage)
+
+    def made(name, frame_map):
         extraction, latents = Extraction(vae, track.grids, header), tmp_path / f"latents-{name}"
-        latentstore.write(latents, "zarr", extraction.batches(2, of("extract")), lambda e=extraction: e.header({}))
-        running, path = Sampling(models, track.grids, p, of("sample")), tmp_path / f"samples-{name}.zarr"
+        latentstore.write(latents, "zarr", extraction.batches(2, frame_map("extract")), lambda: extraction.header({}))
+        running, path = Sampling(models, track.grids, p, frame_map("sample")), tmp_path / f"samples-{name}.zarr"
         with arrays.writing(path) as writer:
             running.write(writer)
-        samples = comparison.Samples(path, track.grids)
-        found = comparison.measured(samples, track.grids, P, of("evaluate"))
-        made[name] = files.digest(latents), files.digest(path), repr(found), numbers(running.timings())
-    assert made["here"] == made["cluster"]
+        found = comparison.measured(comparison.Samples(path, track.grids), track.grids, P, frame_map("evaluate"))
+        return files.digest(latents), files.digest(path), repr(found), numbers(running.timings())
+
+    here = made("here", lambda stage: mapping.in_process)
+    with cluster(tmp_path, 4) as address:
+        assert here == made("cluster", lambda stage: dying(address, worker, tmp_path / stage))
     assert all((tmp_path / stage).exists() for stage in ("extract", "sample", "evaluate"))
 
 
 @pytest.mark.slow
-def test_work_at_which_every_worker_dies_is_an_error_of_one_line(cluster):
+def test_work_at_which_every_worker_dies_is_an_error_of_one_line(tmp_path):
     def deadly(item):
         os.kill(os.getpid(), signal.SIGKILL)
 
-    with pytest.raises(InputError, match=r"^runtime\.workers\.scheduler: expected workers that live, got ") as raised:
-        list(ordered(deadly, [1], Workers(0, cluster)))
+    told = r"^runtime\.workers\.scheduler: expected workers that live, got "
+    with cluster(tmp_path, 2) as address, pytest.raises(InputError, match=told) as raised:
+        list(ordered(deadly, [1], Workers(0, address)))
     assert "\n" not in str(raised.value)
