@@ -25,6 +25,7 @@ from echoes.compute.device import best_device
 from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import points
+from echoes.evaluation.blocks import ratio_interval
 from echoes.evaluation.points import restrict
 from echoes.folds import projects, running
 from echoes.models import batches
@@ -102,6 +103,30 @@ def changed(numbers: Mapping[str, Any], track: str, variant: Variant) -> dict[st
     return made
 
 
+@dataclass(frozen=True)
+class Scores:
+    """Of validation frames, each (N,): their stretches, and distances and scores of fused clouds and of the radar."""
+
+    stretches: np.ndarray
+    fused_m: np.ndarray
+    radar_m: np.ndarray
+    fused_f1: np.ndarray
+    radar_f1: np.ndarray
+
+    def ratios(self) -> tuple[float, float, float]:
+        """Of mean Chamfer distances and of mean F1 to the radar's, and the share of frames that are farther off."""
+        chamfer = float(np.nanmean(self.fused_m) / np.nanmean(self.radar_m))
+        f1 = float(np.nanmean(self.fused_f1) / np.nanmean(self.radar_f1))
+        return chamfer, f1, float(np.mean(self.fused_m > self.radar_m))
+
+    def beside(self, other_m: np.ndarray) -> str:
+        """Ratio of the mean Chamfer distance to that of others (N,) in the same frames; interval over stretches."""
+        known = np.isfinite(self.fused_m) & np.isfinite(other_m)
+        mine, theirs = self.fused_m[known], other_m[known]
+        lo, hi = ratio_interval(mine, theirs, self.stretches[known], seed=0, resamples=1000)
+        return f"{mine.mean() / theirs.mean():.3f} [{lo:.3f}, {hi:.3f}]"
+
+
 def measured(numbers: Mapping[str, Any], track: str, fold: int) -> tuple[float, float, float, float]:
     """Loss of the regression, ratios of Chamfer and F1 to the radar's, and the share of frames that are farther off."""
     root = Path()
@@ -112,7 +137,7 @@ def measured(numbers: Mapping[str, Any], track: str, fold: int) -> tuple[float, 
     device = best_device()
     network = fitted(grids, p, grids.frames("train"), device)
     loss = regression.error(network, grids, p.loss.regression)["val_regression_loss"]
-    return loss, *against_radar(network, grids, p.schedule.seed, device)
+    return loss, *against_radar(network, grids, p.schedule.seed, device).ratios()
 
 
 def fitted(
@@ -141,13 +166,14 @@ def fitted(
     return network.eval()
 
 
-def against_radar(network: nn.Module, grids: Grids, seed: int, device: torch.device) -> tuple[float, float, float]:
+def against_radar(network: nn.Module, grids: Grids, seed: int, device: torch.device) -> Scores:
     """Of the fused clouds of validation frames, by a readout that is settled on the same."""
     names = readout.names(True)
     say = saying(network, grids, device)
     settled = calibration.fit(say, grids, names, device, seed)
     fusion, rows = Fusion(settled, Placement.of(grids), device), []
-    for frames in batches_of(evenly_spaced(grids.frames("val"), calibration.FRAMES), calibration.BATCH):
+    chosen = evenly_spaced(grids.frames("val"), calibration.FRAMES)
+    for frames in batches_of(chosen, calibration.BATCH):
         said = say(frames)
         probable, measured = fusion.probability(said.weighed).cpu().numpy(), said.measured.cpu().numpy()
         for frame, *one in zip(frames.tolist(), probable, measured, strict=True):
@@ -158,9 +184,7 @@ def against_radar(network: nn.Module, grids: Grids, seed: int, device: torch.dev
                 for cloud in (made, returns)
             ]
             rows.append([scores[key] for key in ("chamfer_m", "f1@1.0m") for scores in both])
-    mine_m, radar_m, mine_f1, radar_f1 = np.array(rows).T
-    ratios = (float(np.nanmean(mine_m) / np.nanmean(radar_m)), float(np.nanmean(mine_f1) / np.nanmean(radar_f1)))
-    return *ratios, float(np.mean(mine_m > radar_m))
+    return Scores(grids.stretches()[chosen], *np.array(rows).T)
 
 
 def saying(network: nn.Module, grids: Grids, device: torch.device) -> Callable[[np.ndarray], Said]:

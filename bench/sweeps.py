@@ -4,7 +4,7 @@ python bench/sweeps.py TRACK STEPS COUNT[,COUNT...] [FOLD ...]
 
 Voxelizes the recordings of the track with one radar frame and with each COUNT, and trains the regression alone for
 STEPS with the schedule of `ldm`, on each of the folds where it is split by stretch. Prints ratios to the radar's own
-frame, and how long each took. No test frame is looked at.
+frame, with 95 % intervals over stretches to that of one sweep, and how long each took. No test frame is looked at.
 """
 
 import sys
@@ -15,7 +15,7 @@ from pathlib import Path
 from time import perf_counter
 
 import machine
-from few_frames import against_radar, fitted
+from few_frames import Scores, against_radar, fitted
 
 from echoes import arrays, params
 from echoes.compute.device import best_device
@@ -35,12 +35,22 @@ SECONDS = 0.5
 
 def main(track: str, steps: str, counts: str, *folds: str) -> None:
     machine.tell()
-    print("| fold | sweeps | voxelize s | train s | loss | Chamfer x | F1@1m x | worse frames |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|", flush=True)
+    print("| fold | sweeps | voxelize s | train s | loss | Chamfer x | F1@1m x | worse frames | Chamfer beside one |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|", flush=True)
     for fold, split in splits(track, folds):
+        of_one: Scores | None = None
         for sweeps in (1, *map(int, counts.split(","))):
-            voxelized_s, trained_s, *ratios = measured(track, int(steps), Sweeps(sweeps, SECONDS), split)
-            cells = [fold, str(sweeps), f"{voxelized_s:.0f}", f"{trained_s:.0f}", *(f"{ratio:.3f}" for ratio in ratios)]
+            voxelized_s, trained_s, loss, scores = measured(track, int(steps), Sweeps(sweeps, SECONDS), split)
+            of_one = of_one or scores
+            ratios = [f"{ratio:.3f}" for ratio in (loss, *scores.ratios())]
+            cells = [
+                fold,
+                str(sweeps),
+                f"{voxelized_s:.0f}",
+                f"{trained_s:.0f}",
+                *ratios,
+                scores.beside(of_one.fused_m),
+            ]
             print(f"| {' | '.join(cells)} |", flush=True)
 
 
@@ -54,8 +64,8 @@ def splits(track: str, folds: tuple[str, ...]) -> Iterator[tuple[str, Split]]:
         yield fold, replace(split, fold=int(fold))
 
 
-def measured(track: str, steps: int, sweeps: Sweeps, split: Split) -> tuple[float, ...]:
-    """Seconds to voxelize and to train, and what `few_frames.measured` tells."""
+def measured(track: str, steps: int, sweeps: Sweeps, split: Split) -> tuple[float, float, float, Scores]:
+    """Seconds to voxelize and to train, loss of the regression, and its clouds beside the radar's."""
     reader = params.load(str, f"{track}.source.reader")
     source = params.load(READERS[reader].Source, f"{track}.source")
     layout = replace(params.load(GridParams, f"{track}.grid"), sweeps=sweeps)
@@ -72,8 +82,8 @@ def measured(track: str, steps: int, sweeps: Sweeps, split: Split) -> tuple[floa
         network = fitted(grids, p, grids.frames("train"), device)
         trained = perf_counter()
         loss = regression.error(network, grids, p.loss.regression)["val_regression_loss"]
-        ratios = against_radar(network, grids, p.schedule.seed, device)
-    return voxelized - start, trained - voxelized, loss, *ratios
+        scores = against_radar(network, grids, p.schedule.seed, device)
+    return voxelized - start, trained - voxelized, loss, scores
 
 
 if __name__ == "__main__":
