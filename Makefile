@@ -35,6 +35,7 @@ lint: .venv/dev
 	ruff check .
 	ruff format --check .
 	mypy
+	hadolint Dockerfile
 
 deps: .venv/runtime
 	python tools/deps.py
