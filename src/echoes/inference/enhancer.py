@@ -175,7 +175,7 @@ class Enhancer:
     def timed(self, frames: Sequence[RadarFrame], sample_ids: Sequence[int]) -> tuple[list[np.ndarray], float]:
         """The clouds of a batch, and the seconds in the networks."""
         cells = [frame.cells for frame in frames]
-        if len(frames) == 1:  # convolutions are several times slower on a single sample
+        if len(frames) == 1 and self._calls_latent:  # PyTorch's 3-D convolutions are slower on one sample than on two
             sample_ids, cells = [*sample_ids, *sample_ids], [*cells, *cells]
         device = self.call.sampler.device
         views = [cells, *([[self._mirrored(one) for one in cells]] if self.mirror else [])]
@@ -193,10 +193,14 @@ class Enhancer:
     def _told(self, radar: Tensor, cells: Sequence[Cells], sample_ids: Sequence[int]) -> list[Tensor]:
         """Probability by the gate and of the sample (B, D, H, W), measurements (B, C + 3, D, H, W), and the spread."""
         cond = self.models.condition(cells, radar)
-        latent = self.choice in (*ONE_CALL, "blend") or self.samples > 1 or self.fusion.readout.uses_latent
-        said = self.call(radar, cond, sample_ids, self.samples, latent)
+        said = self.call(radar, cond, sample_ids, self.samples, self._calls_latent)
         measured = said.sampled if self.choice in ONE_CALL else said.measured
         return [self.fusion.probability(said.weighed), said.latent.sigmoid(), measured, said.spread]
+
+    @property
+    def _calls_latent(self) -> bool:
+        """Whether the cloud takes a call of the latent model, beside the regression."""
+        return self.choice in (*ONE_CALL, "blend") or self.samples > 1 or self.fusion.readout.uses_latent
 
     def _mirrored(self, cells: Cells) -> Cells:
         """With left and right swapped, in the order of the grid; what a radar measures is the same from either side."""

