@@ -61,11 +61,12 @@ def enhance(
     source: Source = None,
     reader: Reader = None,
     readout: Annotated[
-        Literal["fused", "decide", "overlap", "count", "blend", "sample", "mean"],
+        Literal["fused", "decide", "overlap", "count", "blend", "sample", "draw", "mean"],
         typer.Option(help="The radar and what the model adds; its cells, by four rules; a sample; or the mean."),
     ] = "fused",
     steps: Annotated[int, typer.Option(min=1, max=2, help="Network calls per sample.")] = 1,
     samples: Annotated[int, typer.Option(min=1, help="Averaged; above 1 their spread is told, too.")] = 1,
+    member: Annotated[int, typer.Option(min=0, help="Which of several samples of the same frames.")] = 0,
     blend: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the sample in `--readout blend`; else what was best.")
     ] = None,
@@ -95,7 +96,9 @@ def enhance(
     from echoes.commands import enhance as command
     from echoes.compute.tiles import Tiles
 
-    wanted = command.Wanted(steps, readout, samples, blend, mirror, precision, Tiles(tiles or (), overlap), form)
+    wanted = command.Wanted(
+        steps, readout, samples, member, blend, mirror, precision, Tiles(tiles or (), overlap), form
+    )
     used = chosen.model("enhance", track, model, source, reader)
     typer.echo(command.enhance(used, recording, output, wanted, overwrite))
 

@@ -35,7 +35,7 @@ def points_of(grids: Grids) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("readout", "samples"), [("fused", 1), ("decide", 1), ("sample", 1), ("blend", 1), ("fused", 2)]
+    ("readout", "samples"), [("fused", 1), ("decide", 1), ("sample", 1), ("draw", 1), ("blend", 1), ("fused", 2)]
 )
 def test_the_cloud_of_points_is_the_one_that_the_command_writes(
     train: Callable[..., Grids], project: Path, source: simulated.Source, readout: str, samples: int
@@ -81,7 +81,7 @@ def test_a_frame_of_the_grids_gives_the_cloud_that_the_pipeline_makes_of_it(
         np.testing.assert_allclose(cloud[:, [5, 4, 3]], pipeline.features[:, [0, 2, 3]], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("readout", ["fused", "decide", "overlap", "count", "blend", "sample"])
+@pytest.mark.parametrize("readout", ["fused", "decide", "overlap", "count", "blend", "sample", "draw"])
 def test_the_cloud_depends_on_the_radar(train: Callable[..., Grids], project: Path, readout: str) -> None:
     points = points_of(train("encoder"))
     one, other = map(columns.rows, enhancer_of(project, readout=readout).clouds([points, points[:5]], [0, 0]))
@@ -136,9 +136,38 @@ def test_a_blend_goes_from_the_model_to_the_sample(train: Callable[..., Grids], 
     assert len(none & half) > len(none & all_of_it)
 
 
+def test_each_member_of_an_ensemble_is_a_cloud_of_its_own_and_the_first_is_the_sample_itself(
+    train: Callable[..., Grids], project: Path
+) -> None:
+    points = points_of(train("encoder"))
+    for readout in ("sample", "draw"):
+        alone, *members = (
+            columns.rows(enhancer_of(project, readout=readout, **options)(points))
+            for options in ({}, *({"member": member} for member in range(3)))
+        )
+        np.testing.assert_array_equal(alone, members[0])
+        places = {one[:, :3].tobytes() for one in members}
+        assert len(places) == 3
+
+
+def test_drawn_cells_are_those_of_the_sample_that_the_decoder_is_surest_of_and_some_others(
+    train: Callable[..., Grids], project: Path
+) -> None:
+    points = points_of(train("encoder"))
+    sample, drawn = (
+        {tuple(place) for place in columns.rows(enhancer_of(project, readout=readout)(points))[:, :3].tolist()}
+        for readout in ("sample", "draw")
+    )
+    assert sample & drawn
+    assert sample != drawn
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"readout": "draw", "samples": 2}, r"^samples: expected 1 with the readout draw, .*, got 2$"),
+        ({"readout": "draw", "mirror": True}, r"^mirror: expected a readout of fused, .*, got draw"),
+        ({"member": -1}, r"^member: expected a number from 0, got -1$"),
         ({"blend": 1.5}, r"^blend: expected a share from 0 to 1, got 1\.5$"),
         ({"readout": "sample", "mirror": True}, r"^mirror: expected a readout of fused, .*, got sample"),
     ],

@@ -52,6 +52,7 @@ class Wanted:
     steps: int
     choice: Choice
     samples: int
+    member: int
     blend: float | None
     mirror: bool
     precision: Precision
@@ -127,6 +128,7 @@ def loaded(folder: Path, wanted: Wanted) -> Enhancer:
         readout=wanted.choice,
         steps=wanted.steps,
         samples=wanted.samples,
+        member=wanted.member,
         blend=wanted.blend,
         mirror=wanted.mirror,
         precision=wanted.precision,

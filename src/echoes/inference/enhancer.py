@@ -18,20 +18,20 @@ from echoes.grids import Y_AXIS, Grid
 from echoes.inference import cloud_models, columns
 from echoes.inference.cloud_models import CloudModels
 from echoes.models import students, tiling
-from echoes.models.radar import cell_choice, clouds, familiarity
+from echoes.models.radar import cell_choice, clouds, drawing, familiarity
 from echoes.models.radar.clouds import Made
 from echoes.models.radar.onecall import OneCall
 from echoes.models.radar.readout import Fusion, with_returns
 from echoes.models.radar.regressor import outputs
-from echoes.models.sampler import clock
+from echoes.models.sampler import clock, seed_of
 from echoes.rasters import sweeps, voxels
 from echoes.rasters.cells import Cells
 from echoes.rasters.sweeps import Sweep, Sweeps
 from echoes.tasks import Task
 
-Choice = Literal["fused", "decide", "overlap", "count", "blend", "sample", "mean"]
+Choice = Literal["fused", "decide", "overlap", "count", "blend", "sample", "draw", "mean"]
 MIRRORED = ("fused", "decide", "overlap", "count", "mean")  # choices by a probability, which can be averaged
-ONE_CALL = ("sample", "mean")  # choices by what the latent model says in a call, and nothing beside it
+ONE_CALL = ("sample", "draw", "mean")  # choices by what the latent model says in a call, and nothing beside it
 RETURNS = "x, y, z [m], Doppler [m/s], power [dB]"
 
 
@@ -76,6 +76,7 @@ class Enhancer:
         readout: Choice = "fused",
         steps: int = 1,
         samples: int = 1,
+        member: int = 0,
         blend: float | None = None,
         mirror: bool = False,
         precision: Precision = "auto",
@@ -87,9 +88,11 @@ class Enhancer:
         readout  fused: the radar's returns and what the model adds; decide: the model's cells of the best overlap;
                  overlap: those of the best expected overlap of this frame; count: the most probable ones, as many as
                  a LiDAR would show; blend: as many, of the model and a sample together; sample: one sample of the
-                 latent model, at the threshold of its best overlap; mean: its posterior mean, likewise.
+                 latent model, at the threshold of its best overlap; draw: the same with its cells drawn, as a member
+                 of an ensemble (`echoes.models.radar.drawing`); mean: its posterior mean, at a threshold.
         steps    network calls of the latent model for a sample, 1 or 2.
         samples  of the latent model, whose mean probability and its spread are told.
+        member   which of several samples of the same frames, from 0.
         blend    how much of the sample is in a blend: 0 for none, 1 for the sample alone; None for what was best on
                  validation frames.
         mirror   average what is said of the frame and of its mirror image, left and right swapped; twice the time.
@@ -100,7 +103,7 @@ class Enhancer:
         Raises InputError where the track is not trained, or its two models do not belong together, or for a mean that
         its student cannot tell from a sample, and for tiles that do not fit its network.
         """
-        _require(readout, steps, samples, blend, mirror)
+        _require(readout, steps, samples, member, blend, mirror)
         device = best_device() if device is None else device
         models = cloud_models.load(folder, steps, device)
         header, task, grid = models.header, models.placement.task, models.placement.grid
@@ -116,6 +119,7 @@ class Enhancer:
                 told = models.of.student
                 raise InputError(f"{models.cd_path}: expected cd.student trajectory for the readout mean, got {told}")
             sampler = students.mean(sampler, models.model, models.of.sigmas)
+        sampler = replace(sampler, seed=seed_of(sampler.seed, member))
         return cls(
             models=models,
             call=OneCall(sampler),
@@ -187,7 +191,8 @@ class Enhancer:
             told = [(a + b.flip(Y_AXIS) * sign) / 2 for a, b, sign in zip(told, mirrored, self._signs(), strict=True)]
         seconds = clock(device) - start
         probable, sampled, measured, spread = (tensor.cpu().numpy() for tensor in told)
-        made = [self._made(frame, *one) for frame, *one in zip(frames, probable, sampled, measured, strict=False)]
+        of_frames = zip(frames, sample_ids, probable, sampled, measured, strict=False)
+        made = [self._made(*one) for one in of_frames]
         return [self._cloud(one, of) for one, of in zip(made, spread, strict=False)], seconds
 
     def _told(self, radar: Tensor, cells: Sequence[Cells], sample_ids: Sequence[int]) -> list[Tensor]:
@@ -227,13 +232,18 @@ class Enhancer:
         before = [replace(sweep, points=_returns("earlier", sweep.points)) for sweep in earlier]
         return RadarFrame(sweeps.cells(found, before, self.grid), found)
 
-    def _made(self, frame: RadarFrame, probability: np.ndarray, sampled: np.ndarray, measured: np.ndarray) -> Made:
+    def _made(
+        self, frame: RadarFrame, sample_id: int, probability: np.ndarray, sampled: np.ndarray, measured: np.ndarray
+    ) -> Made:
         settled, placement = self.fusion.readout, self.fusion.placement
         match self.choice:
             case "decide":
                 return placement.at_least(settled.decide, probability, measured)
             case "sample" | "mean":
                 return placement.at_least(self.threshold, sampled, measured)
+            case "draw":
+                drawn = drawing.drawn_cells(sampled, self.threshold, self.grid, self.call.sampler.seed, sample_id)
+                return placement.at(drawn, sampled, measured)
             case "overlap":
                 return placement.at(cell_choice.best_overlap(probability), probability, measured)
             case "count":
@@ -260,13 +270,17 @@ def _returns(name: str, points: np.ndarray) -> np.ndarray:
     return found
 
 
-def _require(readout: Choice, steps: int, samples: int, blend: float | None, mirror: bool) -> None:
-    """Raises InputError for a share that is none, for several calls for what is one, and where the mirror image of a
-    sample would be averaged in.
+def _require(readout: Choice, steps: int, samples: int, member: int, blend: float | None, mirror: bool) -> None:
+    """Raises InputError for a share or a member that is none, for several calls for what is one, and where the mirror
+    image of a sample would be averaged in.
     """
     for name, count in (("steps", steps), ("samples", samples)):
         if readout == "mean" and count != 1:
             raise InputError(f"{name}: expected 1 with the readout mean, got {count}")
+    if readout == "draw" and samples != 1:
+        raise InputError(f"samples: expected 1 with the readout draw, which is of one sample, got {samples}")
+    if member < 0:
+        raise InputError(f"member: expected a number from 0, got {member}")
     if blend is not None and not 0 <= blend <= 1:
         raise InputError(f"blend: expected a share from 0 to 1, got {blend}")
     if mirror and readout not in MIRRORED:

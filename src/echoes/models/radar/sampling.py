@@ -23,6 +23,7 @@ from echoes.models.conditions import unmirrored
 from echoes.models.mapping import FrameMap, WorkerSettings
 from echoes.models.radar import baselines, clouds, encoded, fusing, reconstruction, returns
 from echoes.models.radar.clouds import Cloud, Made, from_decoded
+from echoes.models.radar.drawing import drawn_cells
 from echoes.models.radar.fusing import Fusing, Produced
 from echoes.models.radar.onecall import OneCall, of_frames
 from echoes.models.radar.readout import Placement
@@ -156,16 +157,17 @@ class Sampling:
         return numbers
 
     def _members(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Shares of occupied cells of blocks of test frames: (MEMBERS, N) of one-call samples, (N,) of the target."""
+        """Shares of occupied cells of blocks of test frames: (MEMBERS, N) of draws of one call, (N,) of the target."""
         once, level, found = self._samplers["cd_1"], self.thresholds["cd_1"], []
         for frames in batches_of(evenly_spaced(self.frames, MEMBERS_FRAMES), self._p.batch):
             drawn = [replace(once, seed=seed_of(once.seed, k)) for k in range(MEMBERS)]
             cond, ids = self._cond(frames), frames.tolist()
-            made = [from_decoded(one(cond, ids), level, self._grids) for one in drawn]
+            made = [(one.seed, one(cond, ids)[:, 0].sigmoid().cpu().numpy()) for one in drawn]
             for i, frame in enumerate(ids):
                 observed = self._grids.observed(frame)
                 truth = self._occupied(self._grids.cells("target", frame).indices)
-                members = np.stack([self._occupied(sample[i].indices) for sample in made])
+                cells = [drawn_cells(probable[i], level, self._grids.grid, seed, frame) for seed, probable in made]
+                members = np.stack([self._occupied(indices) for indices in cells])
                 found.append((ensembles.shares(members, observed), ensembles.shares(truth, observed)))
         return found
 
