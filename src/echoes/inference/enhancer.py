@@ -197,7 +197,8 @@ class Enhancer:
 
     def _told(self, radar: Tensor, cells: Sequence[Cells], sample_ids: Sequence[int]) -> list[Tensor]:
         """Probability by the gate and of the sample (B, D, H, W), measurements (B, C + 3, D, H, W), and the spread."""
-        cond = self.models.condition(cells, radar)
+        conditioned = self._calls_latent or self.call.regression is None
+        cond = self.models.condition(cells, radar) if conditioned else radar  # an encoding, by some tracks
         said = self.call(radar, cond, sample_ids, self.samples, self._calls_latent)
         measured = said.sampled if self.choice in ONE_CALL else said.measured
         return [self.fusion.probability(said.weighed), said.latent.sigmoid(), measured, said.spread]
