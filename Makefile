@@ -2,8 +2,9 @@
 # make repro   the same, and runs the pipeline
 # make test    installs what the tests need and runs them, without those that take minutes
 # make test-slow   those that take minutes
+# make test-published   tracks at their published sizes through all stages, half an hour on two cores
 # make fuzz    25,000 damaged recordings and artifacts, new ones each time
-# make lint    style and types
+# make lint    style and types, of the Dockerfile too
 # make parameters   writes docs/parameters.md, after an edit of what params.yaml may have
 # make site    docs/ as a site, in build/site
 # make deps    writes into dvc.yaml which code each stage uses, after an edit that changes an import
@@ -13,7 +14,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: install repro test test-slow fuzz lint deps parameters site bench lock
+.PHONY: install repro test test-slow test-published fuzz lint deps parameters site bench lock
 .DEFAULT_GOAL := repro
 
 install: .venv/runtime
@@ -27,6 +28,9 @@ test: .venv/dev
 
 test-slow: .venv/dev
 	pytest -n auto --dist worksteal --durations 15 -m slow
+
+test-published: .venv/dev
+	pytest --durations 15 -m published
 
 fuzz: .venv/dev
 	pytest -n auto tests/fuzz --fuzz-cases 25000

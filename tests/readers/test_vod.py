@@ -35,17 +35,18 @@ def pose(number, yaw_rad=0.5):
     return radar @ np.linalg.inv(TO_CAMERA)
 
 
-def write(root, number, place=None):
+def write(root, number, place=None, clouds=None):
+    """place: camera -> odom; clouds: rows of the radar, (N, 7), and of the LiDAR in the radar's frame, (M, 4)."""
     lidar_to_camera = TO_CAMERA.copy()
     lidar_to_camera[:3, 3] = TO_CAMERA[:3, :3] @ LIDAR_PLACE
     radar, lidar = root / "radar/training", root / "lidar/training"
     for folder in (radar / "velodyne", radar / "calib", radar / "pose", lidar / "velodyne", lidar / "calib"):
         folder.mkdir(parents=True, exist_ok=True)
-    rows = points(number)
-    rows.tofile(radar / f"velodyne/{number}.bin")
-    np.column_stack([rows[:, :3] - LIDAR_PLACE, np.full(len(rows), 51.0)]).astype("<f4").tofile(
-        lidar / f"velodyne/{number}.bin"
-    )
+    if clouds is None:
+        rows = points(number)
+        clouds = rows, np.column_stack([rows[:, :3], np.full(len(rows), 51.0)])
+    clouds[0].astype("<f4").tofile(radar / f"velodyne/{number}.bin")
+    (clouds[1] - [*LIDAR_PLACE, 0]).astype("<f4").tofile(lidar / f"velodyne/{number}.bin")
     for folder, matrix in ((radar, TO_CAMERA), (lidar, lidar_to_camera)):
         numbers = " ".join(map(str, matrix[:3].ravel()))
         (folder / f"calib/{number}.txt").write_text(f"P0: 1 0 0\nTr_velo_to_cam: {numbers}\nTr_imu_to_velo: \n")
