@@ -29,8 +29,9 @@ PLACE = Path(".dvc", "tmp", "family")
 NEEDED = {
     "train_vae": ("init", "code", "grids.zarr"),
     "train_ldm": ("init", "code", "grids.zarr", "vae.safetensors", "latents"),
+    "distill_cd": ("init", "code", "grids.zarr", "vae.safetensors", "latents", "ldm.safetensors"),
 }
-SECTIONS = {"train_vae": "vae", "train_ldm": "ldm"}
+SECTIONS = {"train_vae": "vae", "train_ldm": "ldm", "distill_cd": "cd"}
 MADE = {"train_vae": "vae.safetensors", "train_ldm": "ldm.safetensors"}
 VAE, LDM, UNET = "vae.architecture", "ldm.architecture", "ldm.architecture.unet"
 
