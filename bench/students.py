@@ -3,9 +3,10 @@
 python bench/students.py TRACK STEPS [KIND ...]
 
 After `dvc repro train_ldm@TRACK`. Each kind is distilled by the stage itself in a folder of its own, as in family.py.
-Prints of one sample at its best threshold the overlap, the cells beside those that are there and the Chamfer distance;
-of draws (`echoes.models.radar.drawing`) the scores against the frame; and of the posterior mean, of a student that
-tells it, overlap and distance. The first row is the denoiser by its solver. No test frame is looked at.
+Prints of one sample at its best threshold the overlap, the cells beside those that are there and the Chamfer distance,
+and of all samples as a set how far they are from the real clouds of the same frames; of draws
+(`echoes.models.radar.drawing`) the scores against the frame; and of the posterior mean, of a student that tells it,
+overlap and distance. The first row is the denoiser by its solver. No test frame is looked at.
 """
 
 import os
@@ -27,11 +28,11 @@ from echoes import params
 from echoes.compute.device import best_device
 from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
-from echoes.evaluation import ensembles
+from echoes.evaluation import ensembles, realism
 from echoes.evaluation.clouds import evaluate_frame
 from echoes.models import students, trained
 from echoes.models.conditions import unmirrored
-from echoes.models.radar import clouds
+from echoes.models.radar import clouds, encoded
 from echoes.models.radar.drawing import drawn_cells
 from echoes.models.radar.thresholds import THRESHOLDS
 from echoes.models.sampler import Sampler, seed_of
@@ -44,6 +45,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "ensemble": {"kind": "ensemble", "members": 2, "alpha": 0.95, "blocks": [1, 2]},
 }
 NUMBERS = ("iou_3d", "count_ratio", "chamfer_m")
+SETS = ("frechet", "jsd_bev", "mmd2_bev", "height_w1_m", "clusters_w1", "run_w1_cells")
 SCORES = ("crps", "energy_score", "spread_skill")
 
 
@@ -77,6 +79,16 @@ class Frames:
         rows = [evaluate_frame(cloud.predicted(), target, self.grids.grid) for cloud, target in pairs]
         return {name: float(np.mean([row[name] for row in rows])) for name in NUMBERS}
 
+    def as_set(self, decoded: np.ndarray, level: float) -> Mapping[str, float | None]:
+        """How far all clouds together are from the real ones."""
+        made = [cloud.indices for cloud in clouds.from_decoded(Tensor(decoded), level, self.grids)]
+        real = [self.grids.cells("target", frame).indices for frame in self.numbers]
+        of_both = [
+            realism.described(cells, encoded.features(self.of.vae, self.grids, cells, BATCH), self.grids.grid)
+            for cells in (real, made)
+        ]
+        return realism.compared(*of_both, self.grids.grid)
+
     def drawn(self, sampler: Sampler, level: float) -> Mapping[str, float | None]:
         """The scores of DRAWS members."""
         several = [replace(sampler, seed=seed_of(sampler.seed, k)) for k in range(DRAWS)]
@@ -100,7 +112,7 @@ class Frames:
 def main(track: str, steps: str, *kinds: str) -> None:
     machine.tell()
     numbers = yaml.safe_load(Path("params.yaml").read_text())
-    names = ["sample " + name for name in (*NUMBERS, *SCORES)] + [f"mean {name}" for name in NUMBERS[::2]]
+    names = ["sample " + name for name in (*NUMBERS, *SETS, *SCORES)] + [f"mean {name}" for name in NUMBERS[::2]]
     print(f"| student | distill s | {' | '.join(names)} |\n|---|---:|{'---:|' * len(names)}", flush=True)
     for i, kind in enumerate(kinds or tuple(KINDS)):
         root, seconds = distilled(numbers, track, int(steps), kind)
@@ -134,8 +146,11 @@ def opened(root: Path, track: str) -> Frames:
 
 
 def of_sampler(frames: Frames, sampler: Sampler, *, ensemble: bool) -> Iterator[str]:
-    level, found = frames.scored(frames.decoded(sampler))
+    decoded = frames.decoded(sampler)
+    level, found = frames.scored(decoded)
     yield from (f"{found[name]:.4g}" for name in NUMBERS)
+    of_set = frames.as_set(decoded, level)
+    yield from (f"{of_set[name]:.4g}" for name in SETS)
     if ensemble:
         scores = frames.drawn(sampler, level)
         yield from (f"{scores[name]:.4g}" for name in SCORES)
@@ -143,7 +158,7 @@ def of_sampler(frames: Frames, sampler: Sampler, *, ensemble: bool) -> Iterator[
 
 def tell(name: str, seconds: str, cells: Iterator[str] | Sequence[str]) -> None:
     found = list(cells)
-    found += ["-"] * (len(NUMBERS) + len(SCORES) + len(NUMBERS[::2]) - len(found))
+    found += ["-"] * (len(NUMBERS) + len(SETS) + len(SCORES) + len(NUMBERS[::2]) - len(found))
     print(f"| {name} | {seconds} | {' | '.join(found)} |", flush=True)
 
 
