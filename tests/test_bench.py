@@ -56,14 +56,14 @@ def leaves(value, path=""):
 
 
 def test_a_variant_changes_what_it_names_of_its_track_and_the_length_of_trainings(bench):
-    section = json.loads(json.dumps({"vae": tracks.VAE, "ldm": tracks.LDM}))  # nothing in it twice
+    section = json.loads(json.dumps({"vae": tracks.VAE, "ldm": tracks.LDM, "cd": tracks.CD}))  # nothing in it twice
     numbers = {"tracks": ["a", "b"], "runtime": {"previews": 1}, "a": section}
     before, last = leaves(numbers), len(tracks.UNET["size"]["attention"]) - 1
     for variant in bench["family"].VARIANTS:
         made = leaves(bench["family"].changed(numbers, "a", 7, variant))
         moved = {key.removeprefix("a."): value for key, value in made.items() if value != before.get(key)}
         wanted = {key.replace(".-1", f".{last}"): value for key, value in variant.changes.items()}
-        assert made["a.ldm.schedule.steps"] == 7
+        assert {made[f"a.{part}.schedule.steps"] for part in ("vae", "ldm", "cd")} == {7}
         assert {key for key in moved if ".architecture." in key} <= wanted.keys()
         assert all(made[f"a.{key}"] == value for key, value in wanted.items())
     assert leaves(numbers) == before
