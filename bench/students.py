@@ -30,6 +30,7 @@ from echoes.dataset.frames import batches_of, evenly_spaced
 from echoes.dataset.grids import Grids
 from echoes.evaluation import ensembles, realism
 from echoes.evaluation.clouds import evaluate_frame
+from echoes.evaluation.thresholds import choose_threshold
 from echoes.models import students, trained
 from echoes.models.conditions import unmirrored
 from echoes.models.radar import clouds, encoded
@@ -68,16 +69,13 @@ class Frames:
 
     def scored(self, decoded: np.ndarray) -> tuple[float, dict[str, float]]:
         """The threshold of the best overlap, and the mean numbers there."""
-        found = {level: self._at(decoded, level) for level in THRESHOLDS}
-        best = max(found, key=lambda level: found[level]["iou_3d"])
-        return best, found[best]
-
-    def _at(self, decoded: np.ndarray, level: float) -> dict[str, float]:
-        made = clouds.from_decoded(Tensor(decoded), level, self.grids)
         targets = [clouds.target(self.grids, frame) for frame in self.numbers]
+        kept = clouds.from_decoded(Tensor(decoded), THRESHOLDS[0], self.grids)
+        level = choose_threshold([(cloud.indices, cloud.features[:, 0]) for cloud in kept], targets, THRESHOLDS)
+        made = clouds.from_decoded(Tensor(decoded), level, self.grids)
         pairs = zip(made, targets, strict=True)
         rows = [evaluate_frame(cloud.predicted(), target, self.grids.grid) for cloud, target in pairs]
-        return {name: float(np.mean([row[name] for row in rows])) for name in NUMBERS}
+        return level, {name: float(np.mean([row[name] for row in rows])) for name in NUMBERS}
 
     def as_set(self, decoded: np.ndarray, level: float) -> Mapping[str, float | None]:
         """How far all clouds together are from the real ones."""
